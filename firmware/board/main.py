@@ -1,0 +1,104 @@
+"""What a board runs: its pins, its clock, its watchdog, and the loop around one device.
+
+Every line on the serial port is `vigil: ...`, `fault: ...`, `link: ...` or `storage: ...`. A board that hangs is reset
+by the watchdog within 8 seconds; one that fails prints why and starts again. Ctrl-C (or mpremote) stops the monitor for
+maintenance: from then on a timer feeds the watchdog, which nothing can stop.
+"""
+
+import json
+import os
+import sys
+import time
+
+import bluetooth
+import machine
+from vigil_firmware.device import Device
+from vigil_firmware.monitor import STEP_MS
+from vigil_firmware.storage import BLOCK_COUNT
+from vigil_hal.faults import SensorFault
+from vigil_hal.file_blocks import FileBlocks
+from vigil_hal.tmp117 import Tmp117
+from vigil_wire import keys
+
+# I2C bus, data, clock, by platform; a file board.json with the same names overrides them.
+PINS = {
+    "esp32": {"i2c": 0, "sda": 21, "scl": 22},
+    "rp2": {"i2c": 0, "sda": 4, "scl": 5},
+}
+I2C_HZ = 400_000
+STORAGE_FOLDER = "/vigil"
+WATCHDOG_MS = 8_000
+RESTART_AFTER_MS = 2_000
+
+
+def pins():
+    """Return the pins of this board."""
+    try:
+        with open("board.json") as file:
+            return json.load(file)
+    except OSError:
+        if sys.platform not in PINS:
+            raise ValueError("no pins are known for %s: put i2c, sda and scl in board.json" % sys.platform) from None
+        return PINS[sys.platform]
+
+
+def thermometer_on(i2c: machine.I2C):
+    """Return the TMP117 if one answers; a board may go without."""
+    thermometer = Tmp117(i2c)
+    try:
+        thermometer.probe()
+    except SensorFault as fault:
+        print("vigil: no thermometer:", fault)
+        return None
+    return thermometer
+
+
+def start():
+    """Build the device of this board's parts."""
+    pin = pins()
+    i2c = machine.I2C(pin["i2c"], sda=machine.Pin(pin["sda"]), scl=machine.Pin(pin["scl"]), freq=I2C_HZ)
+    device = Device(
+        i2c,
+        thermometer_on(i2c),
+        None,
+        FileBlocks(STORAGE_FOLDER, BLOCK_COUNT),
+        bluetooth,  # pyright: ignore[reportArgumentType] - the stubs' irq and gap_advertise are not the board's
+        os.urandom,
+        print,
+        machine.reset_cause(),
+        time.ticks_ms(),  # pyright: ignore[reportArgumentType] - an int everywhere but in the stubs
+    )
+    if device.storage.is_new:
+        print("vigil: this board's setup code, shown once:", keys.setup_code(device.storage.device_key))
+    return device
+
+
+def run():
+    """Step the device for ever, on time."""
+    device = start()
+    watchdog = machine.WDT(timeout=WATCHDOG_MS)
+    due_ms = time.ticks_ms()
+    try:
+        while True:
+            watchdog.feed()
+            device.step(time.ticks_ms())  # pyright: ignore[reportArgumentType]
+            due_ms = time.ticks_add(due_ms, STEP_MS)
+            wait_ms = time.ticks_diff(due_ms, time.ticks_ms())
+            if wait_ms > 0:
+                time.sleep_ms(wait_ms)
+            else:
+                due_ms = time.ticks_ms()
+    except KeyboardInterrupt:
+        print("vigil: stopped for maintenance; reset the board to go on")
+        timer = machine.Timer(0 if sys.platform == "esp32" else -1)
+        timer.init(period=WATCHDOG_MS // 4, callback=lambda _: watchdog.feed())
+
+
+if __name__ == "__main__":
+    try:
+        run()
+    except Exception as error:
+        print("fault: the monitor failed and starts again:", error)
+        sys.print_exception(error)
+        time.sleep_ms(RESTART_AFTER_MS)
+        machine.reset()

@@ -1,0 +1,66 @@
+"""A whole device: storage, monitor and radio, and the order in which they are started and stepped.
+
+What a board, a simulated device and a Raspberry Pi with sensors on its own pins have in common. It is given its parts
+and the time; the caller owns the clock, the watchdog and the loop.
+"""
+
+from vigil_hal.max30102 import Max30102
+from vigil_wire import keys
+
+from vigil_firmware.journal import Journal
+from vigil_firmware.monitor import Monitor
+from vigil_firmware.peripheral import Peripheral
+from vigil_firmware.storage import Storage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vigil_hal.seams import I2C, Battery, BlockDevice, BluetoothModule, Thermometer
+
+_JOURNAL_CAPACITY = 600
+
+
+class Device:
+    """One monitor on the air. Call `step(now_ms)` every `monitor.STEP_MS`."""
+
+    def __init__(
+        self,
+        i2c: "I2C",
+        thermometer: "Thermometer | None",
+        battery: "Battery | None",
+        blocks: "BlockDevice",
+        bluetooth: "BluetoothModule",
+        random: "Callable[[int], bytes]",
+        log: "Callable[[str], None]",
+        reset_cause: int,
+        now_ms: int,
+    ) -> None:
+        self._log = log
+        self._said = ""
+        self.storage = Storage(blocks, random)
+        if self.storage.problem:
+            log("storage: " + self.storage.problem)
+        seed = random(4)
+        journal_id = (seed[0] | seed[1] << 8 | seed[2] << 16 | seed[3] << 24) & 0x3FFFFFFF
+        self.monitor = Monitor(
+            Max30102(i2c),
+            thermometer,
+            battery,
+            self.storage.settings,
+            Journal(journal_id, _JOURNAL_CAPACITY),
+            self.storage.boot,
+            reset_cause,
+            now_ms,
+        )
+        self.peripheral = Peripheral(bluetooth, self.monitor, self.storage, random, log, now_ms)
+        log("vigil: device %s, boot %d" % (keys.device_id(self.storage.device_key), self.storage.boot))
+
+    def step(self, now_ms: int) -> None:
+        """Do all that is due at `now_ms`; each new fault is logged once."""
+        self.monitor.step(now_ms)
+        self.peripheral.step(now_ms)
+        fault = self.monitor.sampler.fault or self.monitor.thermometer_fault
+        if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting
+            self._said = fault
+            self._log("fault: " + fault if fault else "fault: cleared")

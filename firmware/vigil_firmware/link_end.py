@@ -1,0 +1,153 @@
+"""The device's end of the record link on one connection: answers the host and streams records as fast as it takes them.
+
+It knows nothing of the radio: frames come in through `receive`, and leave through `send(frame)`, which says whether the
+radio took them. A frame that was not taken is kept and offered again.
+"""
+
+import struct
+
+from vigil_wire import link
+from vigil_wire.advert import CONTENT_LENGTH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vigil_firmware.monitor import Monitor
+
+_ATT_OVERHEAD = 3
+_MESSAGE = 4  # where a message starts in a frame
+
+
+class LinkEnd:
+    """One host's session. Raises link.LinkError when the connection must be dropped."""
+
+    def __init__(self, device_key: bytes, monitor: "Monitor", send: "Callable[[memoryview], bool]") -> None:
+        self._session = link.Session(device_key, True)
+        self._monitor = monitor
+        self._send = send
+        self._frames = [memoryview(self._session.out)[:length] for length in range(link.MAX_FRAME + 1)]
+        self._kept = 0  # length of the frame in `out` that the radio has not taken yet
+        self._cursor = -1  # next sequence to stream, -1 before the host asked
+        self._confirmed = -1  # newest sequence the host has on disk
+        self._missing_to = -1  # the host must hear that records up to here are gone
+        self._owes_info = False
+        self._live_second = -1
+        self.mtu = 23
+        self.is_proven = False  # the host has shown that it knows the device key
+
+    def receive(self, frame: bytearray, random: "Callable[[int], bytes]") -> None:
+        """Take in one frame the host wrote."""
+        if frame and frame[0] == link.HELLO:
+            self._hello(frame, random)
+            return
+        length = self._session.open(frame, len(frame))
+        self.is_proven = True
+        message = frame[_MESSAGE : _MESSAGE + length]
+        kind = message[0]
+        if kind == link.ASK_INFO and length == 1:
+            self._owes_info = True
+        elif kind == link.FETCH and length == 5:
+            self._fetch(struct.unpack_from("<I", message, 1)[0])
+        elif kind == link.ACK and length == 5:
+            self._acknowledge(struct.unpack_from("<I", message, 1)[0])
+        elif kind == link.TIME and length == 7:
+            self._monitor.anchor_time(*struct.unpack_from("<HI", message, 1))
+        else:
+            raise link.LinkError("message of type 0x%02X and %d bytes is not known" % (kind, length))
+
+    def step(self, content: bytearray, content_start: int, second: int) -> None:
+        """Send what is due; `content` is the advert's content of this `second`."""
+        while self._flush():
+            if not self.is_proven or self.mtu < link.MIN_MTU:
+                return
+            if self._owes_info:
+                self._owes_info = False
+                self._seal(self._pack_info())
+            elif second != self._live_second:
+                self._live_second = second
+                self._seal(self._pack_live(content, content_start))
+            elif self._missing_to >= 0:
+                self._seal(self._pack_missing())
+            else:
+                length = self._pack_records()
+                if length == 0:
+                    return
+                self._seal(length)
+
+    def _hello(self, frame: bytearray, random: "Callable[[int], bytes]") -> None:
+        if self._session.is_open:
+            raise link.LinkError("a second hello in one connection")
+        host_nonce = link.nonce_of_hello(frame)
+        device_nonce = random(link.NONCE_LENGTH)
+        self._session.begin(host_nonce, device_nonce)
+        reply = link.hello(device_nonce)
+        self._session.out[: len(reply)] = reply
+        self._kept = len(reply)
+
+    def _fetch(self, sequence: int) -> None:
+        journal = self._monitor.journal
+        self._cursor = sequence
+        self._confirmed = sequence - 1
+        self._missing_to = -1
+        if journal.oldest > sequence:
+            self._missing_to = journal.oldest - 1
+
+    def _acknowledge(self, sequence: int) -> None:
+        journal = self._monitor.journal
+        if sequence <= journal.newest:  # what does not exist cannot be on a disk
+            journal.acknowledge(sequence)
+            self._confirmed = max(self._confirmed, sequence)
+
+    def _flush(self) -> bool:
+        """Offer the kept frame to the radio; whether there is none left."""
+        if self._kept and self._send(self._frames[self._kept]):
+            self._kept = 0
+        return self._kept == 0
+
+    def _seal(self, length: int) -> None:
+        self._kept = self._session.seal(length)
+
+    def _pack_info(self) -> int:
+        journal = self._monitor.journal
+        uptime = self._monitor.uptime
+        numbers = (journal.journal_id, self._monitor.boot, journal.oldest, journal.newest, journal.acknowledged)
+        return link.pack_info(self._session.out, _MESSAGE, numbers, uptime.day, uptime.day_ms)
+
+    def _pack_live(self, content: bytearray, start: int) -> int:
+        out = self._session.out
+        out[_MESSAGE] = link.LIVE
+        for index in range(CONTENT_LENGTH):
+            out[_MESSAGE + 1 + index] = content[start + index]
+        return 1 + CONTENT_LENGTH
+
+    def _pack_missing(self) -> int:
+        struct.pack_into("<BII", self._session.out, _MESSAGE, link.MISSING, self._cursor, self._missing_to)
+        self._cursor = self._missing_to + 1
+        self._confirmed = self._missing_to
+        self._missing_to = -1
+        return 9
+
+    def _pack_records(self) -> int:
+        """As many of the records that are due as fit one notification; 0 when none is due."""
+        if self._cursor < 0:
+            return 0
+        journal = self._monitor.journal
+        if 0 <= self._cursor < journal.oldest:  # overwritten while it waited
+            self._missing_to = journal.oldest - 1
+            return self._pack_missing()
+        out = self._session.out
+        end = _MESSAGE + min(self.mtu - _ATT_OVERHEAD, link.MAX_FRAME) - link.OVERHEAD
+        position = _MESSAGE + 1
+        while self._cursor <= journal.newest and self._cursor - self._confirmed <= link.WINDOW:
+            length = journal.length_of(self._cursor)
+            if position + 1 + length > end:
+                break
+            out[position] = length
+            journal.read_into(self._cursor, out, position + 1)
+            position += 1 + length
+            self._cursor += 1
+        if position == _MESSAGE + 1:
+            return 0
+        out[_MESSAGE] = link.RECORDS
+        return position - _MESSAGE

@@ -1,0 +1,160 @@
+"""The monitor: what happens, in what order, at each instant. It is given the time and never asks for it.
+
+oximeter -> sampler -> signal -> vitals -> alarms -> journal
+thermometer --------------------^
+"""
+
+from vigil_hal.faults import SensorFault
+from vigil_wire import conditions, records, statuses
+
+from vigil_firmware import VERSION
+from vigil_firmware.alarms import Alarms
+from vigil_firmware.sampler import Sampler
+from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
+from vigil_firmware.vitals import Vitals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vigil_hal.max30102 import Max30102
+    from vigil_hal.seams import Battery, Thermometer
+
+    from vigil_firmware.journal import Journal
+    from vigil_firmware.settings import Settings
+
+SECOND_MS = 1000
+STEP_MS = 100  # how often to step: the oximeter's FIFO lasts 1.28 s
+
+
+class Monitor:
+    """A whole monitor but for the radio. `second` counts the judged seconds, `vitals` holds the newest."""
+
+    def __init__(
+        self,
+        oximeter: "Max30102",
+        thermometer: "Thermometer | None",
+        battery: "Battery | None",
+        settings: "Settings",
+        journal: "Journal",
+        boot: int,
+        reset_cause: int,
+        now_ms: int,
+    ) -> None:
+        self.vitals = Vitals()
+        self.second = 0
+        self.thermometer_fault = ""
+        self._must_configure_thermometer = True
+        self._signal = PulseOximeter()
+        self.sampler = Sampler(oximeter, self._signal, now_ms)
+        self._thermometer = thermometer
+        self._battery = battery
+        self._settings = settings
+        self.journal = journal
+        self.boot = boot
+        self.uptime = Uptime(now_ms)
+        self._now_ms = now_ms
+        self._judged_ms = now_ms
+        self._summary = records.Summary()
+        self.alarms = Alarms(settings, self._announce)
+        self._keep(records.BOOT, records.pack_boot(journal.buf, reset_cause, VERSION))
+        self._keep_settings()
+
+    def step(self, now_ms: int) -> None:
+        """Do all that is due at `now_ms`. Call it at least every 500 ms."""
+        self._now_ms = now_ms
+        self.uptime.advance(now_ms)
+        self.sampler.step(now_ms)
+        if ticks_diff(now_ms, self._judged_ms) >= SECOND_MS:
+            self._judged_ms = ticks_add(self._judged_ms, SECOND_MS)
+            self._judge()
+
+    def apply(self, settings: "Settings") -> None:
+        """Take new settings into use and record them."""
+        self._settings = settings
+        self.alarms.apply(settings)
+        self._keep_settings()
+
+    def anchor_time(self, utc_day: int, utc_day_ms: int) -> None:
+        """Record that it is now this instant UTC (days since 2000-01-01, milliseconds of the day)."""
+        self._keep(records.TIME_ANCHOR, records.pack_time_anchor(self.journal.buf, utc_day, utc_day_ms))
+
+    @property
+    def battery_pct(self) -> int:
+        """Charge of the battery in %, or records.NO_U8 where it is not known."""
+        percent = None if self._battery is None else self._battery.percent()
+        return records.NO_U8 if percent is None else percent
+
+    def _judge(self) -> None:
+        vitals = self.vitals
+        if self.sampler.fault:
+            for measurement in (vitals.pulse_rate, vitals.spo2, vitals.perfusion):
+                measurement.withhold(statuses.SENSOR_FAULT)
+            vitals.quality = 0
+        else:
+            self._signal.judge(vitals, self.sampler.rate_milli_hz)
+        self._read_temperature()
+        self.second += 1
+        self.alarms.evaluate(vitals, self._now_ms)
+        self._summarise()
+
+    def _read_temperature(self) -> None:
+        temperature = self.vitals.temperature
+        if self._thermometer is None:
+            return
+        try:
+            if self._must_configure_thermometer:
+                self._thermometer.probe()
+                self._thermometer.configure()
+                self._must_configure_thermometer = False
+            centi_c = self._thermometer.read_centi_c()
+            self.thermometer_fault = ""
+        except SensorFault as fault:
+            self._must_configure_thermometer = True
+            self.thermometer_fault = str(fault)
+            temperature.withhold(statuses.SENSOR_FAULT)
+            return
+        if centi_c is None:
+            temperature.withhold(statuses.ACQUIRING)
+        else:
+            temperature.publish(centi_c, statuses.VALIDATED)
+
+    def _summarise(self) -> None:
+        summary = self._summary
+        vitals = self.vitals
+        summary.seconds += 1
+        if vitals.pulse_rate.has_value:
+            summary.pulse_rate.add(vitals.pulse_rate.value)
+        if vitals.spo2.has_value:
+            summary.spo2.add(vitals.spo2.value)
+        if vitals.temperature.has_value:
+            summary.temperature.add(vitals.temperature.value)
+        if summary.seconds < self._settings.summary_interval_s:
+            return
+        length = summary.pack(
+            self.journal.buf,
+            (vitals.pulse_rate.status, vitals.spo2.status, vitals.temperature.status),
+            vitals.quality,
+            self.battery_pct,
+            vitals.perfusion.value_or(records.NO_U16),
+            self.alarms.bits,
+        )
+        self._keep(records.VITALS, length)
+        summary.start()
+
+    def _announce(self, condition: int, event: int, value: int, onset_ms: int) -> None:
+        """Put an alarm event into the journal at once, with the uptime at which its evidence began."""
+        day = self.uptime.day
+        day_ms = self.uptime.day_ms - ticks_diff(self._now_ms, onset_ms)
+        if day_ms < 0:
+            day -= 1
+            day_ms += DAY_MS
+        priority = conditions.PRIORITIES[condition]
+        length = records.pack_alarm(self.journal.buf, condition, event, priority, value, day, day_ms)
+        self._keep(records.ALARM, length)
+
+    def _keep_settings(self) -> None:
+        packed = self._settings.pack()
+        self._keep(records.SETTINGS, records.pack_settings(self.journal.buf, packed, len(packed)))
+
+    def _keep(self, kind: int, length: int) -> None:
+        self.journal.append(kind, length, self.boot, self.uptime.day, self.uptime.day_ms)

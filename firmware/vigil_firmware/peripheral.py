@@ -1,0 +1,228 @@
+"""The radio side of the device, on MicroPython's `bluetooth.BLE`: encrypted adverts and connections.
+
+The stack's own permissions are not relied on: NimBLE notifies characteristics marked encrypted to unpaired peers, and
+BTstack on the Pico W cannot pair at all. Records are sealed end to end (vigil_wire.link); standard services notify a
+connection only when it is encrypted and authenticated, or when the owner opened them to everybody.
+"""
+
+from vigil_wire import advert, link, records
+
+from vigil_firmware.link_end import LinkEnd
+from vigil_firmware.standard_services import StandardServices
+from vigil_firmware.storage import RESERVED_SHIFT
+from vigil_firmware.ticks import ticks_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from vigil_hal.seams import BluetoothModule
+
+    from vigil_firmware.monitor import Monitor
+    from vigil_firmware.storage import Storage
+
+ADVERT_INTERVAL_US = 225_000
+DEVICE_NAME = "Vigil"  # what the air may know: nothing medical, nothing personal
+
+_CENTRAL_CONNECT = 1
+_CENTRAL_DISCONNECT = 2
+_GATTS_WRITE = 3
+_MTU_EXCHANGED = 21
+_ENCRYPTION_UPDATE = 28
+
+_WRITE = 0x0008
+_NOTIFY = 0x0010
+
+_NO_MEMORY = 12
+_UNPROVEN_MS = 5_000
+_PREFERRED_MTU = 247
+_WAITING_FRAMES_MOST = 16
+
+
+class RadioError(Exception):
+    """The radio cannot be started as configured. Says what and why."""
+
+
+class Connection:
+    """One central: its end of the record link, and what the stack says of its security."""
+
+    def __init__(self, handle: int, end: LinkEnd, now_ms: int) -> None:
+        self.handle = handle
+        self.end = end
+        self.since_ms = now_ms
+        self.is_trusted = False  # encrypted and authenticated by the stack
+        self.frames: list[bytearray] = []  # written by the central, not yet looked at
+
+
+class Peripheral:
+    """Advertises and serves one monitor. `log(text)` takes one line about each thing worth knowing."""
+
+    def __init__(
+        self,
+        bluetooth: "BluetoothModule",
+        monitor: "Monitor",
+        storage: "Storage",
+        random: "Callable[[int], bytes]",
+        log: "Callable[[str], None]",
+        now_ms: int,
+    ) -> None:
+        self._monitor = monitor
+        self._storage = storage
+        self._random = random
+        self._log = log
+        self._now_ms = now_ms
+        self._sealer = advert.AdvertSealer(storage.device_key)
+        self._high = storage.advert_high
+        self._low = storage.advert_low
+        self._content = bytearray(advert.CONTENT_LENGTH)
+        self._second = -1
+        self._bits = 0
+        self._connections: list[Connection] = []
+        self._must_advertise = True
+        self._standard = StandardServices(monitor, storage.settings)
+        self._ble = bluetooth.BLE()
+        self._ble.active(True)
+        self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
+        self._register(bluetooth)
+        self._ble.irq(self._on_event)
+
+    @property
+    def connection_count(self) -> int:
+        """How many centrals are connected."""
+        return len(self._connections)
+
+    def step(self, now_ms: int) -> None:
+        """Do all that is due: answer hosts, renew the advert each second and at once when an alarm changed."""
+        self._now_ms = now_ms
+        self._take_frames()
+        monitor = self._monitor
+        is_new_second = monitor.second != self._second
+        if is_new_second or monitor.alarms.bits != self._bits:
+            self._second = monitor.second
+            self._bits = monitor.alarms.bits
+            self._renew_advert()
+        if self._must_advertise:
+            self._advertise()
+        for connection in self._connections:
+            connection.end.step(self._content, 0, self._second)
+        if is_new_second and self._connections:
+            hearing = [each.handle for each in self._connections if each.is_trusted or self._standard.is_open]
+            self._standard.send(hearing, self._second, self._notify)
+
+    def _advertise(self) -> None:
+        self._must_advertise = False
+        try:
+            self._ble.gap_advertise(ADVERT_INTERVAL_US, adv_data=self._sealer.advert)
+        except OSError:
+            # NimBLE refuses while every connection is taken: the next step tries again.
+            self._must_advertise = True
+
+    def _register(self, bluetooth: "BluetoothModule") -> None:
+        """Register all services, ours first, and refuse a table that did not take them: BTstack overflows silently."""
+        uuid = bluetooth.UUID
+        ours = (
+            uuid(link.SERVICE_UUID),
+            ((uuid(link.CONTROL_UUID), _WRITE), (uuid(link.STREAM_UUID), _NOTIFY)),
+        )
+        handles = self._ble.gatts_register_services([ours] + self._standard.definitions(bluetooth))
+        flat = [handle for service in handles for handle in service]
+        for index in range(1, len(flat)):
+            if flat[index] <= flat[index - 1]:
+                raise RadioError(
+                    "the stack's attribute table is too small for these services (handle %d after %d): "
+                    "set standard_services to 0" % (flat[index], flat[index - 1])
+                )
+        self._control, self._stream = handles[0]
+        self._ble.gatts_set_buffer(self._control, link.MAX_FRAME)
+        if len(handles) > 1:
+            self._standard.registered(self._ble, list(handles[1:]))
+
+    def _renew_advert(self) -> None:
+        monitor = self._monitor
+        vitals = monitor.vitals
+        perfusion = vitals.perfusion.value_or(records.NO_U16)
+        advert.pack_content(
+            self._content,
+            0,
+            (vitals.pulse_rate.status, vitals.spo2.status, vitals.temperature.status),
+            monitor.alarms.bits,
+            (
+                vitals.pulse_rate.value_or(advert.NO_U16),
+                vitals.spo2.value_or(advert.NO_U16),
+                vitals.temperature.value_or(advert.NO_S16),
+                advert.NO_U8 if perfusion == records.NO_U16 else min(perfusion // 10, advert.NO_U8 - 1),
+                monitor.battery_pct,
+                max(0, monitor.journal.newest),
+            ),
+        )
+        self._sealer.seal(self._content, 0, self._high, self._low)
+        self._low += 1
+        if self._low & (1 << RESERVED_SHIFT) - 1 == 0:
+            self._storage.reserve_adverts()
+            self._high = self._storage.advert_high
+            self._low = self._storage.advert_low
+        self._must_advertise = True
+
+    def _take_frames(self) -> None:
+        """Let each connection's frames in; drop those that break the protocol or never prove that they know the key."""
+        for connection in list(self._connections):
+            try:
+                while connection.frames:
+                    connection.end.receive(connection.frames.pop(0), self._random)
+            except link.LinkError as error:
+                self._drop(connection, str(error))
+                continue
+            is_stranger = not connection.end.is_proven and not connection.is_trusted and not self._standard.is_open
+            if is_stranger and ticks_diff(self._now_ms, connection.since_ms) > _UNPROVEN_MS:
+                self._drop(connection, "it did not prove itself within 5 s")
+
+    def _drop(self, connection: Connection, reason: str) -> None:
+        self._log("link: dropped a connection: " + reason)
+        # Bound anew, not changed: the event of its end may come at any moment.
+        self._connections = [each for each in self._connections if each is not connection]
+        self._ble.gap_disconnect(connection.handle)
+
+    def _notify(self, connection: int, handle: int, data: memoryview) -> bool:
+        """Notify; False when the stack has no room now and the same must be offered again."""
+        try:
+            self._ble.gatts_notify(connection, handle, data)
+        except OSError as error:
+            # Any other error means that the link is gone and its event is under way: nobody is left to tell.
+            return bool(error.args[0] != _NO_MEMORY)
+        return True
+
+    def _on_event(self, event: int, data: "tuple[Any, ...]") -> None:
+        if event == _CENTRAL_CONNECT:
+            self._connected(data[0])
+        elif event == _CENTRAL_DISCONNECT:
+            self._connections = [each for each in self._connections if each.handle != data[0]]
+            self._must_advertise = True
+        elif event == _GATTS_WRITE and data[1] == self._control:
+            connection = self._find(data[0])
+            # A frame that is not taken in breaks the frame count, which ends the session.
+            if connection is not None and len(connection.frames) < _WAITING_FRAMES_MOST:
+                connection.frames.append(bytearray(self._ble.gatts_read(self._control)))
+        elif event == _MTU_EXCHANGED:
+            connection = self._find(data[0])
+            if connection is not None:
+                connection.end.mtu = data[1]
+        elif event == _ENCRYPTION_UPDATE:
+            connection = self._find(data[0])
+            if connection is not None:
+                connection.is_trusted = bool(data[1]) and bool(data[2])
+
+    def _connected(self, handle: int) -> None:
+        def send(frame: memoryview) -> bool:
+            return self._notify(handle, self._stream, frame)
+
+        end = LinkEnd(self._storage.device_key, self._monitor, send)
+        self._connections.append(Connection(handle, end, self._now_ms))
+        # The stack stops advertising at a connection; where it can go on, others still hear.
+        self._must_advertise = True
+
+    def _find(self, handle: int) -> "Connection | None":
+        for connection in self._connections:
+            if connection.handle == handle:
+                return connection
+        return None

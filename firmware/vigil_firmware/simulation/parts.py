@@ -1,0 +1,74 @@
+"""The simulated parts of one device: a bus with both sensors on it, all feeling the same source."""
+
+from vigil_hal.simulated import patient, recording
+from vigil_hal.simulated.bus import SimulatedI2C
+from vigil_hal.simulated.max30102 import SimulatedMax30102
+from vigil_hal.simulated.tmp117 import SimulatedTmp117
+from vigil_hal.tmp117 import Tmp117
+
+from vigil_firmware.ticks import ticks_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableSequence
+
+    from vigil_hal.seams import SignalSource
+
+
+class SimulatedBattery:
+    """A battery that starts full and loses one percent in ten minutes."""
+
+    def __init__(self, clock_ms: "Callable[[], int]") -> None:
+        self._clock_ms = clock_ms
+        self._started_ms = clock_ms()
+
+    def percent(self) -> "int | None":
+        """Charge in %."""
+        return max(0, 100 - ticks_diff(self._clock_ms(), self._started_ms) // 600_000)
+
+
+class Parts:
+    """Bus, oximeter, thermometer and battery. `thermometer` is None where the source knows no temperature."""
+
+    def __init__(self, source: "SignalSource", has_temperature: bool, clock_ms: "Callable[[], int]") -> None:
+        self.oximeter = SimulatedMax30102(source, clock_ms)
+        self.bus = SimulatedI2C(self.oximeter)
+        self.thermometer: Tmp117 | None = None
+        if has_temperature:
+            self.bus.attach(SimulatedTmp117(source, clock_ms))
+            self.thermometer = Tmp117(self.bus)
+        self.battery = SimulatedBattery(clock_ms)
+
+
+class Repeating:
+    """A recording that starts again when it is over."""
+
+    def __init__(self, source: "recording.Recording") -> None:
+        self._source = source
+        self.start_us = source.start_us
+        self.end_us = None
+        self.has_temperature = source.has_temperature
+
+    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
+        """As the recording's, at the instant of it that is heard now."""
+        return self._source.sample_into(self._within(time_us), out)
+
+    def temperature_centi_c(self, time_us: int) -> "int | None":
+        """As the recording's, at the instant of it that is heard now."""
+        return self._source.temperature_centi_c(self._within(time_us))
+
+    def _within(self, time_us: int) -> int:
+        return self.start_us + (time_us - self.start_us) % (self._source.end_us - self.start_us)
+
+
+BUILT_IN_PATIENT = ""
+
+
+def endless_source(kind: str, path: str) -> "Repeating | patient.Patient":
+    """What the sensors of a simulated device feel: kind "recording" or "patient"; path "" is the built-in patient.
+
+    Raises RecordingError or PatientError, one line each.
+    """
+    if kind == "recording":
+        return Repeating(recording.open_recording(path))
+    return patient.built_in_patient() if path == BUILT_IN_PATIENT else patient.open_patient(path)

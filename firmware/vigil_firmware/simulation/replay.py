@@ -1,0 +1,93 @@
+"""A recording through simulated parts, real drivers and the real monitor, faster than real time: one row a second."""
+
+from vigil_hal.max30102 import Max30102
+from vigil_hal.simulated.recording import open_recording
+from vigil_wire import conditions, statuses
+
+from vigil_firmware.journal import Journal
+from vigil_firmware.monitor import STEP_MS, Monitor
+from vigil_firmware.settings import Settings
+from vigil_firmware.simulation.parts import Parts
+from vigil_firmware.ticks import ticks_add
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vigil_hal.simulated.recording import Recording
+
+    from vigil_firmware.vitals import Measurement
+
+COLUMNS = (
+    "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
+    "temperature_c,temperature_status,alarms"
+)
+_POWER_ON = 1
+_JOURNAL_CAPACITY = 16  # nothing reads it here
+
+
+class Clock:
+    """The time that everything in a replay lives by."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+
+    def read(self) -> int:
+        """The tick, ms."""
+        return self.now_ms
+
+
+def replay(recording: "Recording", write: "Callable[[str], object]", first_tick_ms: int = 0) -> None:
+    """Write one CSV line (with its newline) for each whole second of the recording's own time, after a heading.
+
+    Row t is what the device showed at t, having seen nothing later. `first_tick_ms` is the board's tick at the
+    recording's first instant; the rows do not depend on it.
+    """
+    clock = Clock(first_tick_ms)
+    parts = Parts(recording, recording.has_temperature, clock.read)
+    journal = Journal(0, _JOURNAL_CAPACITY)
+    monitor = Monitor(
+        Max30102(parts.bus), parts.thermometer, parts.battery, Settings(), journal, 1, _POWER_ON, first_tick_ms
+    )
+    write(COLUMNS + "\n")
+    start_ms = (recording.start_us + 999) // 1000  # rounded up: the part must not see beyond a row's instant
+    end_ms = recording.end_us // 1000
+    file_ms = start_ms - start_ms % STEP_MS + STEP_MS
+    while file_ms <= end_ms:
+        clock.now_ms = ticks_add(first_tick_ms, file_ms - start_ms)
+        monitor.step(clock.now_ms)
+        if file_ms % 1000 == 0:
+            write(_row(file_ms // 1000, monitor))
+        file_ms += STEP_MS
+
+
+def replay_file(recording_path: str, output_path: str) -> None:
+    """Replay one file into another."""
+    recording = open_recording(recording_path)
+    with open(output_path, "w") as output:
+        replay(recording, output.write)
+
+
+def _row(second: int, monitor: Monitor) -> str:
+    vitals = monitor.vitals
+    return "%d,%s,%s,%s,%s,%s,%s,%s,%s\n" % (
+        second,
+        _decimal(vitals.pulse_rate, 1),
+        statuses.NAMES[vitals.pulse_rate.status],
+        _decimal(vitals.spo2, 1),
+        statuses.NAMES[vitals.spo2.status],
+        _decimal(vitals.perfusion, 2),
+        _decimal(vitals.temperature, 2),
+        statuses.NAMES[vitals.temperature.status],
+        ";".join(conditions.names_of(monitor.alarms.bits)),
+    )
+
+
+def _decimal(measurement: "Measurement", decimals: int) -> str:
+    """The value with its decimals, or "" where there is no reading."""
+    if not measurement.has_value:
+        return ""
+    unit = 10**decimals
+    magnitude = abs(measurement.value)
+    sign = "-" if measurement.value < 0 else ""
+    return "%s%d.%0*d" % (sign, magnitude // unit, decimals, magnitude % unit)

@@ -1,0 +1,40 @@
+"""The vitals of one second: every measurement is a value with a status, and no value is ever a stand-in."""
+
+from vigil_wire import statuses
+
+
+class Measurement:
+    """One signal's newest value, in its own small unit, with the reason to believe it or the reason there is none."""
+
+    def __init__(self) -> None:
+        self.status = statuses.UNAVAILABLE
+        self.value = 0  # means nothing unless has_value
+
+    @property
+    def has_value(self) -> bool:
+        """Whether `value` may be used."""
+        return statuses.has_value(self.status)
+
+    def publish(self, value: int, status: int) -> None:
+        """A new value, under a status that carries one."""
+        self.value = value
+        self.status = status
+
+    def withhold(self, status: int) -> None:
+        """No reading, because of `status`."""
+        self.status = status
+
+    def value_or(self, none: int) -> int:
+        """The value, or `none` where there is no reading."""
+        return self.value if statuses.has_value(self.status) else none
+
+
+class Vitals:
+    """All measurements of one second."""
+
+    def __init__(self) -> None:
+        self.pulse_rate = Measurement()  # 0.1 bpm
+        self.spo2 = Measurement()  # 0.1 %
+        self.temperature = Measurement()  # 0.01 C
+        self.perfusion = Measurement()  # 0.01 %
+        self.quality = 0  # 0-100

@@ -1,0 +1,75 @@
+"""The device key: one 16-byte secret per device, the keys derived from it, and the setup code that carries it.
+
+Each purpose gets a key of its own, AES(device key, label), so that none is used for two things. The device's
+public identity is derived too: the host knows a device by its key, not by its radio address.
+"""
+
+from vigil_wire.aes import Aes
+from vigil_wire.crc import crc16
+
+KEY_LENGTH = 16
+ADVERT = b"vigil advert key"
+ADVERT_IV = b"vigil advert iv."
+PERMUTATION = b"vigil permute..."
+LINK = b"vigil link key.."
+IDENTITY = b"vigil identity.."
+
+# Crockford's base 32: no I, L, O or U, so that a code read aloud or from a label survives.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def derive(device_key: "bytes | bytearray", purpose: bytes) -> bytes:
+    """The 16-byte key for one purpose (one of the labels above)."""
+    out = bytearray(16)
+    Aes(device_key).encrypt_into(purpose, out)
+    return bytes(out)
+
+
+def device_id(device_key: "bytes | bytearray") -> str:
+    """Eight hex digits that name the device; they say nothing about the key."""
+    return "".join([f"{byte:02x}" for byte in derive(device_key, IDENTITY)[:4]])
+
+
+def setup_code(device_key: "bytes | bytearray") -> str:
+    """The key and its CRC as 29 base-32 characters in groups: what a person types or scans once."""
+    check = crc16(device_key, KEY_LENGTH)
+    data = bytes(device_key) + bytes((check >> 8, check & 0xFF))
+    code = ""
+    held = 0
+    bits = 0
+    for byte in data:
+        held = held << 8 | byte
+        bits += 8
+        while bits >= 5:
+            bits -= 5
+            code += _ALPHABET[held >> bits & 31]
+        held &= (1 << bits) - 1
+    code += _ALPHABET[held << 5 - bits & 31]
+    return "-".join([code[start : start + 5] for start in range(0, len(code), 5)])
+
+
+def key_from_setup_code(code: str) -> bytes:
+    """The 16-byte device key in a setup code; ValueError says what is wrong with a mistyped one."""
+    data = bytearray()
+    held = 0
+    bits = 0
+    count = 0
+    for character in code.upper():
+        if character in "- ":
+            continue
+        value = _ALPHABET.find({"O": "0", "I": "1", "L": "1"}.get(character, character))
+        if value < 0:
+            raise ValueError(f"a setup code has no character {character!r}")
+        count += 1
+        held = held << 5 | value
+        bits += 5
+        if bits >= 8:
+            bits -= 8
+            data.append(held >> bits & 0xFF)
+        held &= (1 << bits) - 1
+    if count != 29:
+        raise ValueError("a setup code has 29 characters, this one has %d" % count)
+    key = bytes(data[:KEY_LENGTH])
+    if held or crc16(key, KEY_LENGTH) != data[16] << 8 | data[17]:
+        raise ValueError("this setup code is mistyped: its check characters do not match")
+    return key

@@ -1,0 +1,214 @@
+"""The record link: what host and device say to each other over the record service, sealed end to end.
+
+Two characteristics carry it: the host writes frames to `CONTROL`, the device notifies frames on `STREAM`.
+
+    hello   01 | protocol version | 8-byte nonce                 once each way, in clear
+    sealed  02 | frame counter, 3 bytes | message | MIC 8        everything else
+
+The session key is AES(link key, host nonce | device nonce): fresh for every connection, and nobody without the device
+key can make or read a frame. AES-CCM, nonce = direction | nine zeros | counter. Counters start at 0 and must rise by
+exactly one, so that a replayed, reordered or dropped frame ends the session instead of passing.
+
+Messages, little-endian, first byte the type:
+
+    host -> device                                    device -> host
+    10 fetch   sequence to start from (u32)           90 info     journal id (u32), boot (u16), oldest, newest and
+    11 ack     newest sequence on disk (u32)                      acknowledged sequence (u32 each), uptime day (u16),
+    12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32)
+    13 info                                           91 records  (length u8, record) ...
+                                                      92 live     advert content (15)
+                                                      93 missing  first, last sequence (u32) the device no longer has
+
+After `fetch` the device streams records from there on and goes on with new ones as they come; at most `WINDOW` records
+are under way beyond the newest acknowledged one.
+"""
+
+import struct
+
+from vigil_wire import keys
+from vigil_wire.aes import Aes
+from vigil_wire.ccm import Ccm
+
+SERVICE_UUID = "5a6d0001-7669-6769-6c76-6974616c7300"
+CONTROL_UUID = "5a6d0002-7669-6769-6c76-6974616c7300"
+STREAM_UUID = "5a6d0003-7669-6769-6c76-6974616c7300"
+
+PROTOCOL_VERSION = 1
+HELLO = 0x01
+SEALED = 0x02
+HELLO_LENGTH = 10
+NONCE_LENGTH = 8
+MIC_LENGTH = 8
+OVERHEAD = 4 + MIC_LENGTH
+MAX_FRAME = 244  # ATT MTU 247 less three
+MIN_MTU = 100  # smaller, and a record would not fit a notification
+WINDOW = 64
+
+FETCH = 0x10
+ACK = 0x11
+TIME = 0x12
+ASK_INFO = 0x13
+INFO = 0x90
+RECORDS = 0x91
+LIVE = 0x92
+MISSING = 0x93
+
+_TO_DEVICE = 0
+_TO_HOST = 1
+_INFO = "<BIHIIIHI"
+_NO_SEQUENCE = 0xFFFFFFFF
+
+
+class LinkError(Exception):
+    """The other side cannot be trusted or understood; the connection must be dropped. Says why."""
+
+
+class Session:
+    """One side's end of a session: `seal` what goes out, `open` what comes in, in buffers made once."""
+
+    def __init__(self, device_key: bytes, is_device: bool) -> None:
+        self._link_key = Aes(keys.derive(device_key, keys.LINK))
+        self._outward = bytearray(13)
+        self._inward = bytearray(13)
+        self._outward[0] = _TO_HOST if is_device else _TO_DEVICE
+        self._inward[0] = _TO_DEVICE if is_device else _TO_HOST
+        self.out = bytearray(MAX_FRAME)
+        self.is_open = False
+
+    def begin(self, host_nonce: "bytes | bytearray", device_nonce: "bytes | bytearray") -> None:
+        """Draw the session key from both nonces and start both counters at 0; LinkError unless both have 8 bytes."""
+        if len(host_nonce) != NONCE_LENGTH or len(device_nonce) != NONCE_LENGTH:
+            raise LinkError("a nonce has 8 bytes")
+        block = bytearray(16)
+        block[0:8] = host_nonce
+        block[8:16] = device_nonce
+        self._link_key.encrypt_into(block, block)
+        self._ccm = Ccm(Aes(block), MIC_LENGTH)
+        self._sent = 0
+        self._received = 0
+        self.is_open = True
+
+    def seal(self, length: int) -> int:
+        """Seal the message in `out[4:4 + length]` where it stands; the length of the frame in `out` is returned."""
+        if not self.is_open:
+            raise LinkError("the session is not open")
+        self._number(self._outward, self._sent)
+        self._sent += 1
+        self.out[0] = SEALED
+        for index in range(3):
+            self.out[1 + index] = self._outward[10 + index]
+        self._ccm.seal(self._outward, b"", self.out, 4, length)
+        return length + OVERHEAD
+
+    def open(self, frame: bytearray, length: int) -> int:
+        """Open the first `length` bytes of `frame` in place; its message is then `frame[4:4 + result]`.
+
+        Raises LinkError, and ends the session, for a frame that is forged, damaged, replayed, out of order or short.
+        """
+        if not self.is_open:
+            raise LinkError("the session is not open")
+        self.is_open = False  # and stays so unless this frame is right
+        if length <= OVERHEAD or frame[0] != SEALED:
+            raise LinkError("not a sealed frame of this session")
+        self._number(self._inward, self._received)
+        for index in range(3):
+            if frame[1 + index] != self._inward[10 + index]:
+                raise LinkError("frame %d expected, another came" % self._received)
+        if not self._ccm.open(self._inward, b"", frame, 4, length - OVERHEAD):
+            raise LinkError("frame %d is forged or damaged" % self._received)
+        self._received += 1
+        self.is_open = True
+        return length - OVERHEAD
+
+    def _number(self, nonce: bytearray, counter: int) -> None:
+        if counter >> 24:
+            raise LinkError("this session has used up its frame counter")
+        nonce[10] = counter & 0xFF
+        nonce[11] = counter >> 8 & 0xFF
+        nonce[12] = counter >> 16
+
+
+class Info:
+    """What the device says of itself and its journal. Sequence numbers are None while there is no such record."""
+
+    def __init__(self, message: "bytes | bytearray | memoryview") -> None:
+        if len(message) != struct.calcsize(_INFO):
+            raise LinkError("an info message has %d bytes, this one has %d" % (struct.calcsize(_INFO), len(message)))
+        _, self.journal_id, self.boot, oldest, newest, acknowledged, self.day, self.day_ms = struct.unpack(
+            _INFO, message
+        )
+        self.oldest = None if oldest == _NO_SEQUENCE else oldest
+        self.newest = None if newest == _NO_SEQUENCE else newest
+        self.acknowledged = None if acknowledged == _NO_SEQUENCE else acknowledged
+
+
+def pack_info(buf: bytearray, start: int, journal: "tuple[int, int, int, int, int]", day: int, day_ms: int) -> int:
+    """Write an info message at `start`; its length is returned.
+
+    journal: id, boot number, oldest, newest and acknowledged sequence number (-1: there is none).
+    """
+    journal_id, boot, oldest, newest, acknowledged = journal
+    struct.pack_into(
+        _INFO,
+        buf,
+        start,
+        INFO,
+        journal_id,
+        boot,
+        oldest & _NO_SEQUENCE,
+        newest & _NO_SEQUENCE,
+        acknowledged & _NO_SEQUENCE,
+        day,
+        day_ms,
+    )
+    return struct.calcsize(_INFO)
+
+
+def hello(nonce: bytes) -> bytes:
+    """A hello frame that offers `nonce` (eight bytes)."""
+    return bytes((HELLO, PROTOCOL_VERSION)) + nonce
+
+
+def nonce_of_hello(frame: "bytes | bytearray | memoryview") -> bytes:
+    """The nonce in a hello frame; LinkError when it is none, or of another protocol version."""
+    if len(frame) != HELLO_LENGTH or frame[0] != HELLO:
+        raise LinkError("not a hello frame")
+    if frame[1] != PROTOCOL_VERSION:
+        raise LinkError("protocol version %d, this side speaks %d" % (frame[1], PROTOCOL_VERSION))
+    return bytes(frame[2:10])
+
+
+def fetch(sequence: int) -> bytes:
+    """A message that asks for all records from `sequence` on."""
+    return struct.pack("<BI", FETCH, sequence)
+
+
+def acknowledge(sequence: int) -> bytes:
+    """A message that says every record up to `sequence` is on disk."""
+    return struct.pack("<BI", ACK, sequence)
+
+
+def set_time(utc_day: int, utc_day_ms: int) -> bytes:
+    """A message that gives the time: days since 2000-01-01 UTC, milliseconds of that day."""
+    return struct.pack("<BHI", TIME, utc_day, utc_day_ms)
+
+
+def missing_range(message: "bytes | bytearray | memoryview") -> "tuple[int, int]":
+    """First and last sequence number of a `missing` message."""
+    if len(message) != 9:
+        raise LinkError("a missing message has 9 bytes, this one has %d" % len(message))
+    _, first, last = struct.unpack("<BII", message)
+    return first, last
+
+
+def records_in(message: "bytes | bytearray | memoryview") -> "list[bytes]":
+    """The raw records in a `records` message; LinkError when the lengths in it do not add up."""
+    found = []
+    position = 1
+    while position < len(message):
+        end = position + 1 + message[position]
+        if end > len(message):
+            raise LinkError("a records message is cut short")
+        found.append(bytes(message[position + 1 : end]))
+        position = end
+    return found

@@ -1,0 +1,288 @@
+"""Journal records: what the device keeps and the host stores, one byte format for flash and air.
+
+A record is a header and a payload, little-endian:
+
+    0..3   sequence number        4      kind
+    5..6   boot number            7..8   uptime, whole days      9..12  uptime, milliseconds of the day
+    13..   payload, by kind
+
+Uptime is the device's own; UTC follows from the time anchors in the same journal. A sequence number is used once in
+the life of a journal (named by its 4-byte journal id), so (device, journal id, sequence) names a record for ever.
+
+    vitals (1)         seconds covered, seconds with pulse rate, seconds with SpO2, quality 0-100,
+                       statuses: pulse rate, SpO2, temperature, battery %,
+                       pulse rate mean/min/max (0.1 bpm), SpO2 mean/min/max (0.1 %), temperature mean/min/max (0.01 C),
+                       perfusion index (0.01 %), alarm bits (24)
+    alarm (2)          condition, event (raised, cleared), priority, value in the signal's unit,
+                       onset: day and millisecond at which the limit was first crossed
+    boot (3)           reset cause, firmware version (major, minor, patch)
+    time anchor (4)    UTC: days since 2000-01-01, milliseconds of the day; the header's uptime is the same instant
+    settings (5)       the packed settings now in force
+    loss (6)           first and last sequence number of records overwritten before a host had them
+
+"No value" is 0xFFFF (rates, SpO2, perfusion), -0x8000 (temperature, alarm value) and 0xFF (battery): never zero.
+"""
+
+import struct
+
+VITALS = 1
+ALARM = 2
+BOOT = 3
+TIME_ANCHOR = 4
+SETTINGS = 5
+LOSS = 6
+KIND_NAMES = {
+    VITALS: "vitals",
+    ALARM: "alarm",
+    BOOT: "boot",
+    TIME_ANCHOR: "time_anchor",
+    SETTINGS: "settings",
+    LOSS: "loss",
+}
+
+HEADER_LENGTH = 13
+MAX_LENGTH = 64
+NO_U16 = 0xFFFF
+NO_S16 = -0x8000
+NO_U8 = 0xFF
+
+_HEADER = "<IBHHI"
+_VITALS = "<BBBBBBBBHHHHHHhhhHBH"
+_ALARM = "<BBBhHI"
+_BOOT = "<BBBB"
+_TIME_ANCHOR = "<HI"
+_LOSS = "<II"
+VITALS_LENGTH = HEADER_LENGTH + struct.calcsize(_VITALS)
+ALARM_LENGTH = HEADER_LENGTH + struct.calcsize(_ALARM)
+BOOT_LENGTH = HEADER_LENGTH + struct.calcsize(_BOOT)
+TIME_ANCHOR_LENGTH = HEADER_LENGTH + struct.calcsize(_TIME_ANCHOR)
+LOSS_LENGTH = HEADER_LENGTH + struct.calcsize(_LOSS)
+
+
+def pack_header(buf: bytearray, sequence: int, kind: int, boot: int, day: int, day_ms: int) -> None:
+    """Write the header at the start of `buf`."""
+    struct.pack_into(_HEADER, buf, 0, sequence, kind, boot, day, day_ms)
+
+
+def pack_alarm(
+    buf: bytearray, condition: int, event: int, priority: int, value: int, onset_day: int, onset_day_ms: int
+) -> int:
+    """Write an alarm event's payload after the header; the record's length is returned."""
+    struct.pack_into(_ALARM, buf, HEADER_LENGTH, condition, event, priority, value, onset_day, onset_day_ms)
+    return ALARM_LENGTH
+
+
+def pack_boot(buf: bytearray, reset_cause: int, version: "tuple[int, int, int]") -> int:
+    """Write a boot's payload after the header; the record's length is returned."""
+    struct.pack_into(_BOOT, buf, HEADER_LENGTH, reset_cause, version[0], version[1], version[2])
+    return BOOT_LENGTH
+
+
+def pack_time_anchor(buf: bytearray, utc_day: int, utc_day_ms: int) -> int:
+    """Write a time anchor's payload after the header; the record's length is returned."""
+    struct.pack_into(_TIME_ANCHOR, buf, HEADER_LENGTH, utc_day, utc_day_ms)
+    return TIME_ANCHOR_LENGTH
+
+
+def pack_settings(buf: bytearray, packed: bytearray, length: int) -> int:
+    """Write the settings in force after the header; the record's length is returned."""
+    buf[HEADER_LENGTH : HEADER_LENGTH + length] = packed[:length]
+    return HEADER_LENGTH + length
+
+
+def pack_loss(buf: bytearray, first: int, last: int) -> int:
+    """Write a loss's payload after the header; the record's length is returned."""
+    struct.pack_into(_LOSS, buf, HEADER_LENGTH, first, last)
+    return LOSS_LENGTH
+
+
+class Summary:
+    """The vitals of one summary interval, gathered second by second without allocating."""
+
+    def __init__(self) -> None:
+        self.pulse_rate = Spread()
+        self.spo2 = Spread()
+        self.temperature = Spread()
+        self.start()
+
+    def start(self) -> None:
+        """Begin a new interval."""
+        self.seconds = 0
+        self.pulse_rate.start()
+        self.spo2.start()
+        self.temperature.start()
+
+    def pack(
+        self,
+        buf: bytearray,
+        statuses: "tuple[int, int, int]",
+        quality: int,
+        battery: int,
+        perfusion: int,
+        alarm_bits: int,
+    ) -> int:
+        """Write the payload after the header; the record's length is returned.
+
+        statuses: pulse rate, SpO2, temperature, as they stand at the end of the interval.
+        """
+        pulse_rate = self.pulse_rate
+        spo2 = self.spo2
+        temperature = self.temperature
+        struct.pack_into(
+            _VITALS,
+            buf,
+            HEADER_LENGTH,
+            self.seconds,
+            pulse_rate.count,
+            spo2.count,
+            quality,
+            statuses[0],
+            statuses[1],
+            statuses[2],
+            battery,
+            pulse_rate.mean(NO_U16),
+            pulse_rate.least(NO_U16),
+            pulse_rate.most(NO_U16),
+            spo2.mean(NO_U16),
+            spo2.least(NO_U16),
+            spo2.most(NO_U16),
+            temperature.mean(NO_S16),
+            temperature.least(NO_S16),
+            temperature.most(NO_S16),
+            perfusion,
+            alarm_bits & 0xFF,
+            alarm_bits >> 8,
+        )
+        return VITALS_LENGTH
+
+
+class Spread:
+    """Count, mean, least and most of the values of one signal in an interval."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Forget all values."""
+        self.count = 0
+        self._sum = 0
+        self._least = 0
+        self._most = 0
+
+    def add(self, value: int) -> None:
+        """Take one more value in."""
+        if self.count == 0 or value < self._least:
+            self._least = value
+        if self.count == 0 or value > self._most:
+            self._most = value
+        self._sum += value
+        self.count += 1
+
+    def mean(self, none: int) -> int:
+        """Mean, rounded, or `none` where there was no value."""
+        return (self._sum + self.count // 2) // self.count if self.count else none
+
+    def least(self, none: int) -> int:
+        """Smallest value, or `none` where there was no value."""
+        return self._least if self.count else none
+
+    def most(self, none: int) -> int:
+        """Largest value, or `none` where there was no value."""
+        return self._most if self.count else none
+
+
+class RecordError(ValueError):
+    """A record's bytes do not make sense: too short for its kind, or of a kind this program does not know."""
+
+
+class Record:
+    """A record, read. `fields` holds the payload by name; None stands where the device had no value."""
+
+    def __init__(self, data: "bytes | bytearray | memoryview") -> None:
+        if len(data) < HEADER_LENGTH:
+            raise RecordError("a record has at least %d bytes, this one has %d" % (HEADER_LENGTH, len(data)))
+        self.sequence, self.kind, self.boot, self.day, self.day_ms = struct.unpack_from(_HEADER, data, 0)
+        read = _READERS.get(self.kind)
+        if read is None:
+            raise RecordError("record %d is of unknown kind %d" % (self.sequence, self.kind))
+        try:
+            self.fields = read(data)
+        except (ValueError, RuntimeError):
+            raise RecordError("record %d (%s) is cut short" % (self.sequence, KIND_NAMES[self.kind])) from None
+        self.data = bytes(data)
+
+
+def _unpack(layout: str, data: "bytes | bytearray | memoryview") -> "tuple[int, ...]":
+    if len(data) < HEADER_LENGTH + struct.calcsize(layout):
+        raise ValueError
+    return struct.unpack_from(layout, data, HEADER_LENGTH)
+
+
+def _some(value: int, none: int) -> "int | None":
+    return None if value == none else value
+
+
+def _read_vitals(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
+    values = _unpack(_VITALS, data)
+    return {
+        "seconds": values[0],
+        "pulse_rate_seconds": values[1],
+        "spo2_seconds": values[2],
+        "quality": values[3],
+        "pulse_rate_status": values[4],
+        "spo2_status": values[5],
+        "temperature_status": values[6],
+        "battery_pct": _some(values[7], NO_U8),
+        "pulse_rate_mean_deci_bpm": _some(values[8], NO_U16),
+        "pulse_rate_min_deci_bpm": _some(values[9], NO_U16),
+        "pulse_rate_max_deci_bpm": _some(values[10], NO_U16),
+        "spo2_mean_deci_pct": _some(values[11], NO_U16),
+        "spo2_min_deci_pct": _some(values[12], NO_U16),
+        "spo2_max_deci_pct": _some(values[13], NO_U16),
+        "temperature_mean_centi_c": _some(values[14], NO_S16),
+        "temperature_min_centi_c": _some(values[15], NO_S16),
+        "temperature_max_centi_c": _some(values[16], NO_S16),
+        "perfusion_centi_pct": _some(values[17], NO_U16),
+        "alarm_bits": values[18] | values[19] << 8,
+    }
+
+
+def _read_alarm(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
+    condition, event, priority, value, onset_day, onset_day_ms = _unpack(_ALARM, data)
+    return {
+        "condition": condition,
+        "event": event,
+        "priority": priority,
+        "value": _some(value, NO_S16),
+        "onset_day": onset_day,
+        "onset_day_ms": onset_day_ms,
+    }
+
+
+def _read_boot(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
+    cause, major, minor, patch = _unpack(_BOOT, data)
+    return {"reset_cause": cause, "major": major, "minor": minor, "patch": patch}
+
+
+def _read_time_anchor(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
+    utc_day, utc_day_ms = _unpack(_TIME_ANCHOR, data)
+    return {"utc_day": utc_day, "utc_day_ms": utc_day_ms}
+
+
+def _read_settings(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
+    return {"length": len(data) - HEADER_LENGTH}
+
+
+def _read_loss(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
+    first, last = _unpack(_LOSS, data)
+    return {"first": first, "last": last}
+
+
+_READERS = {
+    VITALS: _read_vitals,
+    ALARM: _read_alarm,
+    BOOT: _read_boot,
+    TIME_ANCHOR: _read_time_anchor,
+    SETTINGS: _read_settings,
+    LOSS: _read_loss,
+}

@@ -1,0 +1,73 @@
+"""Driver of the TMP117 digital thermometer: continuous conversion, two a second."""
+
+from vigil_hal.faults import WrongPart, not_answering
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vigil_hal.seams import I2C
+
+ADDRESS = 0x48
+
+_PART = "TMP117"
+_PART_ID = 0x0117
+_ID_MASK = 0x0FFF  # the top four bits are the revision
+
+_TEMPERATURE = 0x00
+_CONFIG = 0x01
+_DEVICE_ID = 0x0F
+
+_CONTINUOUS_500_MS = 0x01A0  # averages of 8 conversions
+_DATA_READY = 0x2000
+_POWER_ON_VALUE = 0x8000  # -256 C, until the first conversion
+
+
+class Tmp117:
+    """One TMP117 on a bus."""
+
+    def __init__(self, i2c: "I2C", address: int = ADDRESS) -> None:
+        self._i2c = i2c
+        self._address = address
+        self._word = bytearray(2)
+
+    def probe(self) -> None:
+        """Check that a TMP117 answers. Raises NotAnswering, or WrongPart when the device id is another."""
+        device_id = self._read(_DEVICE_ID)
+        if device_id & _ID_MASK != _PART_ID:
+            raise WrongPart(
+                f"device id 0x{device_id:04X} at 0x{self._address:02X} is no {_PART} (0x{_PART_ID:04X});"
+                " check what is wired there"
+            )
+
+    def configure(self) -> None:
+        """Convert for ever, an average of eight every 500 ms. Raises NotAnswering."""
+        self._word[0] = _CONTINUOUS_500_MS >> 8
+        self._word[1] = _CONTINUOUS_500_MS & 0xFF
+        try:
+            self._i2c.writeto_mem(self._address, _CONFIG, self._word)
+            return
+        except OSError as error:
+            fault = not_answering(_PART, self._address, error)
+        raise fault
+
+    def read_centi_c(self) -> int | None:
+        """Return a new temperature in 0.01 degree Celsius; None when no conversion ended since the last call.
+
+        A part that stopped converting so never passes for one whose temperature is steady. Raises
+        NotAnswering.
+        """
+        if not self._read(_CONFIG) & _DATA_READY:
+            return None
+        word = self._read(_TEMPERATURE)
+        if word == _POWER_ON_VALUE:
+            return None
+        if word >= 0x8000:
+            word -= 0x10000
+        return word * 25 + 16 >> 5  # 7.8125 m°C = 25/32 of 0.01 C
+
+    def _read(self, register: int) -> int:
+        try:
+            self._i2c.readfrom_mem_into(self._address, register, self._word)
+            return self._word[0] << 8 | self._word[1]
+        except OSError as error:
+            fault = not_answering(_PART, self._address, error)
+        raise fault

@@ -1,0 +1,109 @@
+"""The alarms of the home: what the devices tell, and the bridge's own condition that a device has gone silent.
+
+The rows are in the store, so a restart finds every alarm as it was. This class decides when to look at them again: a
+condition that is heard of is raised at once, and the record that follows completes the same row.
+"""
+
+import asyncio
+import logging
+
+from vigil_wire import conditions
+from vigil_wire.advert import Content
+
+from vigil_host.clock import Clock
+from vigil_host.events import Events
+from vigil_host.live import SILENT_AFTER_S, Live
+from vigil_host.store import Alarm, LiveBits, Store, StoreError
+from vigil_host.store.alarms import DEVICE
+
+DEVICE_SILENT = "device_silent"
+PERIOD_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Alerts:
+    """Raises and clears alarms. `run` does the work; `hear` and `active` return at once."""
+
+    def __init__(self, store: Store, live: Live, events: Events, clock: Clock) -> None:
+        self._store = store
+        self._live = live
+        self._events = events
+        self._clock = clock
+        self._active: list[Alarm] = store.active_alarms()
+        self._heard: dict[str, LiveBits] = {}
+        self._watched: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def active(self) -> list[Alarm]:
+        """Return the alarms that are active now, in the order they were noticed."""
+        return self._active
+
+    def since(self, utc_ms: int) -> list[Alarm]:
+        """Return the alarms that are active or were so at or after `utc_ms`; reads the database."""
+        return self._store.alarms_since(utc_ms)
+
+    def heard(self, device_id: str) -> LiveBits | None:
+        """Return the newest alarm bits heard of a device, None before the first."""
+        return self._heard.get(device_id)
+
+    def hear(self, device_id: str, content: Content) -> None:
+        """Take in the alarm bits of what a device has just said."""
+        self._heard[device_id] = LiveBits(content.alarm_bits, content.newest_sequence_low)
+        if self._differs(device_id) or self._is_active(device_id, DEVICE_SILENT):
+            self._wake.set()
+
+    def watch(self, device_ids: set[str]) -> None:
+        """Say which devices ought to be heard."""
+        self._watched = set(device_ids)
+
+    async def refresh(self) -> None:
+        """Read the active alarms again, after something has changed them."""
+        self._active = await self._store.on_writer(self._store.active_alarms)
+        self._events.publish("alarms")
+
+    async def step(self) -> None:
+        """Bring the alarms in line with what was heard, and with what was not."""
+        changed = False
+        for device_id, bits in list(self._heard.items()):
+            if self._differs(device_id):
+                changed |= await self._store.on_writer(self._store.apply_live_alarms, device_id, bits)
+        silent = {alarm.device_id for alarm in self._active if alarm.condition == DEVICE_SILENT}
+        for device_id in self._watched | silent:
+            is_silent = device_id in self._watched and self._live.silence_s(device_id) >= SILENT_AFTER_S
+            if is_silent == (device_id in silent):
+                continue
+            priority = conditions.MEDIUM
+            if any(alarm.device_id == device_id and alarm.source == DEVICE for alarm in self._active):
+                priority = conditions.HIGH
+            changed |= await self._store.on_writer(
+                self._store.set_bridge_condition,
+                device_id,
+                DEVICE_SILENT,
+                conditions.PRIORITY_NAMES[priority] if is_silent else None,
+            )
+        if changed:
+            await self.refresh()
+
+    async def run(self) -> None:
+        """Step whenever something was heard that matters, and every second; ends only by cancellation."""
+        while True:
+            try:
+                await self.step()
+            except StoreError as error:
+                _log.error("alarms cannot be stored: %s", error)
+                await self._clock.sleep(PERIOD_S)
+            try:
+                async with asyncio.timeout(PERIOD_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    def _differs(self, device_id: str) -> bool:
+        """Whether what was heard of a device is not what is active."""
+        active = {alarm.condition for alarm in self._active if alarm.device_id == device_id and alarm.source == DEVICE}
+        return active != set(conditions.names_of(self._heard[device_id].bits))
+
+    def _is_active(self, device_id: str, condition: str) -> bool:
+        return any(alarm.device_id == device_id and alarm.condition == condition for alarm in self._active)

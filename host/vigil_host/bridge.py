@@ -1,0 +1,121 @@
+"""The bridge: hears every known device, keeps a record session with each, stores and alerts."""
+
+import asyncio
+import logging
+
+from vigil_host.alerts import Alerts
+from vigil_host.clock import Clock
+from vigil_host.devices import Devices, DevicesError, KnownDevice
+from vigil_host.events import Events
+from vigil_host.link.adapter import ClientFactory, ScannerFactory
+from vigil_host.link.intake import Intake
+from vigil_host.link.listener import Listener
+from vigil_host.link.reconnect import keep_connected
+from vigil_host.link.session import Session
+from vigil_host.live import Live
+from vigil_host.store import Store
+
+DEVICES_PERIOD_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Bridge:
+    """Ties the parts together. `store` and `devices` are the caller's, and stay open after `close`.
+
+    `live`, `alerts` and `events` are what a page shows; `received` counts the records that came.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        devices: Devices,
+        scanner_factory: ScannerFactory,
+        client_factory: ClientFactory,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or Clock()
+        self._store = store
+        self._devices = devices
+        self._client_factory = client_factory
+        self.events = Events()
+        self.live = Live(devices.list, self._clock)
+        self.alerts = Alerts(store, self.live, self.events, self._clock)
+        self._intake = Intake(store, self.live, self.alerts, self.events)
+        self._listener = Listener(self._intake, self._clock, scanner_factory)
+        self._followed: dict[str, KnownDevice] = {}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def received(self) -> int:
+        """How many records came over record links, those that were sent again too."""
+        return self._intake.received
+
+    async def run(self) -> None:
+        """Run until `close`, or until cancelled; raises what a part could not go on after."""
+        self._running = asyncio.create_task(self._run())
+        try:
+            await self._running
+        except asyncio.CancelledError:
+            if not self._running.cancelled() or _is_cancelled():
+                raise
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) == 1:
+                raise group.exceptions[0] from None
+            raise
+        finally:
+            self._running.cancel()
+            await asyncio.wait((self._running,))
+
+    async def close(self) -> None:
+        """End every session and the scan, with all that came stored; end every subscription to events."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait((self._running,))
+        self.events.close()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            await self._follow(group)
+            group.create_task(self._listener.run())
+            group.create_task(self.alerts.run())
+            while True:
+                await self._clock.sleep(DEVICES_PERIOD_S)
+                try:
+                    changed = self._devices.reload()
+                except DevicesError as error:
+                    _log.error("%s", error)
+                    continue
+                if changed:
+                    await self._follow(group)
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        """Listen to and connect with the devices that are known now, and no others."""
+        known = {device.id: device for device in self._devices.list()}
+        for device in known.values():
+            if device != self._followed.get(device.id):
+                await self._store.on_writer(self._store.add_device, device.id, device.name, device.wearer)
+        self._listener.follow(known.values())
+        self.alerts.watch(set(known))
+        for device_id in self._keepers.keys() - known.keys():
+            self._keepers.pop(device_id).cancel()
+        for device in known.values():
+            if device.id not in self._keepers:
+                self._keepers[device.id] = group.create_task(self._keep(device))
+        self._followed = known
+        self.events.publish("live")
+
+    async def _keep(self, device: KnownDevice) -> None:
+        await keep_connected(
+            device.name,
+            lambda: self._listener.next_advert(device.id),
+            lambda: Session(device, self._intake, self._clock, self._client_factory),
+            self._clock,
+        )
+
+
+def _is_cancelled() -> bool:
+    """Whether it is the calling task itself that was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,71 @@
+"""`vigil bridge`: the bridge for real, on bleak and this machine's Bluetooth adapter."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import rich_click as click
+
+from vigil_host import notify
+from vigil_host.bridge import Bridge
+from vigil_host.cli.problems import in_one_line
+from vigil_host.config import EVERY_ADDRESS, Config, ConfigError, data_folder, devices_file, load
+from vigil_host.devices import Devices, DevicesError
+from vigil_host.link.adapter import client_factory, scanner_factory
+from vigil_host.page import page_of
+from vigil_host.store import Store, StoreError
+from vigil_host.web.access import Access, AccessError, Logins
+from vigil_host.web.server import PortError
+
+
+@click.command(name="bridge")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="A TOML file; every key may be left out."
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="The page's port, instead of the configured one.")
+@click.option("--lan", is_flag=True, help="Show the page to the whole home network, behind a passphrase.")
+@click.option("--set-passphrase", is_flag=True, help="Set a new passphrase and end every session, then start.")
+def command(config_file: Path | None, port: int | None, lan: bool, set_passphrase: bool) -> None:
+    """Receive the known devices' readings, store every record, raise alarms, and serve the page.
+
+    Devices are made known with `vigil devices add`.
+
+    Example: **vigil bridge --lan**
+    """
+    with in_one_line(ConfigError, DevicesError, StoreError, PortError, AccessError):
+        config = load(config_file)
+        if lan:
+            config = replace(config, lan=True, web_host=EVERY_ADDRESS)
+        if port:
+            config = replace(config, web_port=port)
+        logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        access = _access(config, set_passphrase)
+        with Store.open(config.database) as store, contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_run(config, store, Devices(devices_file()), access))
+
+
+def _access(config: Config, set_passphrase: bool) -> Access:
+    if not config.lan:
+        return Access()
+    logins = Logins(data_folder() / "passphrase.json")
+    if set_passphrase or not logins.has_passphrase:
+        if not sys.stdin.isatty():
+            raise AccessError("the page needs a passphrase: run `vigil bridge --lan` once in a terminal to set it")
+        logins.set_passphrase(click.prompt("A passphrase for the page", hide_input=True, confirmation_prompt=True))
+    return Access(logins)
+
+
+async def _run(config: Config, store: Store, devices: Devices, access: Access) -> None:
+    bridge = Bridge(store, devices, scanner_factory(config.adapter), client_factory(config.adapter))
+    async with page_of(bridge, store, devices, access, config.web_host, config.web_port) as address:
+        click.echo(f"Vigil: {address}  ({len(devices.list())} known devices, record in {config.database})", err=True)
+        notify.notify("READY=1")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(notify.keep_watchdog_fed())
+                group.create_task(bridge.run())
+        finally:
+            await bridge.close()

@@ -1,0 +1,111 @@
+"""`vigil replay`: a recording through simulated part, driver and firmware, one CSV row a second."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from vigil_firmware.simulation.replay import replay
+from vigil_hal.simulated.recording import Recording, RecordingError, open_recording
+
+from vigil_host.vm.runner import MicroPythonVm, VmError
+
+_OUTPUT_IN_VM = "output.csv"
+_RECORDING_IN_VM = "recording.csv"
+
+
+@click.command(name="replay")
+@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE.csv")
+@click.option(
+    "--vm",
+    type=click.Choice(["cpython", "micropython"]),
+    default="cpython",
+    show_default=True,
+    help="What runs the firmware. Both give the same bytes.",
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the rows go, not to the screen.")
+def command(recording: Path, vm: str, output: Path | None) -> None:
+    """Show what the device would have shown: one row for each whole second of FILE.csv's own time.
+
+    FILE.csv has the columns **time_s,red,ir** (raw 18-bit counts) and, if there is one, **temperature_c**.
+    An empty cell in the output means: no reading.
+
+    Example: **vigil replay finger.csv --output shown.csv**
+    """
+    try:
+        source = open_recording(str(recording))
+    except (OSError, RecordingError) as error:
+        raise click.ClickException(_reason(recording, error)) from None
+    if source.gaps:
+        click.echo(_gaps(recording, source), err=True)
+    try:
+        if vm == "micropython":
+            text = _in_vm(recording)
+            with _opened(output) as write:
+                write(text)
+        else:
+            with _opened(output) as write, _progress(source, output is not None) as advance:
+                replay(source, lambda row: (write(row), advance()))
+    except VmError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _reason(recording: Path, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{recording}: {error.strerror or error}"
+    return str(error)
+
+
+def _gaps(recording: Path, source: Recording) -> str:
+    first_us, last_us, line = source.gaps[0]
+    more = f", and {len(source.gaps) - 1} more" if len(source.gaps) > 1 else ""
+    return (
+        f"Warning: {recording}, line {line}: nothing was recorded from {first_us / 1e6:g} s to {last_us / 1e6:g} s"
+        f"{more}; replayed as a sensor that delivers nothing."
+    )
+
+
+def _in_vm(recording: Path) -> str:
+    """Replay in the MicroPython VM; the rows are returned as text."""
+    result = MicroPythonVm().run(
+        "vigil_firmware.simulation.replay:replay_file",
+        [_RECORDING_IN_VM, _OUTPUT_IN_VM],
+        {_RECORDING_IN_VM: recording.read_bytes()},
+        [_OUTPUT_IN_VM],
+    )
+    return result.check().files[_OUTPUT_IN_VM].decode()
+
+
+@contextlib.contextmanager
+def _opened(output: Path | None) -> Iterator[Callable[[str], object]]:
+    if output is None:
+        yield sys.stdout.write
+        return
+    try:
+        file = output.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from None
+    with file:
+        yield file.write
+
+
+@contextlib.contextmanager
+def _progress(source: Recording, wanted: bool) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, one step a row, where somebody is watching and the rows go elsewhere."""
+    console = Console(stderr=True)
+    if not (wanted and console.is_terminal):
+        yield lambda: None
+        return
+    rows = (source.end_us - source.start_us) // 1_000_000 + 1
+    with Progress(
+        TextColumn("replaying"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=console,
+    ) as progress:
+        task = progress.add_task("replay", total=rows)
+        yield lambda: progress.advance(task)

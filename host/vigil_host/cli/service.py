@@ -1,0 +1,106 @@
+"""`vigil service`: the bridge as a systemd service, under a user of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+UNIT = Path("/etc/systemd/system/vigil.service")
+USER = "vigil"
+
+_UNIT_TEXT = """\
+[Unit]
+Description=Vigil bridge: receives, stores and watches vital signs
+After=network.target bluetooth.service
+Wants=bluetooth.service
+
+[Service]
+Type=notify
+ExecStart={command}
+User={user}
+Environment=VIGIL_DATA=/var/lib/vigil
+StateDirectory=vigil
+StateDirectoryMode=0700
+Restart=always
+RestartSec=2
+WatchdogSec=60
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=strict
+ProtectHome=read-only
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@click.group(name="service")
+def command() -> None:
+    """Run the bridge at every start of this machine, restarted by systemd when it fails or hangs.
+
+    Example: **sudo vigil service install**
+    """
+
+
+@command.command()
+@click.option("--config", type=click.Path(path_type=Path), help="The bridge's configuration file.")
+@click.option("--print", "only_print", is_flag=True, help="Only print the unit; change nothing.")
+def install(config: Path | None, only_print: bool) -> None:
+    """Make the user `vigil`, install the unit, and start it.
+
+    Example: **sudo vigil service install --config /etc/vigil.toml**
+    """
+    text = _unit_text(config)
+    if only_print:
+        click.echo(text, nl=False)
+        return
+    _check_system()
+    if subprocess.run(["id", "-u", USER], capture_output=True).returncode:
+        _do("useradd", "--system", "--home-dir", "/var/lib/vigil", "--shell", "/usr/sbin/nologin", USER)
+        click.echo(f"Made the user {USER}.")
+    UNIT.write_text(text)
+    _do("systemctl", "daemon-reload")
+    _do("systemctl", "enable", "--now", UNIT.name)
+    click.echo(f"Installed {UNIT} and started it: `systemctl status vigil`, `journalctl -u vigil`.")
+    click.echo("Its devices: `sudo -u vigil VIGIL_DATA=/var/lib/vigil vigil devices add --code CODE`.")
+
+
+@command.command()
+def remove() -> None:
+    """Stop the service and remove its unit. The record in /var/lib/vigil stays.
+
+    Example: **sudo vigil service remove**
+    """
+    _check_system()
+    if not UNIT.exists():
+        raise click.ClickException(f"{UNIT}: the service is not installed")
+    _do("systemctl", "disable", "--now", UNIT.name)
+    UNIT.unlink()
+    _do("systemctl", "daemon-reload")
+    click.echo(f"Removed {UNIT}. The record in /var/lib/vigil stays.")
+
+
+def _unit_text(config: Path | None) -> str:
+    program = Path(sys.executable).parent / "vigil"
+    words = [str(program), "bridge"]
+    if config is not None:
+        if not config.is_file():
+            raise click.ClickException(f"{config}: there is no such file")
+        words += ["--config", str(config.resolve())]
+    return _UNIT_TEXT.format(command=" ".join(f'"{word}"' if " " in word else word for word in words), user=USER)
+
+
+def _check_system() -> None:
+    if shutil.which("systemctl") is None:
+        raise click.ClickException("this system has no systemd; run `vigil bridge` from its own service manager")
+    if os.geteuid():
+        raise click.ClickException("this changes the system: run it as root, with sudo")
+
+
+def _do(*words: str) -> None:
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode:
+        raise click.ClickException(f"`{' '.join(words)}` failed: {done.stderr.strip() or done.returncode}")

@@ -1,0 +1,136 @@
+"""Where the bridge keeps its data, and how it is configured.
+
+The configuration is one TOML file; every key may be left out:
+
+    database = "/var/lib/vigil/vigil.db"
+    log_level = "info"                    # debug, info, warning, error
+
+    [web]
+    host = "127.0.0.1"                    # another address only with lan = true
+    port = 8765
+    lan = false                           # true: for the whole home network, behind a passphrase
+
+    [bluetooth]
+    adapter = "hci1"                      # Linux, where there is more than one
+"""
+
+import ipaddress
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from platformdirs import user_data_path
+
+DATA_VARIABLE = "VIGIL_DATA"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOOPBACK = "127.0.0.1"
+EVERY_ADDRESS = "0.0.0.0"
+DEFAULT_PORT = 8765
+
+_T = TypeVar("_T")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is one line that names the file and the key."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How the bridge runs."""
+
+    database: Path
+    web_host: str = LOOPBACK
+    web_port: int = DEFAULT_PORT
+    lan: bool = False
+    adapter: str | None = None
+    log_level: str = "info"
+
+
+def data_folder() -> Path:
+    """Return the data folder, made for this user only where it is missing.
+
+    VIGIL_DATA names it; otherwise it is where the platform keeps a user's data. Raises ConfigError.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    folder = Path(named) if named else user_data_path("vigil")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the data folder {folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def default_database() -> Path:
+    """Return the path of the database where none is named; raises ConfigError."""
+    return data_folder() / "vigil.db"
+
+
+def devices_file() -> Path:
+    """Return the path of the file of known devices and their keys; raises ConfigError."""
+    return data_folder() / "devices.toml"
+
+
+def load(path: Path | None = None) -> Config:
+    """Return the configuration in the file at `path`, or the default one; raises ConfigError."""
+    if path is None:
+        return Config(database=default_database())
+    try:
+        root = _Table(path, "", tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    web = _Table(path, "web.", root.take("web", dict, {}))
+    bluetooth = _Table(path, "bluetooth.", root.take("bluetooth", dict, {}))
+    lan = web.take("lan", bool, False)
+    named = root.take("database", str, "")
+    config = Config(
+        database=path.parent / named if named else default_database(),
+        web_host=web.take("host", str, EVERY_ADDRESS if lan else LOOPBACK),
+        web_port=web.take("port", int, DEFAULT_PORT),
+        lan=lan,
+        adapter=bluetooth.take("adapter", str, "") or None,
+        log_level=root.take("log_level", str, "info"),
+    )
+    for table in (root, web, bluetooth):
+        table.check_empty()
+    if not 1 <= config.web_port <= 65535:
+        raise web.error("port", f"is a number from 1 to 65535, not {config.web_port}")
+    if config.log_level not in LOG_LEVELS:
+        raise root.error("log_level", f"is one of {', '.join(LOG_LEVELS)}, not {config.log_level!r}")
+    if not lan and not is_loopback(config.web_host):
+        raise web.error("host", f"{config.web_host} is not this machine alone: that needs web.lan = true")
+    return config
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server bound to `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Table:
+    """One table of the file; what is taken out is checked, what is left over is unknown."""
+
+    def __init__(self, path: Path, prefix: str, values: dict[str, Any]) -> None:
+        self._path = path
+        self._prefix = prefix
+        self._values = dict(values)
+
+    def take(self, key: str, kind: type[_T], default: _T) -> _T:
+        value = self._values.pop(key, default)
+        if type(value) is not kind:
+            names = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
+            raise self.error(key, f"is {names[kind]}, not {value!r}")
+        return value
+
+    def check_empty(self) -> None:
+        for key in self._values:
+            raise self.error(key, "is not a key Vigil knows")
+
+    def error(self, key: str, what: str) -> ConfigError:
+        return ConfigError(f"{self._path}: {self._prefix}{key} {what}")

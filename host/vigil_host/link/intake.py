@@ -1,0 +1,48 @@
+"""Where what devices say goes in: live state and alarm bits to memory, records to the store."""
+
+from collections.abc import Sequence
+
+from vigil_wire.advert import Content
+
+from vigil_host.alerts import Alerts
+from vigil_host.events import Events
+from vigil_host.live import Live, Source
+from vigil_host.store import Gap, Store
+
+
+class Intake:
+    """Takes in what was opened with a device's key. `received` counts the records, those sent again too."""
+
+    def __init__(self, store: Store, live: Live, alerts: Alerts, events: Events) -> None:
+        self._store = store
+        self._live = live
+        self._alerts = alerts
+        self._events = events
+        self.received = 0
+
+    def hear(self, device_id: str, content: Content, source: Source, rssi_dbm: int | None = None) -> None:
+        """Take in an advert's or a live frame's content; returns at once."""
+        self._live.update(device_id, content, source, rssi_dbm)
+        self._alerts.hear(device_id, content)
+        self._events.publish("live")
+
+    def set_connected(self, device_id: str, connected: bool) -> None:
+        """Take in that the record link is up or down."""
+        self._live.set_connected(device_id, connected)
+        self._events.publish("live")
+
+    async def highest(self, device_id: str, journal_id: int) -> int | None:
+        """See `Store.highest`; after every commit that was asked for before."""
+        return await self._store.on_writer(self._store.highest, device_id, journal_id)
+
+    async def commit(self, device_id: str, journal_id: int, records: Sequence[bytes], gaps: Sequence[Gap]) -> None:
+        """Put records and gaps on disk; on return they may be acknowledged. Raises StoreError."""
+        self._live.heard(device_id)
+        self.received += len(records)
+        result = await self._store.on_writer(
+            self._store.commit, device_id, journal_id, records, gaps, self._alerts.heard(device_id)
+        )
+        if result.new_rows:
+            self._events.publish("row")
+        if result.alarms_changed:
+            await self._alerts.refresh()

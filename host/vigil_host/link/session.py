@@ -1,0 +1,209 @@
+"""One record session: connect, agree on a key, fetch what is missing, put it on disk, and only then acknowledge it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from typing import NoReturn
+
+from bleak.backends.device import BLEDevice
+from bleak.exc import BleakError
+from vigil_wire import link, records
+from vigil_wire.advert import CONTENT_LENGTH, Content
+from vigil_wire.link import LinkError
+
+from vigil_host.clock import Clock
+from vigil_host.devices import KnownDevice
+from vigil_host.link.adapter import Client, ClientFactory
+from vigil_host.link.intake import Intake
+from vigil_host.store import Gap, StoreError
+from vigil_host.store.ledger import OVERWRITTEN
+from vigil_host.store.times import to_days
+
+CONNECT_TIMEOUT_S = 30.0
+DISCONNECT_TIMEOUT_S = 5.0
+QUIET_TIMEOUT_S = 15.0
+BATCH_S = 0.1
+BATCH_RECORDS = link.WINDOW // 2
+TIME_PERIOD_S = 3600.0
+EARLIEST_UTC_MS = 1_767_225_600_000
+"""2026-01-01: a machine whose clock is earlier has not been told the time yet, and passes none on."""
+
+BEFORE_FIRST_MEETING = "gone from the device before this bridge first met it"
+SKIPPED = "left out by the device without a reason"
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """One connection to one device, from `run` to its end."""
+
+    def __init__(self, device: KnownDevice, intake: Intake, clock: Clock, client_factory: ClientFactory) -> None:
+        self._device = device
+        self._intake = intake
+        self._clock = clock
+        self._client_factory = client_factory
+        self._seal = link.Session(device.key, is_device=False)
+        self._frames: asyncio.Queue[bytearray | None] = asyncio.Queue()
+        self._journal_id = 0
+        self._expected = 0
+        self._records: list[bytes] = []
+        self._gaps: list[Gap] = []
+        self._due_s = 0.0
+        self._time_due_s = 0.0
+        self.is_established = False
+
+    async def run(self, ble_device: BLEDevice) -> NoReturn:
+        """Connect and receive until the connection ends, which is always an exception.
+
+        BleakError, OSError, TimeoutError: the connection failed or was lost. LinkError: the device cannot be trusted or
+        understood. StoreError: nothing can be stored, so nothing more is fetched.
+        """
+        client = self._client_factory(ble_device, lambda _client: self._frames.put_nowait(None))
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await client.connect()
+                await client.start_notify(
+                    link.STREAM_UUID, lambda _characteristic, frame: self._frames.put_nowait(bytearray(frame))
+                )
+                await self._greet(client)
+            await self._receive(client)
+        finally:
+            await self._end(client)
+
+    async def _greet(self, client: Client) -> None:
+        """Exchange nonces and ask for the device's info."""
+        nonce = os.urandom(link.NONCE_LENGTH)
+        await client.write_gatt_char(link.CONTROL_UUID, link.hello(nonce), response=True)
+        self._seal.begin(nonce, link.nonce_of_hello(await self._next_frame()))
+        await self._send(client, bytes((link.ASK_INFO,)))
+
+    async def _receive(self, client: Client) -> NoReturn:
+        loop = asyncio.get_running_loop()
+        while True:
+            wait_s = max(self._due_s - loop.time(), 0.0) if self._is_pending() else QUIET_TIMEOUT_S
+            try:
+                async with asyncio.timeout(wait_s):
+                    frame = await self._next_frame()
+            except TimeoutError:
+                if not self._is_pending():
+                    raise LinkError(f"nothing came for {QUIET_TIMEOUT_S:.0f} s") from None
+            else:
+                was_pending = self._is_pending()
+                await self._take(client, frame)
+                if not was_pending:
+                    self._due_s = loop.time() + BATCH_S
+            if self._is_pending() and (loop.time() >= self._due_s or len(self._records) >= BATCH_RECORDS):
+                await self._commit()
+                await self._send(client, link.acknowledge(self._expected - 1))
+            if self.is_established and self._clock.monotonic() >= self._time_due_s:
+                await self._send_time(client)
+
+    async def _take(self, client: Client, frame: bytearray) -> None:
+        length = self._seal.open(frame, len(frame))
+        message = bytes(frame[4 : 4 + length])
+        kind = message[0]
+        if kind == link.LIVE:
+            self._intake.hear(self._device.id, _content_of(message), "link")
+        elif kind == link.INFO:
+            info = link.Info(message)
+            if not self.is_established:
+                await self._start(client, info)
+            elif info.journal_id != self._journal_id:
+                raise LinkError("the device's journal was replaced")
+        elif not self.is_established:
+            raise LinkError(f"message {kind:#x} came before the device's info")
+        elif kind == link.RECORDS:
+            for data in link.records_in(message):
+                self._take_record(data)
+        elif kind == link.MISSING:
+            first, last = link.missing_range(message)
+            self._skip_to(first)
+            self._gaps.append(Gap(first, last, OVERWRITTEN))
+            self._expected = max(self._expected, last + 1)
+        else:
+            raise LinkError(f"unknown message {kind:#x}")
+
+    async def _start(self, client: Client, info: link.Info) -> None:
+        """Tell the time, then fetch from the first record that is not stored."""
+        self._journal_id = info.journal_id
+        highest = await self._intake.highest(self._device.id, info.journal_id)
+        wanted = 0 if highest is None else highest + 1
+        if highest is None and info.oldest:
+            self._gaps.append(Gap(0, info.oldest - 1, BEFORE_FIRST_MEETING))
+            wanted = info.oldest
+        end = 0 if info.newest is None else info.newest + 1
+        if wanted > end:
+            # Its newest records are lost: numbers are used again, and the store must see with what.
+            _log.error("%s: the device has records up to %d, %d are stored", self._device.name, end - 1, wanted - 1)
+            wanted = end
+        self._expected = wanted
+        self.is_established = True
+        self._intake.set_connected(self._device.id, True)
+        await self._send_time(client)
+        await self._send(client, link.fetch(wanted))
+        if highest is not None and (info.acknowledged is None or info.acknowledged < wanted - 1):
+            await self._send(client, link.acknowledge(wanted - 1))
+
+    def _take_record(self, data: bytes) -> None:
+        if len(data) < records.HEADER_LENGTH:
+            raise LinkError(f"a record of {len(data)} bytes came")
+        sequence = int.from_bytes(data[:4], "little")
+        self._skip_to(sequence)
+        self._records.append(data)
+        self._expected = max(self._expected, sequence + 1)
+
+    def _skip_to(self, sequence: int) -> None:
+        """Note what the device has left out before `sequence`: frames cannot be lost on the way within a session."""
+        if sequence > self._expected:
+            self._gaps.append(Gap(self._expected, sequence - 1, SKIPPED))
+
+    def _is_pending(self) -> bool:
+        return bool(self._records or self._gaps)
+
+    async def _commit(self) -> None:
+        """Put what has come on disk: everything before `_expected` is then stored, or a gap with its reason."""
+        new, gaps = self._records, self._gaps
+        self._records, self._gaps = [], []
+        await self._intake.commit(self._device.id, self._journal_id, new, gaps)
+
+    async def _send_time(self, client: Client) -> None:
+        self._time_due_s = self._clock.monotonic() + TIME_PERIOD_S
+        utc_ms = self._clock.utc_ms()
+        if utc_ms < EARLIEST_UTC_MS:
+            _log.warning("this machine's clock is not set: %s is not told the time", self._device.name)
+            self._time_due_s = self._clock.monotonic() + QUIET_TIMEOUT_S
+            return
+        await self._send(client, link.set_time(*to_days(utc_ms)))
+
+    async def _send(self, client: Client, message: bytes) -> None:
+        self._seal.out[4 : 4 + len(message)] = message
+        length = self._seal.seal(len(message))
+        await client.write_gatt_char(link.CONTROL_UUID, bytes(self._seal.out[:length]), response=True)
+
+    async def _next_frame(self) -> bytearray:
+        frame = await self._frames.get()
+        if frame is None:
+            raise BleakError("the link was lost")
+        return frame
+
+    async def _end(self, client: Client) -> None:
+        """Keep what has come, and leave."""
+        self._intake.set_connected(self._device.id, False)
+        if self._is_pending():
+            try:
+                await self._commit()
+            except StoreError as error:
+                _log.error("%s: what came last is not stored: %s", self._device.name, error)
+        with contextlib.suppress(BleakError, OSError, EOFError, TimeoutError):
+            async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
+                await client.disconnect()
+
+
+def _content_of(message: bytes) -> Content:
+    if len(message) != 1 + CONTENT_LENGTH:
+        raise LinkError(f"a live message has {1 + CONTENT_LENGTH} bytes, this one has {len(message)}")
+    try:
+        return Content(message[1:])
+    except ValueError as error:
+        raise LinkError(str(error)) from None

@@ -1,0 +1,172 @@
+"""What every device last said, in memory only: adverts and live frames are never part of the record.
+
+A value is shown as live for five seconds after the device said it; later the status is `stale` and the value is only
+what it last was. Silence is a state of its own, never a good reading.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vigil_wire import conditions, statuses
+from vigil_wire.advert import Content
+
+from vigil_host.clock import Clock
+from vigil_host.devices import KnownDevice
+from vigil_host.store.queries import status_name
+
+STALE_AFTER_S = 5.0
+SILENT_AFTER_S = 15.0
+
+Source = Literal["advert", "link"]
+
+
+@dataclass(frozen=True)
+class LiveView:
+    """A device at this moment. A reading is None unless it is live and valid; its status says why.
+
+    `age_s` is the time since the device was last heard (None: never), `link` how it is heard. `last_*` is the last
+    reading there was and its age. `active` names the alarm conditions in what was last heard.
+    """
+
+    device_id: str
+    device_name: str
+    wearer_name: str
+    age_s: float | None
+    connected: bool
+    link: Literal["connected", "adverts", "silent"]
+    rssi_dbm: int | None
+    pulse_rate_bpm: float | None
+    pulse_rate_status: str
+    last_pulse_rate_bpm: float | None
+    last_pulse_rate_age_s: float | None
+    spo2_pct: float | None
+    spo2_status: str
+    last_spo2_pct: float | None
+    last_spo2_age_s: float | None
+    temperature_c: float | None
+    temperature_status: str
+    last_temperature_c: float | None
+    last_temperature_age_s: float | None
+    perfusion_index_pct: float | None
+    battery_pct: float | None
+    active: list[str]
+
+
+@dataclass
+class _Reading:
+    """The last reading of one signal and when it was heard."""
+
+    value: float | None = None
+    heard_s: float = 0.0
+
+
+@dataclass
+class _State:
+    content: Content | None = None
+    content_s: float = 0.0
+    heard_s: float | None = None
+    rssi_dbm: int | None = None
+    connected: bool = False
+    pulse_rate: _Reading = field(default_factory=_Reading)
+    spo2: _Reading = field(default_factory=_Reading)
+    temperature: _Reading = field(default_factory=_Reading)
+
+
+class Live:
+    """The newest state of every known device."""
+
+    def __init__(self, devices: Callable[[], Iterable[KnownDevice]], clock: Clock) -> None:
+        self._devices = devices
+        self._clock = clock
+        self._started_s = clock.monotonic()
+        self._states: dict[str, _State] = {}
+
+    def update(self, device_id: str, content: Content, source: Source, rssi_dbm: int | None = None) -> None:
+        """Take in what a device has just said, by advert or over the link."""
+        now = self._clock.monotonic()
+        state = self._state(device_id)
+        state.content = content
+        state.content_s = state.heard_s = now
+        if source == "advert":
+            state.rssi_dbm = rssi_dbm
+        for reading, value in (
+            (state.pulse_rate, _pulse_rate(content)),
+            (state.spo2, _spo2(content)),
+            (state.temperature, _temperature(content)),
+        ):
+            if value is not None:
+                reading.value = value
+                reading.heard_s = now
+
+    def heard(self, device_id: str) -> None:
+        """Note that the device has said something, if only a record: it is not silent."""
+        self._state(device_id).heard_s = self._clock.monotonic()
+
+    def set_connected(self, device_id: str, connected: bool) -> None:
+        """Note that the record link to the device is up or down."""
+        self._state(device_id).connected = connected
+
+    def silence_s(self, device_id: str) -> float:
+        """Return how long the device has not been heard; one never heard, since this object was made."""
+        heard_s = self._state(device_id).heard_s
+        return self._clock.monotonic() - (self._started_s if heard_s is None else heard_s)
+
+    def snapshot(self) -> list[LiveView]:
+        """Return every known device as it is now."""
+        return [self._view(device) for device in self._devices()]
+
+    def _state(self, device_id: str) -> _State:
+        return self._states.setdefault(device_id, _State())
+
+    def _view(self, device: KnownDevice) -> LiveView:
+        now = self._clock.monotonic()
+        state = self._state(device.id)
+        content = state.content if now - state.content_s < STALE_AFTER_S else None
+        is_silent = state.heard_s is None or now - state.heard_s >= SILENT_AFTER_S
+        perfusion = content.perfusion_deci_pct if content else None
+        return LiveView(
+            device_id=device.id,
+            device_name=device.name,
+            wearer_name=device.wearer,
+            age_s=None if state.heard_s is None else now - state.heard_s,
+            connected=state.connected,
+            link="silent" if is_silent else "connected" if state.connected else "adverts",
+            rssi_dbm=state.rssi_dbm,
+            pulse_rate_bpm=_pulse_rate(content) if content else None,
+            pulse_rate_status=status_name(content.pulse_rate_status) if content else "stale",
+            last_pulse_rate_bpm=state.pulse_rate.value,
+            last_pulse_rate_age_s=_age(state.pulse_rate, now),
+            spo2_pct=_spo2(content) if content else None,
+            spo2_status=status_name(content.spo2_status) if content else "stale",
+            last_spo2_pct=state.spo2.value,
+            last_spo2_age_s=_age(state.spo2, now),
+            temperature_c=_temperature(content) if content else None,
+            temperature_status=status_name(content.temperature_status) if content else "stale",
+            last_temperature_c=state.temperature.value,
+            last_temperature_age_s=_age(state.temperature, now),
+            perfusion_index_pct=None if perfusion is None else perfusion / 10,
+            battery_pct=content.battery_pct if content else None,
+            active=conditions.names_of(state.content.alarm_bits) if state.content else [],
+        )
+
+
+def _pulse_rate(content: Content) -> float | None:
+    return _reading(content.pulse_rate_deci_bpm, content.pulse_rate_status, 10)
+
+
+def _spo2(content: Content) -> float | None:
+    return _reading(content.spo2_deci_pct, content.spo2_status, 10)
+
+
+def _temperature(content: Content) -> float | None:
+    return _reading(content.temperature_centi_c, content.temperature_status, 100)
+
+
+def _reading(value: int | None, status: int, divisor: int) -> float | None:
+    """A number that may be shown, or None: a status without a reading outweighs any number."""
+    return value / divisor if value is not None and statuses.has_value(status) else None
+
+
+def _age(reading: _Reading, now: float) -> float | None:
+    return None if reading.value is None else now - reading.heard_s

@@ -1,0 +1,93 @@
+"""A simulated wearable on the virtual radio, in real time: on CPython in this process, or in the MicroPython VM."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from vigil_firmware.device import Device
+from vigil_firmware.monitor import STEP_MS
+from vigil_firmware.settings import Settings
+from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
+from vigil_firmware.storage import BLOCK_COUNT, provision
+from vigil_firmware.ticks import PERIOD
+from vigil_hal.seams import TYPE_CHECKING
+from vigil_hal.simulated.flash import SimulatedFlash
+
+from vigil_host.assets import asset
+from vigil_host.vm.runner import VmDevice
+
+if TYPE_CHECKING:
+    from vigil_hal.seams import BluetoothModule
+
+_POWER_ON = 1
+
+
+class SimulatedDevice:
+    """One wearable whose sensors feel a source: kind "patient" or "recording", path None for the built-in patient."""
+
+    def __init__(
+        self,
+        device_key: bytes,
+        source_kind: str,
+        source_path: Path | None,
+        bluetooth: "BluetoothModule",
+        log: Callable[[str], None],
+        summary_interval_s: int = 1,
+    ) -> None:
+        self._device_key = device_key
+        self._source_kind = source_kind
+        self._source_path = source_path
+        self._bluetooth = bluetooth
+        self._log = log
+        self._summary_interval_s = summary_interval_s
+
+    async def run_on_cpython(self) -> None:
+        """Run for ever in this event loop."""
+        path = BUILT_IN_PATIENT if self._source_path is None else str(self._source_path)
+        source = endless_source(self._source_kind, path)
+        parts = Parts(source, source.has_temperature, _ticks_ms)
+        flash = SimulatedFlash(BLOCK_COUNT)
+        provision(flash, self._device_key, Settings(summary_interval_s=self._summary_interval_s))
+        device = Device(
+            parts.bus,
+            parts.thermometer,
+            parts.battery,
+            flash,
+            self._bluetooth,
+            os.urandom,
+            self._log,
+            _POWER_ON,
+            _ticks_ms(),
+        )
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            device.step(_ticks_ms())
+            due_s = max(due_s + STEP_MS / 1000, loop.time())
+            await asyncio.sleep(due_s - loop.time())
+
+    async def run_in_vm(self) -> None:
+        """Run the board's own main.py in the MicroPython VM for ever. Raises VmError when it ends."""
+        files = {
+            "main.py": asset("firmware/board/main.py").read_bytes(),
+            "board.json": b'{"i2c": 0, "sda": 0, "scl": 1}',
+        }
+        path = BUILT_IN_PATIENT
+        if self._source_path is not None:
+            path = "source.csv"
+            files[path] = self._source_path.read_bytes()
+        device = VmDevice(
+            "simulated_board:run",
+            [self._device_key.hex(), self._summary_interval_s, self._source_kind, path],
+            bluetooth=self._bluetooth,
+            files_in=files,
+            on_text=lambda _, text: self._log(text.rstrip("\n")),
+        )
+        async with device:
+            (await device.wait()).check()
+
+
+def _ticks_ms() -> int:
+    return time.monotonic_ns() // 1_000_000 % PERIOD

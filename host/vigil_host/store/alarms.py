@@ -1,0 +1,261 @@
+"""Alarm occurrences: one row each, whoever tells of it first.
+
+The device's alarm records say when a condition was raised and cleared; adverts and live frames carry the same
+conditions as bits, often sooner, sometimes while no record can be fetched. Both speak of the same occurrences, so
+what comes second completes the row of what came first.
+
+Which of two tellings is the newer one is decided by sequence number: content names the newest record of its moment, in
+16 bits. Every function here runs inside the store's transaction.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+from vigil_wire import conditions, records
+
+from vigil_host.store import schema
+
+DEVICE = "device"
+BRIDGE = "bridge"
+
+
+class LiveBits(NamedTuple):
+    """Alarm bits of a content, and the newest record of that moment (low 16 bits of its sequence number)."""
+
+    bits: int
+    newest_sequence_low: int
+
+
+class AlarmRecord(NamedTuple):
+    """A new alarm or boot record: its row id, its header's names and its payload."""
+
+    row_id: int
+    journal: int
+    sequence: int
+    kind: int
+    fields: dict[str, int | None]
+
+
+def name_of(condition: int) -> str:
+    """Name of a condition number, of a newer firmware's too."""
+    return conditions.names_of(1 << condition)[0]
+
+
+def apply_records(connection: Connection, device: str, new: Iterable[AlarmRecord], now_utc_ms: int) -> bool:
+    """Bring the rows in line with new alarm and boot records, in sequence order; says whether any came."""
+    came = False
+    for entry in sorted(new, key=lambda entry: (entry.journal, entry.sequence)):
+        came = True
+        if entry.kind == records.BOOT:
+            _end_before_boot(connection, device, entry, now_utc_ms)
+        elif entry.fields["event"] == conditions.RAISED:
+            _raised(connection, device, entry, now_utc_ms)
+        else:
+            _cleared(connection, device, entry, now_utc_ms)
+    return came
+
+
+def apply_live(connection: Connection, device: str, live: LiveBits, now_utc_ms: int) -> bool:
+    """Raise and clear by what was heard, where no record is newer; says whether a row changed."""
+    changed = False
+    journal, newest = _expanded(connection, device, live.newest_sequence_low)
+    active = {row.condition: row for row in _active(connection, device, DEVICE)}
+    heard = conditions.names_of(live.bits)
+    for name, row in active.items():
+        is_newer = row.journal == journal and row.raised_sequence is not None and row.raised_sequence > newest
+        if name not in heard and not is_newer:
+            _set(connection, row.id, ended_utc_ms=now_utc_ms)
+            changed = True
+    for number in range(24):
+        if not live.bits >> number & 1 or name_of(number) in active:
+            continue
+        if _last_cleared(connection, device, journal, name_of(number)) > newest:
+            continue
+        known = number < len(conditions.PRIORITIES)
+        priority = conditions.PRIORITIES[number] if known else conditions.MEDIUM
+        connection.execute(
+            insert(schema.alarm).values(
+                device=device,
+                condition=name_of(number),
+                priority=conditions.PRIORITY_NAMES[priority],
+                source=DEVICE,
+                noticed_utc_ms=now_utc_ms,
+                heard_sequence=newest,
+            )
+        )
+        changed = True
+    return changed
+
+
+def set_bridge_condition(
+    connection: Connection, device: str, condition: str, priority: str | None, now_utc_ms: int
+) -> bool:
+    """Raise one of the bridge's own conditions with `priority`, or clear it (None); says whether a row changed."""
+    active = [row for row in _active(connection, device, BRIDGE) if row.condition == condition]
+    if priority is None:
+        for row in active:
+            _set(connection, row.id, ended_utc_ms=now_utc_ms)
+        return bool(active)
+    if active:
+        return False
+    connection.execute(
+        insert(schema.alarm).values(
+            device=device,
+            condition=condition,
+            priority=priority,
+            source=BRIDGE,
+            noticed_utc_ms=now_utc_ms,
+        )
+    )
+    return True
+
+
+def _raised(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms: int) -> None:
+    """A raised record completes the oldest row that was heard of at or after it, else makes one."""
+    condition = name_of(entry.fields["condition"] or 0)
+    priority = conditions.PRIORITY_NAMES[min(entry.fields["priority"] or 0, conditions.HIGH)]
+    for row in _heard_only(connection, device, condition):
+        if _low16(row.heard_sequence - entry.sequence) >= -1:  # content may go out just before its record is written
+            _set(connection, row.id, raised_record=entry.row_id, priority=priority)
+            return
+    for row in _active(connection, device, DEVICE):
+        if row.condition == condition:  # raised again, and the end in between is lost
+            _set(connection, row.id, ended_utc_ms=now_utc_ms)
+    connection.execute(
+        insert(schema.alarm).values(
+            device=device,
+            condition=condition,
+            priority=priority,
+            source=DEVICE,
+            noticed_utc_ms=now_utc_ms,
+            raised_record=entry.row_id,
+        )
+    )
+
+
+def _cleared(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms: int) -> None:
+    """A cleared record ends the newest occurrence before it; where none is known, it tells of one itself."""
+    condition = name_of(entry.fields["condition"] or 0)
+    row = connection.execute(
+        select(schema.alarm.c.id)
+        .join(schema.record, schema.record.c.id == schema.alarm.c.raised_record)
+        .where(
+            schema.alarm.c.device == device,
+            schema.alarm.c.condition == condition,
+            schema.alarm.c.cleared_record.is_(None),
+            schema.record.c.journal == entry.journal,
+            schema.record.c.sequence < entry.sequence,
+        )
+        .order_by(schema.record.c.sequence.desc())
+        .limit(1)
+    ).first()
+    ended = func.coalesce(schema.alarm.c.ended_utc_ms, now_utc_ms)
+    if row is not None:
+        _set(connection, row.id, cleared_record=entry.row_id, ended_utc_ms=ended)
+        return
+    for heard in reversed(_heard_only(connection, device, condition)):
+        if _low16(heard.heard_sequence - entry.sequence) <= 0:
+            _set(
+                connection,
+                heard.id,
+                raised_record=entry.row_id,
+                cleared_record=entry.row_id,
+                ended_utc_ms=ended,
+            )
+            return
+    connection.execute(
+        insert(schema.alarm).values(
+            device=device,
+            condition=condition,
+            priority=conditions.PRIORITY_NAMES[min(entry.fields["priority"] or 0, conditions.HIGH)],
+            source=DEVICE,
+            noticed_utc_ms=now_utc_ms,
+            raised_record=entry.row_id,
+            ended_utc_ms=now_utc_ms,
+            cleared_record=entry.row_id,
+        )
+    )
+
+
+def _end_before_boot(connection: Connection, device: str, boot: AlarmRecord, now_utc_ms: int) -> None:
+    """A boot ends what was active before it: the device starts with no alarm and raises again what still holds."""
+    for row in _active(connection, device, DEVICE):
+        if row.raised_sequence is None:
+            before = _low16(row.heard_sequence - boot.sequence) < 0
+        else:
+            before = row.journal != boot.journal or row.raised_sequence < boot.sequence
+        if before:
+            _set(connection, row.id, cleared_record=boot.row_id, ended_utc_ms=now_utc_ms)
+
+
+def _active(connection: Connection, device: str, source: str) -> list[Row[Any]]:
+    return list(
+        connection.execute(
+            select(schema.alarm, schema.record.c.journal, schema.record.c.sequence.label("raised_sequence"))
+            .outerjoin(schema.record, schema.record.c.id == schema.alarm.c.raised_record)
+            .where(
+                schema.alarm.c.device == device,
+                schema.alarm.c.source == source,
+                schema.alarm.c.ended_utc_ms.is_(None),
+            )
+        )
+    )
+
+
+def _heard_only(connection: Connection, device: str, condition: str) -> list[Row[Any]]:
+    """Occurrences of which no record has come yet, oldest first."""
+    return list(
+        connection.execute(
+            select(schema.alarm)
+            .where(
+                schema.alarm.c.device == device,
+                schema.alarm.c.condition == condition,
+                schema.alarm.c.source == DEVICE,
+                schema.alarm.c.raised_record.is_(None),
+                schema.alarm.c.heard_sequence.is_not(None),
+            )
+            .order_by(schema.alarm.c.id)
+        )
+    )
+
+
+def _last_cleared(connection: Connection, device: str, journal: int | None, condition: str) -> int:
+    """Sequence number in `journal` of the record that ended the last occurrence, -1 where there is none."""
+    row = connection.execute(
+        select(schema.record.c.journal, schema.record.c.sequence)
+        .select_from(schema.alarm)
+        .outerjoin(schema.record, schema.record.c.id == schema.alarm.c.cleared_record)
+        .where(
+            schema.alarm.c.device == device,
+            schema.alarm.c.condition == condition,
+            schema.alarm.c.source == DEVICE,
+        )
+        .order_by(schema.alarm.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None or row.sequence is None or row.journal != journal:
+        return -1
+    return int(row.sequence)
+
+
+def _expanded(connection: Connection, device: str, sequence_low: int) -> tuple[int | None, int]:
+    """The device's journal and the whole of a sequence number, as the one nearest to the newest stored."""
+    stored = connection.execute(
+        select(schema.record.c.journal, schema.record.c.sequence)
+        .where(schema.record.c.device == device)
+        .order_by(schema.record.c.id.desc())
+        .limit(1)
+    ).first()
+    if stored is None:
+        return None, sequence_low
+    return stored.journal, stored.sequence + _low16(sequence_low - stored.sequence)
+
+
+def _low16(difference: int) -> int:
+    """A difference of sequence numbers of which one is known in 16 bits only, as a signed number."""
+    return ((difference + 0x8000) & 0xFFFF) - 0x8000
+
+
+def _set(connection: Connection, alarm_id: int, **values: Any) -> None:
+    connection.execute(update(schema.alarm).where(schema.alarm.c.id == alarm_id).values(**values))

@@ -1,0 +1,131 @@
+"""Opens the database file: its connections, its schema version, and one clear line where it cannot be had.
+
+SQLite in WAL mode with `synchronous=FULL`: a commit that returned survives a power cut. Exactly one connection writes
+and checkpoints; readers are `query_only` and never checkpoint, because SQLite before 3.51.3 can damage a database when
+two connections do so at once.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event, inspect, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+
+from vigil_host.store.schema import REVISION
+
+_NEWER = "was written by a newer version of Vigil: update Vigil, or use another database"
+_NOT_OURS = "is not a Vigil database: give another file name"
+
+# What SQLite's result codes mean for the person who reads the line.
+_REASONS = {
+    sqlite3.SQLITE_BUSY: "is locked by another program: end that program, then try again",
+    sqlite3.SQLITE_LOCKED: "is locked by another program: end that program, then try again",
+    sqlite3.SQLITE_READONLY: "is read-only: give write permission on the file and on its folder",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: does its folder exist, and may this user write there?",
+    sqlite3.SQLITE_NOTADB: _NOT_OURS,
+    sqlite3.SQLITE_CORRUPT: "is damaged: restore a backup; what is in the file is left as it is",
+    sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
+}
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message is one line that names the file and says what to do."""
+
+
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Turn what the database driver raises into a StoreError about `path`."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        raise StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {error.orig}')}") from error
+
+
+def writer(path: Path, busy_timeout_s: float) -> Engine:
+    """Return the engine whose one connection writes; the file is made, for this user only, where it is missing."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except PermissionError as error:
+        raise StoreError(f"{path} {_REASONS[sqlite3.SQLITE_READONLY]}") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=StaticPool,
+        connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
+    )
+    _configure(engine, ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"), "BEGIN IMMEDIATE")
+    return engine
+
+
+def reader(path: Path, busy_timeout_s: float) -> Engine:
+    """Return the engine for reading, from any thread."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
+    )
+    _configure(engine, ("query_only=ON", "wal_autocheckpoint=0"), "BEGIN")
+    return engine
+
+
+def _configure(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where SQLAlchemy says, not where sqlite3 guesses
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def migrate(connection: Connection, path: Path) -> None:
+    """Bring the schema to this program's version, in the caller's transaction; raises StoreError."""
+    version = _version(connection, path)
+    if version == REVISION:
+        return
+    # Imported here: a database that is up to date, as it nearly always is, does not pay for it.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise StoreError(f"{path} {_NEWER}")
+    command.upgrade(config, "head")
+
+
+def check(connection: Connection, path: Path) -> None:
+    """Raise StoreError unless the schema is this program's version."""
+    version = _version(connection, path)
+    if version is None:
+        raise StoreError(f"{path} {_NOT_OURS}")
+    if version > REVISION:
+        raise StoreError(f"{path} {_NEWER}")
+    if version < REVISION:
+        raise StoreError(f"{path} was written by an older version of Vigil: start the bridge once to update it")
+
+
+def _version(connection: Connection, path: Path) -> str | None:
+    """The schema version, or None for an empty database; raises StoreError for another program's."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return None
+    if "schema_version" not in tables:
+        raise StoreError(f"{path} {_NOT_OURS}")
+    version: str | None = connection.execute(text("SELECT version_num FROM schema_version")).scalar()
+    return version

@@ -1,0 +1,303 @@
+"""Reads the ledger: readings with their time, alarms, and the count of what is there and what is not."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
+from vigil_wire import conditions, statuses
+
+from vigil_host.store import schema
+from vigil_host.store.ledger import Gap
+from vigil_host.store.times import Anchor, stretches, utc_of
+
+# What an alarm record's integer value is divided by, for the conditions that are about a reading.
+_VALUE_DIVISORS = {
+    "spo2_low": 10,
+    "pulse_rate_low": 10,
+    "pulse_rate_high": 10,
+    "temperature_low": 100,
+    "temperature_high": 100,
+}
+
+_Boot = tuple[str, int, int]
+"""A device, one of its journals, one boot in it: what a set of anchors belongs to."""
+
+
+@dataclass(frozen=True)
+class StoredDevice:
+    """A device and what it is called."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Rows stored; sequence numbers absent below the highest seen of each journal; rows beyond one per key."""
+
+    stored: int
+    missing: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class TrendRow:
+    """One vitals record. Readings are None where the device had none; `utc_ms` is None while its boot has no anchor.
+
+    `utc_ms` is the end of the `seconds` it covers. A reading is the mean over them, with its least and most.
+    """
+
+    row_id: int
+    device_id: str
+    journal: int
+    sequence: int
+    utc_ms: int | None
+    seconds: int
+    quality: int
+    pulse_rate_bpm: float | None
+    pulse_rate_min_bpm: float | None
+    pulse_rate_max_bpm: float | None
+    pulse_rate_status: str
+    spo2_pct: float | None
+    spo2_min_pct: float | None
+    spo2_max_pct: float | None
+    spo2_status: str
+    temperature_c: float | None
+    temperature_min_c: float | None
+    temperature_max_c: float | None
+    temperature_status: str
+    perfusion_index_pct: float | None
+    battery_pct: int | None
+    active: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One occurrence of an alarm condition.
+
+    `onset_utc_ms` is when the limit was first crossed and `cleared_utc_ms` when it ended, by the device's records;
+    before they are there, when the bridge heard of it. None: not known, or not over (see `active`). `value` is the
+    reading at the alarm, in bpm, % or degrees Celsius, where the condition is about one.
+    """
+
+    id: int
+    device_id: str
+    condition: str
+    priority: str
+    source: str
+    active: bool
+    onset_utc_ms: int | None
+    cleared_utc_ms: int | None
+    value: float | None
+
+
+_VITALS = select(
+    schema.vitals,
+    schema.record.c.id,
+    schema.record.c.device,
+    schema.record.c.journal,
+    schema.record.c.sequence,
+    schema.record.c.boot,
+    schema.record.c.uptime_ms,
+).join(schema.record, schema.record.c.id == schema.vitals.c.record)
+
+
+def devices(connection: Connection) -> list[StoredDevice]:
+    """See `Store.devices`."""
+    found = connection.execute(select(schema.device.c.id, schema.device.c.name).order_by(schema.device.c.id))
+    return [StoredDevice(row.id, row.name) for row in found]
+
+
+def rows_after(connection: Connection, row_id: int, limit: int) -> list[TrendRow]:
+    """See `Store.rows_after`."""
+    rows = connection.execute(
+        _VITALS.where(schema.vitals.c.record > row_id).order_by(schema.vitals.c.record).limit(limit)
+    ).all()
+    anchors = _anchors_of(connection, {(row.device, row.journal, row.boot) for row in rows})
+    return [
+        _trend_row(row, utc_of(row.uptime_ms, anchors.get((row.device, row.journal, row.boot), ()))) for row in rows
+    ]
+
+
+def newest_record(connection: Connection, device: str, kind: int) -> bytes | None:
+    """See `Store.newest_record`."""
+    of_kind = select(schema.record.c.data).where(schema.record.c.device == device, schema.record.c.kind == kind)
+    data: bytes | None = connection.execute(of_kind.order_by(schema.record.c.id.desc()).limit(1)).scalar()
+    return data
+
+
+def newest_row_id(connection: Connection) -> int:
+    """See `Store.newest_row_id`."""
+    return connection.execute(select(func.max(schema.vitals.c.record))).scalar() or 0
+
+
+def trend(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int, limit: int) -> list[TrendRow]:
+    """See `Store.trend`. Newest stretch first, so that only what is asked for is read."""
+    of_device = _anchors(connection, schema.anchor.c.device == device)
+    pieces = [
+        (stretch.first + stretch.offset_ms, boot, stretch)
+        for boot, anchors in of_device.items()
+        for stretch in stretches(anchors)
+    ]
+    table = schema.record
+    found: list[TrendRow] = []
+    for _, (_, journal, boot), stretch in sorted(pieces, reverse=True):
+        first = max(stretch.first, from_utc_ms - stretch.offset_ms)
+        end = to_utc_ms - stretch.offset_ms
+        if stretch.end is not None:
+            end = min(end, stretch.end)
+        if first >= end:
+            continue
+        rows = connection.execute(
+            _VITALS.where(
+                table.c.device == device,
+                table.c.journal == journal,
+                table.c.boot == boot,
+                table.c.uptime_ms >= first,
+                table.c.uptime_ms < end,
+            )
+            .order_by(table.c.uptime_ms.desc())
+            .limit(limit)
+        )
+        found += [_trend_row(row, row.uptime_ms + stretch.offset_ms) for row in rows]
+        if len(found) >= limit:
+            break
+    return sorted(found, key=lambda row: (row.utc_ms or 0, row.row_id))[-limit:]
+
+
+def alarms(connection: Connection, since_utc_ms: int | None) -> list[Alarm]:
+    """Alarms that are active or ended at or after `since_utc_ms` (None: only active ones), oldest first."""
+    alarm = schema.alarm
+    raised, cleared = schema.record.alias("raised"), schema.record.alias("cleared")
+    is_wanted: ColumnElement[bool] = alarm.c.ended_utc_ms.is_(None)
+    if since_utc_ms is not None:
+        is_wanted = or_(is_wanted, alarm.c.ended_utc_ms >= since_utc_ms)
+    rows = connection.execute(
+        select(
+            alarm,
+            raised.c.journal.label("raised_journal"),
+            raised.c.boot.label("raised_boot"),
+            schema.alarm_event.c.onset_uptime_ms,
+            schema.alarm_event.c.value,
+            cleared.c.journal.label("cleared_journal"),
+            cleared.c.boot.label("cleared_boot"),
+            cleared.c.uptime_ms.label("cleared_uptime_ms"),
+        )
+        .outerjoin(raised, raised.c.id == alarm.c.raised_record)
+        .outerjoin(schema.alarm_event, schema.alarm_event.c.record == alarm.c.raised_record)
+        .outerjoin(cleared, cleared.c.id == alarm.c.cleared_record)
+        .where(is_wanted)
+        .order_by(alarm.c.id)
+    ).all()
+    anchors = _anchors_of(
+        connection,
+        {(row.device, row.raised_journal, row.raised_boot) for row in rows if row.raised_record is not None}
+        | {(row.device, row.cleared_journal, row.cleared_boot) for row in rows if row.cleared_record is not None},
+    )
+    return [_alarm(row, anchors) for row in rows]
+
+
+def audit(connection: Connection, device: str | None) -> Audit:
+    """See `Store.audit`."""
+    table = schema.record
+    per_key = select(table.c.device, table.c.journal, table.c.sequence, func.count().label("rows")).group_by(
+        table.c.device, table.c.journal, table.c.sequence
+    )
+    if device is not None:
+        per_key = per_key.where(table.c.device == device)
+    keys = per_key.subquery()
+    journals = connection.execute(
+        select(
+            func.sum(keys.c.rows).label("rows"),
+            func.count().label("keys"),
+            func.max(keys.c.sequence).label("newest"),
+        ).group_by(keys.c.device, keys.c.journal)
+    ).all()
+    return Audit(
+        stored=sum(journal.rows for journal in journals),
+        missing=sum(journal.newest + 1 - journal.keys for journal in journals),
+        duplicates=sum(journal.rows - journal.keys for journal in journals),
+    )
+
+
+def gaps(connection: Connection, device: str) -> list[Gap]:
+    """See `Store.gaps`."""
+    gap = schema.gap
+    rows = connection.execute(
+        select(gap.c.first, gap.c.last, gap.c.reason).where(gap.c.device == device).order_by(gap.c.id)
+    )
+    return [Gap(row.first, row.last, row.reason) for row in rows]
+
+
+def _anchors_of(connection: Connection, boots: set[_Boot]) -> dict[_Boot, list[Anchor]]:
+    if not boots:
+        return {}
+    table = schema.anchor
+    return _anchors(connection, tuple_(table.c.device, table.c.journal, table.c.boot).in_(boots))
+
+
+def _anchors(connection: Connection, where: ColumnElement[bool]) -> dict[_Boot, list[Anchor]]:
+    """Anchors by boot, each list sorted."""
+    found: dict[_Boot, list[Anchor]] = defaultdict(list)
+    for row in connection.execute(select(schema.anchor).where(where)):
+        found[row.device, row.journal, row.boot].append(Anchor(row.uptime_ms, row.sequence, row.utc_ms))
+    return {boot: sorted(anchors) for boot, anchors in found.items()}
+
+
+def _trend_row(row: Row[Any], utc_ms: int | None) -> TrendRow:
+    return TrendRow(
+        row_id=row.id,
+        device_id=row.device,
+        journal=row.journal,
+        sequence=row.sequence,
+        utc_ms=utc_ms,
+        seconds=row.seconds,
+        quality=row.quality,
+        pulse_rate_bpm=_scaled(row.pulse_rate_mean_deci_bpm, 10),
+        pulse_rate_min_bpm=_scaled(row.pulse_rate_min_deci_bpm, 10),
+        pulse_rate_max_bpm=_scaled(row.pulse_rate_max_deci_bpm, 10),
+        pulse_rate_status=status_name(row.pulse_rate_status),
+        spo2_pct=_scaled(row.spo2_mean_deci_pct, 10),
+        spo2_min_pct=_scaled(row.spo2_min_deci_pct, 10),
+        spo2_max_pct=_scaled(row.spo2_max_deci_pct, 10),
+        spo2_status=status_name(row.spo2_status),
+        temperature_c=_scaled(row.temperature_mean_centi_c, 100),
+        temperature_min_c=_scaled(row.temperature_min_centi_c, 100),
+        temperature_max_c=_scaled(row.temperature_max_centi_c, 100),
+        temperature_status=status_name(row.temperature_status),
+        perfusion_index_pct=_scaled(row.perfusion_centi_pct, 100),
+        battery_pct=row.battery_pct,
+        active=conditions.names_of(row.alarm_bits),
+    )
+
+
+def _alarm(row: Row[Any], anchors: dict[_Boot, list[Anchor]]) -> Alarm:
+    onset: int | None = row.noticed_utc_ms
+    if row.raised_record is not None:
+        known = anchors.get((row.device, row.raised_journal, row.raised_boot), ())
+        onset = utc_of(row.onset_uptime_ms, known)
+    cleared: int | None = row.ended_utc_ms
+    if row.cleared_record is not None:
+        known = anchors.get((row.device, row.cleared_journal, row.cleared_boot), ())
+        cleared = utc_of(row.cleared_uptime_ms, known)
+    return Alarm(
+        id=row.id,
+        device_id=row.device,
+        condition=row.condition,
+        priority=row.priority,
+        source=row.source,
+        active=row.ended_utc_ms is None,
+        onset_utc_ms=onset,
+        cleared_utc_ms=cleared,
+        value=_scaled(row.value, _VALUE_DIVISORS[row.condition]) if row.condition in _VALUE_DIVISORS else None,
+    )
+
+
+def _scaled(value: int | None, divisor: int) -> float | None:
+    return None if value is None else value / divisor
+
+
+def status_name(status: int) -> str:
+    """Name of a measurement status, of a newer firmware's too."""
+    return statuses.NAMES[status] if status < len(statuses.NAMES) else f"status_{status}"

@@ -1,0 +1,162 @@
+"""The tables of a home's ledger.
+
+Instants are milliseconds since 1970 UTC where a name ends in `_utc_ms`, milliseconds of the device's uptime where it
+ends in `_uptime_ms`; readings keep the record's own integer units (0.1 bpm, 0.1 %, 0.01 C). NULL means no value.
+A record's UTC is in no column: it follows from the anchors (`times.py`).
+
+A change here goes with a new migration; a test compares the two.
+"""
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+REVISION = "0001"
+"""The newest migration: what a database must be at for this program."""
+
+metadata = MetaData(
+    naming_convention={
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+)
+
+wearer = Table(
+    "wearer",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("device", ForeignKey("device.id"), nullable=False),
+    Column("wearer", ForeignKey("wearer.id"), nullable=False),
+    Column("from_utc_ms", Integer, nullable=False),
+    Column("to_utc_ms", Integer),
+    Index("ix_assignment_open", "device", unique=True, sqlite_where=text("to_utc_ms IS NULL")),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("device", ForeignKey("device.id"), nullable=False),
+    Column("journal", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("boot", Integer, nullable=False),
+    Column("uptime_ms", Integer, nullable=False),
+    Column("received_utc_ms", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    UniqueConstraint("device", "journal", "sequence"),
+    Index("ix_record_device_journal_boot_uptime_ms", "device", "journal", "boot", "uptime_ms"),
+    sqlite_autoincrement=True,
+)
+
+_READING_COLUMNS = (
+    "battery_pct",
+    "pulse_rate_mean_deci_bpm",
+    "pulse_rate_min_deci_bpm",
+    "pulse_rate_max_deci_bpm",
+    "spo2_mean_deci_pct",
+    "spo2_min_deci_pct",
+    "spo2_max_deci_pct",
+    "temperature_mean_centi_c",
+    "temperature_min_centi_c",
+    "temperature_max_centi_c",
+    "perfusion_centi_pct",
+)
+_COUNT_COLUMNS = (
+    "seconds",
+    "pulse_rate_seconds",
+    "spo2_seconds",
+    "quality",
+    "pulse_rate_status",
+    "spo2_status",
+    "temperature_status",
+    "alarm_bits",
+)
+
+vitals = Table(
+    "vitals",
+    metadata,
+    Column("record", ForeignKey("record.id"), primary_key=True),
+    *(Column(name, Integer, nullable=False) for name in _COUNT_COLUMNS),
+    *(Column(name, Integer) for name in _READING_COLUMNS),
+)
+
+alarm_event = Table(
+    "alarm_event",
+    metadata,
+    Column("record", ForeignKey("record.id"), primary_key=True),
+    Column("condition", Integer, nullable=False),
+    Column("event", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("value", Integer),
+    Column("onset_uptime_ms", Integer, nullable=False),
+)
+
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("record", ForeignKey("record.id"), primary_key=True),
+    Column("device", String, nullable=False),
+    Column("journal", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("boot", Integer, nullable=False),
+    Column("uptime_ms", Integer, nullable=False),
+    Column("utc_ms", Integer, nullable=False),
+    Index("ix_anchor_device_journal_boot", "device", "journal", "boot"),
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("device", ForeignKey("device.id"), nullable=False),
+    Column("journal", Integer, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("noted_utc_ms", Integer, nullable=False),
+    UniqueConstraint("device", "journal", "first", "last"),
+)
+
+# One row per occurrence of an alarm condition. What the device's records say of it is referred to, not copied;
+# `noticed_utc_ms` and `ended_utc_ms` are when the bridge learnt of its beginning and end (NULL: it is active).
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("device", ForeignKey("device.id"), nullable=False),
+    Column("condition", String, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("noticed_utc_ms", Integer, nullable=False),
+    Column("heard_sequence", Integer),
+    Column("raised_record", ForeignKey("record.id")),
+    Column("ended_utc_ms", Integer),
+    Column("cleared_record", ForeignKey("record.id")),
+    Index("ix_alarm_active", "device", "condition", unique=True, sqlite_where=text("ended_utc_ms IS NULL")),
+    Index("ix_alarm_device_condition", "device", "condition"),
+)

@@ -1,0 +1,211 @@
+"""The store: one writer, many readers, over one SQLite file.
+
+Every method blocks. Those that write take turns on one connection, in any thread; an event loop calls them through
+`on_writer`, which runs them in one thread in the order they were asked for. Those that read may run at any time.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, and_, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from vigil_host.clock import Clock
+from vigil_host.store import alarms, ledger, opening, queries, schema
+from vigil_host.store.alarms import LiveBits
+from vigil_host.store.ledger import CommitResult, Gap
+from vigil_host.store.opening import StoreError
+from vigil_host.store.queries import Alarm, Audit, StoredDevice, TrendRow
+
+BUSY_TIMEOUT_S = 5.0
+DEFAULT_WEARER = "Wearer"
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Store:
+    """A home's ledger. Made by `open` or `read`; close it at the end."""
+
+    def __init__(self, path: Path, writer: Engine | None, reader: Engine, clock: Clock) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._clock = clock
+        self._lock = Lock()
+        self._thread = ThreadPoolExecutor(1, "store")
+
+    @classmethod
+    def open(cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, clock: Clock | None = None) -> "Store":
+        """Open for reading and writing; a missing file is made, an older one is brought up to date.
+
+        Raises StoreError for a file that is locked, read-only, from a newer version or not a database.
+        """
+        writer = opening.writer(path, busy_timeout_s)
+        try:
+            with opening.errors_named(path), writer.begin() as connection:
+                opening.migrate(connection, path)
+        except StoreError:
+            writer.dispose()
+            raise
+        return cls(path, writer, opening.reader(path, busy_timeout_s), clock or Clock())
+
+    @classmethod
+    def read(cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> "Store":
+        """Open for reading only, also while a bridge writes; raises StoreError as `open` does."""
+        if not path.is_file():
+            raise StoreError(f"{path} does not exist")
+        store = cls(path, None, opening.reader(path, busy_timeout_s), Clock())
+        try:
+            with store._reading() as connection:
+                opening.check(connection, path)
+        except StoreError:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Finish what `on_writer` was asked for, then close every connection."""
+        self._thread.shutdown(wait=True)
+        self._reader.dispose()  # before the writer: the last connection to close checkpoints
+        if self._writer is not None:
+            self._writer.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    async def on_writer(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `function` in the writer's thread, after everything asked for before."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+    # Devices and wearers
+
+    def add_device(self, device_id: str, name: str, wearer: str = DEFAULT_WEARER) -> None:
+        """Make the device known under `name`, worn by `wearer` from now on, unless it is so already."""
+        now = self._clock.utc_ms()
+        with self._writing() as connection:
+            named = upsert(schema.device).values(id=device_id, name=name)
+            connection.execute(named.on_conflict_do_update(index_elements=["id"], set_={"name": name}))
+            connection.execute(upsert(schema.wearer).values(name=wearer).on_conflict_do_nothing())
+            wearer_id = connection.execute(
+                select(schema.wearer.c.id).where(schema.wearer.c.name == wearer)
+            ).scalar_one()
+            is_open = and_(schema.assignment.c.device == device_id, schema.assignment.c.to_utc_ms.is_(None))
+            worn_by = connection.execute(select(schema.assignment.c.wearer).where(is_open)).scalar()
+            if worn_by == wearer_id:
+                return
+            connection.execute(update(schema.assignment).where(is_open).values(to_utc_ms=now))
+            connection.execute(insert(schema.assignment).values(device=device_id, wearer=wearer_id, from_utc_ms=now))
+
+    def devices(self) -> list[StoredDevice]:
+        """Return the devices that have, or may have, records here, by id."""
+        with self._reading() as connection:
+            return queries.devices(connection)
+
+    # Records
+
+    def commit(
+        self,
+        device_id: str,
+        journal_id: int,
+        raw_records: Sequence[bytes],
+        gaps: Iterable[Gap] = (),
+        live: LiveBits | None = None,
+    ) -> CommitResult:
+        """Store records and gaps in one transaction; on return they are on disk and may be acknowledged.
+
+        A record that is stored already changes nothing; one of a kind this program does not know is kept as it came.
+        `live` is the newest content heard: it keeps an alarm that is long over from being shown as active. Raises
+        RecordError, storing nothing, where a record has not even a header, and StoreError.
+        """
+        arrivals = [ledger.arrival_of(data) for data in raw_records]
+        with self._writing() as connection:
+            return ledger.commit(connection, device_id, journal_id, arrivals, gaps, live, self._clock.utc_ms())
+
+    def note_gap(self, device_id: str, journal_id: int, gap: Gap) -> None:
+        """Store that these records are to be had from nowhere."""
+        with self._writing() as connection:
+            ledger.note_gaps(connection, device_id, journal_id, [gap], self._clock.utc_ms())
+
+    def highest(self, device_id: str, journal_id: int) -> int | None:
+        """Newest sequence number up to which every one is stored or a noted gap: the next one is to be fetched.
+
+        None where there is none: a new journal, or its beginning is missing.
+        """
+        with self._reading() as connection:
+            return ledger.contiguous(connection, device_id, journal_id)
+
+    def audit(self, device_id: str | None = None) -> Audit:
+        """Count what is stored, missing and there twice, of one device or of all."""
+        with self._reading() as connection:
+            return queries.audit(connection, device_id)
+
+    def gaps(self, device_id: str) -> list[Gap]:
+        """Return all gaps noted for a device, in the order they were noted."""
+        with self._reading() as connection:
+            return queries.gaps(connection, device_id)
+
+    # Readings
+
+    def rows_after(self, row_id: int, limit: int) -> list[TrendRow]:
+        """Return the first `limit` vitals rows, of all devices, whose id is greater than `row_id`, by id."""
+        with self._reading() as connection:
+            return queries.rows_after(connection, row_id, limit)
+
+    def newest_row_id(self) -> int:
+        """Return the id of the newest vitals row, 0 where there is none."""
+        with self._reading() as connection:
+            return queries.newest_row_id(connection)
+
+    def trend(self, device_id: str, from_utc_ms: int, to_utc_ms: int, limit: int) -> list[TrendRow]:
+        """Return the newest `limit` vitals rows with from <= UTC < to, oldest first."""
+        with self._reading() as connection:
+            return queries.trend(connection, device_id, from_utc_ms, to_utc_ms, limit)
+
+    def newest_record(self, device_id: str, kind: int) -> bytes | None:
+        """Return the newest stored record of one kind (vigil_wire.records), as it came; None when there is none."""
+        with self._reading() as connection:
+            return queries.newest_record(connection, device_id, kind)
+
+    # Alarms
+
+    def apply_live_alarms(self, device_id: str, live: LiveBits) -> bool:
+        """Raise and clear by alarm bits that were heard; says whether anything changed."""
+        with self._writing() as connection:
+            return alarms.apply_live(connection, device_id, live, self._clock.utc_ms())
+
+    def set_bridge_condition(self, device_id: str, condition: str, priority: str | None) -> bool:
+        """Raise a condition the bridge itself has found, or clear it (None); says whether anything changed."""
+        with self._writing() as connection:
+            return alarms.set_bridge_condition(connection, device_id, condition, priority, self._clock.utc_ms())
+
+    def active_alarms(self) -> list[Alarm]:
+        """Return the alarms that are active, in the order they were noticed."""
+        with self._reading() as connection:
+            return queries.alarms(connection, None)
+
+    def alarms_since(self, utc_ms: int) -> list[Alarm]:
+        """Return the alarms that are active or were so at or after `utc_ms`, in the order they were noticed."""
+        with self._reading() as connection:
+            return queries.alarms(connection, utc_ms)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self._writer is None:
+            raise StoreError(f"{self.path} was opened for reading only")
+        with self._lock, opening.errors_named(self.path), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with opening.errors_named(self.path), self._reader.begin() as connection:
+            yield connection

@@ -1,0 +1,1 @@
+"""Runs the firmware on MicroPython inside this machine."""

@@ -1,0 +1,115 @@
+"""The parts of MicroPython's `machine` that the firmware uses, for the VM.
+
+A test or a demo puts the simulated bus on with `attach_i2c`, and reads what the pins did and when the watchdog was
+fed. A reset ends the program: with EXIT_RESET when the firmware asked for it, with EXIT_WATCHDOG when the watchdog
+was not fed in time.
+"""
+
+import time
+from collections import deque
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+EXIT_RESET = 120
+EXIT_WATCHDOG = 121
+
+# The newest thousand of each, oldest first: (ticks_ms, pin id, 0 or 1), and the ticks_ms of the feeds.
+pin_writes = deque((), 1000)  # noqa: RUF037 - MicroPython's has no keyword
+watchdog_feeds = deque((), 1000)  # noqa: RUF037
+
+_cause = PWRON_RESET
+_bus = None
+
+
+def attach_i2c(bus):
+    """Make `bus` what I2C() returns."""
+    global _bus
+    _bus = bus
+
+
+def attach_reset_cause(cause):
+    """Make `cause` what reset_cause() returns."""
+    global _cause
+    _cause = cause
+
+
+def I2C(id, *, scl=None, sda=None, freq=400000):
+    """Return the attached bus; OSError(19, ENODEV) when there is none."""
+    if _bus is None:
+        raise OSError(19)
+    return _bus
+
+
+class Pin:
+    """An output whose changes are recorded, or an input that reads what was last written to its id."""
+
+    IN = 1
+    OUT = 3
+    PULL_UP = 2
+    PULL_DOWN = 1
+
+    _levels = {}
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None):
+        self._id = id
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        """Return the level, or set it."""
+        if level is None:
+            return self._levels.get(self._id, 0)
+        level = 1 if level else 0
+        self._levels[self._id] = level
+        pin_writes.append((time.ticks_ms(), self._id, level))
+        return None
+
+    def on(self):
+        """Set the level to 1."""
+        self.value(1)
+
+    def off(self):
+        """Set the level to 0."""
+        self.value(0)
+
+    __call__ = value
+
+
+class WDT:
+    """A watchdog that looks at the clock whenever the program sleeps or feeds it; it cannot be stopped."""
+
+    def __init__(self, id=0, timeout=5000):
+        self._timeout_ms = timeout
+        self._fed = time.ticks_ms()
+        time.after_sleep.append(self._look)
+
+    def feed(self):
+        """Start the time-out anew."""
+        self._look()
+        self._fed = time.ticks_ms()
+        watchdog_feeds.append(self._fed)
+
+    def _look(self):
+        late_ms = time.ticks_diff(time.ticks_ms(), self._fed)
+        if late_ms > self._timeout_ms:
+            print("watchdog: not fed for %d ms" % late_ms)
+            raise SystemExit(EXIT_WATCHDOG)
+
+
+def reset():
+    """End the program."""
+    raise SystemExit(EXIT_RESET)
+
+
+def reset_cause():
+    """Why the board started."""
+    return _cause
+
+
+def unique_id():
+    """Six bytes, the same in every VM."""
+    return b"\x02VIGIL"

@@ -1,0 +1,1 @@
+"""The page: what the bridge shows to the people in the house."""

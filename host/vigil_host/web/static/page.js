@@ -1,0 +1,362 @@
+// Vigil's page: shows the newest state the bridge has sent, and never an older one as if it were new.
+//
+// Ages come from the server and grow by what has passed here since; the clock of this machine is used for nothing but
+// noticing that it slept. Where no word from the bridge has come for LOST_AFTER_S, no number is shown as current.
+
+import { Trends } from "./trends.js";
+
+const LOST_AFTER_S = 5;
+const REOPEN_AFTER_S = 10;
+const SPOKEN_EVERY_S = 30;
+const DAY_S = 86400;
+
+const SIGNALS = {
+  spo2: { key: "spo2_pct", title: "Blood oxygen (SpO₂)", name: "blood oxygen", unit: "%", digits: 0, spoken: "percent" },
+  pulse_rate: { key: "pulse_rate_bpm", title: "Pulse rate", name: "pulse", unit: "bpm", digits: 0, spoken: "beats per minute" },
+  temperature: { key: "temperature_c", title: "Temperature", name: "temperature", unit: "°C", digits: 1, spoken: "degrees" },
+  perfusion_index: { key: "perfusion_index_pct", title: "Perfusion index", name: "perfusion index", unit: "%", digits: 1, spoken: "percent" },
+};
+const UNSURE = ["early_estimate", "questionable"];
+const ORDER = { high: 0, medium: 1, low: 2 };
+
+const $ = (id) => document.getElementById(id);
+const cards = new Map();
+const banners = new Map();
+let picture = null; // the newest `live` event
+let recent = [];
+let heard = null; // when it came, by both clocks
+let opened = 0;
+let source = null;
+let newestRow = null;
+let wasLost = false;
+let spokenAt = -Infinity;
+
+// Seconds since the newest word of the bridge. A machine's monotonic clock may stop while it sleeps, so whichever of
+// its clocks says more is believed: a wrong step makes a reading old for a second, never young.
+function elapsed() {
+  if (!heard) return Infinity;
+  return Math.max((performance.now() - heard.mono) / 1000, (Date.now() - heard.wall) / 1000);
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function setIcon(svg, name) {
+  const use = svg.querySelector("use");
+  if (use.getAttribute("href") !== `#icon-${name}`) use.setAttribute("href", `#icon-${name}`);
+}
+
+function stamp(id) {
+  return $(id).content.firstElementChild.cloneNode(true);
+}
+
+function duration(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < DAY_S) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / DAY_S)} d ${Math.floor((s % DAY_S) / 3600)} h`;
+}
+
+function ago(seconds) {
+  return seconds < 2 ? "just now" : `${duration(seconds)} ago`;
+}
+
+function clockTime(utcMs) {
+  const then = new Date(utcMs);
+  const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  if (Math.abs(picture.now_utc_ms - utcMs) > DAY_S * 500) Object.assign(options, { day: "numeric", month: "short" });
+  return new Intl.DateTimeFormat(undefined, options).format(then);
+}
+
+// A number is never rounded to the safe side of a limit: 89.6 % under a limit of 90 % is shown as 89 %.
+function shown(value, signal, limits) {
+  const scale = 10 ** SIGNALS[signal].digits;
+  let rounded = Math.round(value * scale) / scale;
+  const { low, high } = limits;
+  if (low != null && value < low && rounded >= low) rounded = Math.floor(value * scale) / scale;
+  if (high != null && value > high && rounded <= high) rounded = Math.ceil(value * scale) / scale;
+  return rounded.toFixed(SIGNALS[signal].digits);
+}
+
+function limitsOf(view, signal) {
+  const [quantity, unit] = [signal, SIGNALS[signal].key.slice(signal.length + 1)];
+  return { low: view.limits[`${quantity}_low_${unit}`], high: view.limits[`${quantity}_high_${unit}`] };
+}
+
+function limitWords({ low, high }, signal) {
+  if (signal === "perfusion_index") return "No alarm limit";
+  const unit = SIGNALS[signal].unit;
+  if (low != null && high != null) return `Alarm outside ${low}\u2060–\u2060${high}\u00a0${unit}`;
+  if (low != null) return `Alarm below ${low}\u00a0${unit}`;
+  if (high != null) return `Alarm above ${high}\u00a0${unit}`;
+  return "Alarm limits unknown";
+}
+
+// What may be shown of one measurement now: {value, status, name, last, age}; value null means no reading.
+function measure(view, signal, passed) {
+  const key = SIGNALS[signal].key;
+  const age = view[`${signal}_age_s`] == null ? Infinity : view[`${signal}_age_s`] + passed;
+  const shared = { age, last: view[key] ?? view[`last_${key}`] };
+  if (passed > LOST_AFTER_S) return { ...shared, value: null, status: "No contact with Vigil", name: "stale" };
+  if (view[key] != null && age > picture.stale_after_s) return { ...shared, value: null, status: picture.stale_text, name: "stale" };
+  return { ...shared, value: view[key], status: view[`${signal}_status_text`], name: view[`${signal}_status`] };
+}
+
+class Card {
+  constructor(view) {
+    this.element = stamp("device-template");
+    this.tiles = new Map();
+    const heading = this.element.querySelector(".wearer");
+    heading.id = `wearer-${view.device}`;
+    this.element.setAttribute("aria-labelledby", heading.id);
+    for (const [signal, words] of Object.entries(SIGNALS)) {
+      const tile = stamp("tile-template");
+      tile.dataset.signal = signal;
+      const title = tile.querySelector("h3");
+      title.id = `${signal}-${view.device}`;
+      title.textContent = words.title;
+      tile.setAttribute("aria-labelledby", title.id);
+      tile.querySelector(".unit").textContent = words.unit;
+      this.element.querySelector(".tiles").append(tile);
+      this.tiles.set(signal, tile);
+    }
+    this.trends = new Trends(view.device, this.element, SIGNALS, stamp);
+    $("devices").append(this.element);
+  }
+
+  show(view, passed, active) {
+    const find = (name) => this.element.querySelector(name);
+    const current = passed <= LOST_AFTER_S;
+    setText(find(".wearer"), view.wearer_name);
+    const line = [
+      view.device_name === view.wearer_name ? "" : view.device_name,
+      current ? view.link_text : "Link unknown",
+      view.age_s == null ? "never heard" : `heard ${ago(view.age_s + passed)}`,
+      view.battery_pct == null ? "" : `battery ${Math.round(view.battery_pct)} %`,
+    ].filter(Boolean);
+    setText(find(".device-line"), line.map((part) => part.replaceAll(" ", "\u00a0")).join("\u00a0· "));
+    for (const [signal, tile] of this.tiles) this.showTile(tile, signal, view, passed, active);
+    this.trends.setAge(current);
+  }
+
+  showTile(tile, signal, view, passed, active) {
+    const find = (name) => tile.querySelector(name);
+    const limits = limitsOf(view, signal);
+    const now = measure(view, signal, passed);
+    const unit = SIGNALS[signal].unit;
+    const alarm = passed <= LOST_AFTER_S ? active.find((one) => one.signal === signal) : null;
+    const has = now.value != null;
+    const outside = has && ((limits.low != null && now.value < limits.low) || (limits.high != null && now.value > limits.high));
+    tile.dataset.reading = !has ? "none" : UNSURE.includes(now.name) ? "unsure" : "clear";
+    if (alarm) tile.dataset.alarm = alarm.priority;
+    else delete tile.dataset.alarm;
+    setText(find(".number"), has ? shown(now.value, signal, limits) : "—");
+    find(".number").toggleAttribute("aria-hidden", !has);
+    const unsure = tile.dataset.reading === "unsure";
+    setText(find(".note span"), alarm ? alarm.title : outside ? "Outside the limits" : has ? now.status : "No reading");
+    setIcon(find(".note svg"), alarm ? alarm.priority : !has ? "none" : outside ? "medium" : unsure ? "unsure" : "clear");
+    setText(find(".status"), alarm || outside || !has ? now.status : "");
+    const last = find(".last");
+    last.hidden = has || now.last == null;
+    if (!last.hidden) setText(last, `last ${shown(now.last, signal, limits)} ${unit} · ${ago(now.age)}`);
+    setText(find(".limits"), limitWords(limits, signal));
+    setText(find(".age"), has ? ago(now.age) : "");
+  }
+}
+
+function byPriority(one, other) {
+  return ORDER[one.priority] - ORDER[other.priority] || (one.onset_utc_ms ?? 0) - (other.onset_utc_ms ?? 0);
+}
+
+function showAlarms(passed) {
+  const current = passed <= LOST_AFTER_S;
+  const active = [...picture.active].sort(byPriority);
+  const several = picture.devices.length > 1;
+  const keys = new Set(active.map((one) => `${one.device} ${one.condition}`));
+  for (const [key, element] of banners) {
+    if (keys.has(key)) continue;
+    speak(`${element.querySelector(".alarm-title").textContent}: has ended`);
+    element.remove();
+    banners.delete(key);
+  }
+  active.forEach((alarm, position) => {
+    const key = `${alarm.device} ${alarm.condition}`;
+    const element = banners.get(key) ?? stamp("alarm-template");
+    banners.set(key, element);
+    if ($("banner").children[position] !== element) $("banner").insertBefore(element, $("banner").children[position] ?? null);
+    element.dataset.priority = alarm.priority;
+    element.classList.toggle("old", !current);
+    setIcon(element.querySelector("svg"), alarm.priority);
+    const who = several ? `${alarm.wearer_name}: ` : "";
+    setText(element.querySelector(".alarm-title"), who + alarm.title);
+    setText(element.querySelector(".alarm-priority"), alarm.priority_text);
+    setText(element.querySelector(".alarm-meaning"), (current ? "" : "Last known, may have ended. ") + alarm.meaning);
+    const age = alarm.age_s + passed;
+    setText(element.querySelector(".alarm-since"), alarm.onset_utc_ms == null ? "" : `since ${clockTime(alarm.onset_utc_ms)} (${duration(age)})`);
+  });
+  const reading = picture.devices.some((view) => Object.keys(SIGNALS).some((signal) => measure(view, signal, passed).value != null));
+  $("quiet").hidden = !current || active.length > 0 || picture.devices.length === 0;
+  setText($("quiet"), reading ? "No alarm now." : "No alarm now, and no reading.");
+  showTitle(active, current, several);
+}
+
+function showTitle(active, current, several) {
+  let title = "Vigil";
+  const first = active[0];
+  if (first) title = `${first.title}${several ? `, ${first.wearer_name}` : ""} | Vigil`;
+  if (first && first.priority !== "low") title = `⚠ ${title}`;
+  if (!current) title = "✕ No contact | Vigil";
+  if (document.title !== title) document.title = title;
+  const icon = (first && first.priority !== "low") || !current ? "/static/icon-alarm.svg" : "/static/icon.svg";
+  const link = document.querySelector("link[rel=icon]");
+  if (link.getAttribute("href") !== icon) link.setAttribute("href", icon);
+}
+
+function showLog() {
+  const several = picture.devices.length > 1;
+  $("log").hidden = false;
+  $("log-empty").hidden = recent.length > 0;
+  $("log-list").replaceChildren(...recent.map((alarm) => {
+    const item = document.createElement("li");
+    item.dataset.priority = alarm.priority;
+    const icon = $("contact").querySelector("svg").cloneNode(true);
+    setIcon(icon, alarm.priority);
+    const what = document.createElement("p");
+    what.textContent = (several ? `${alarm.wearer_name}: ` : "") + alarm.title;
+    const note = document.createElement("span");
+    note.className = "log-note";
+    note.textContent = ` ${alarm.priority_text.toLowerCase()}`;
+    what.append(note);
+    const when = document.createElement("p");
+    when.className = "log-time";
+    const raised = alarm.onset_utc_ms == null ? "time unknown" : clockTime(alarm.onset_utc_ms);
+    const cleared = alarm.is_active ? "still on" : alarm.cleared_utc_ms == null ? "time unknown" : clockTime(alarm.cleared_utc_ms);
+    when.textContent = `${raised} – ${cleared}`;
+    if (!alarm.is_active && alarm.onset_utc_ms != null && alarm.cleared_utc_ms != null) {
+      when.textContent += ` (${duration((alarm.cleared_utc_ms - alarm.onset_utc_ms) / 1000)})`;
+    }
+    item.append(icon, what, when);
+    return item;
+  }));
+}
+
+function showContact(passed) {
+  const lost = passed > LOST_AFTER_S;
+  const state = lost ? (heard || performance.now() > LOST_AFTER_S * 1000 ? "lost" : "waiting") : "live";
+  $("contact").dataset.contact = state;
+  setIcon($("contact").querySelector("svg"), state);
+  setText($("contact").querySelector("span"), { live: "Live", waiting: "Connecting", lost: "No contact" }[state]);
+  const banner = $("lost");
+  if (state === "lost" && banner.hidden) {
+    banner.hidden = false;
+    document.title = "✕ No contact | Vigil";
+  }
+  if (state !== "lost") banner.hidden = true;
+  setText(banner.querySelector(".alarm-since"), heard ? `for ${duration(passed)}` : "");
+  if (wasLost && state === "live") speak("Contact with Vigil is back");
+  wasLost = state === "lost";
+}
+
+// The values for those who listen: at a calm pace, and alarms speak for themselves.
+function speakValues(passed) {
+  const now = performance.now() / 1000;
+  if (now - spokenAt < SPOKEN_EVERY_S || passed > LOST_AFTER_S) return;
+  spokenAt = now;
+  const words = picture.devices.map((view) => {
+    const values = Object.entries(SIGNALS).filter(([signal]) => signal !== "perfusion_index").map(([signal, one]) => {
+      const reading = measure(view, signal, passed);
+      return reading.value == null ? `${one.name}: no reading, ${reading.status}` : `${one.name} ${shown(reading.value, signal, limitsOf(view, signal))} ${one.spoken}`;
+    });
+    return `${view.wearer_name}: ${values.join("; ")}`;
+  });
+  speak(words.join(". "));
+}
+
+function speak(words) {
+  setText($("spoken"), words);
+}
+
+function render() {
+  const passed = elapsed();
+  showContact(passed);
+  if (!picture) return;
+  const present = new Set(picture.devices.map((view) => view.device));
+  for (const [device, card] of cards) {
+    if (present.has(device)) continue;
+    card.element.remove();
+    cards.delete(device);
+  }
+  for (const view of picture.devices) {
+    if (!cards.has(view.device)) cards.set(view.device, new Card(view));
+    cards.get(view.device).show(view, passed, picture.active.filter((one) => one.device === view.device).sort(byPriority));
+  }
+  $("no-device").hidden = picture.devices.length > 0;
+  showAlarms(passed);
+  speakValues(passed);
+}
+
+function take(state) {
+  picture = state;
+  heard = { mono: performance.now(), wall: Date.now() };
+  render();
+  for (const view of state.devices) cards.get(view.device).trends.setNow(state.now_utc_ms, view.limits);
+}
+
+function takeAlarms(alarms) {
+  recent = alarms.recent;
+  if (!picture) return;
+  picture.active = alarms.active;
+  render();
+  showLog();
+}
+
+function open() {
+  source?.close();
+  opened = performance.now();
+  source = new EventSource(newestRow === null ? "/api/events" : `/api/events?after=${newestRow}`);
+  source.addEventListener("live", (event) => take(JSON.parse(event.data)));
+  source.addEventListener("alarms", (event) => takeAlarms(JSON.parse(event.data)));
+  source.addEventListener("row", (event) => {
+    newestRow = Number(event.lastEventId);
+    cards.get(JSON.parse(event.data).device)?.trends.changed();
+  });
+  source.addEventListener("reset", (event) => {
+    newestRow = Number(event.lastEventId);
+    for (const card of cards.values()) card.trends.changed();
+  });
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(start, 2000);
+  });
+}
+
+// The first picture, and the way back after the stream was refused: a session may have ended meanwhile.
+async function start() {
+  try {
+    const answer = await fetch("/api/state");
+    if (answer.status === 401) {
+      location.assign("/login");
+      return;
+    }
+    if (answer.ok) {
+      const state = await answer.json();
+      newestRow = state.newest_row_id;
+      $("logout").hidden = !state.can_log_out;
+      take(state);
+      takeAlarms(state);
+    }
+    open();
+  } catch {
+    setTimeout(start, 2000);
+  }
+}
+
+setInterval(() => {
+  render();
+  // A radio link that went away leaves the stream open and mute.
+  if (source && elapsed() > REOPEN_AFTER_S && performance.now() - opened > REOPEN_AFTER_S * 1000) open();
+}, 500);
+document.addEventListener("visibilitychange", render);
+window.addEventListener("pageshow", render);
+start();

@@ -1,0 +1,78 @@
+"""What the page says: one plain sentence for every alarm, status and link, for a reader of twelve.
+
+Every text of the page that depends on the state of a wearer or a device is here; the page itself has none of its own.
+"""
+
+from dataclasses import dataclass
+
+from vigil_wire import conditions
+
+from vigil_host.alerts import DEVICE_SILENT
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What an alarm is called, what it means, and which measurement it is about (None: about the equipment)."""
+
+    title: str
+    meaning: str
+    signal: str | None = None
+
+
+ALARMS = {
+    "spo2_low": Alarm("Low oxygen", "The blood carries less oxygen than the limit allows.", "spo2"),
+    "pulse_rate_low": Alarm("Slow pulse", "The heart beats more slowly than the limit allows.", "pulse_rate"),
+    "pulse_rate_high": Alarm("Fast pulse", "The heart beats faster than the limit allows.", "pulse_rate"),
+    "temperature_low": Alarm("Low temperature", "The body is colder than the limit allows.", "temperature"),
+    "temperature_high": Alarm("High temperature", "The body is warmer than the limit allows.", "temperature"),
+    "sensor_off": Alarm("Sensor is off", "The sensor is not on the skin, so nothing is measured."),
+    "no_reading": Alarm("No reading", "The sensor is on but cannot read, so oxygen and pulse are not watched."),
+    "sensor_fault": Alarm("Sensor fault", "A sensor in the device has failed, so its readings are missing."),
+    DEVICE_SILENT: Alarm("Device is silent", "Nothing is heard from the device, so its wearer is not watched."),
+}
+
+PRIORITIES = {"high": "High priority", "medium": "Medium priority", "low": "Low priority"}
+
+STALE = "stale"
+
+STATUSES = {
+    "unavailable": "No sensor for this",
+    "validated": "Clear signal",
+    "early_estimate": "Still settling, may change",
+    "questionable": "Uncertain, weak signal",
+    "acquiring": "Measuring, no reading yet",
+    "sensor_off": "Sensor is off the skin",
+    "low_perfusion": "Too little blood flow at the sensor",
+    "poor_signal": "Signal too noisy, keep still",
+    "erratic": "Signal jumps too much to read",
+    "out_of_range": "Outside what the sensor can measure",
+    "sensor_fault": "Sensor fault",
+    STALE: "Device not heard",
+}
+
+LINKS = {
+    "connected": "Connected",
+    "adverts": "Heard by broadcast",
+    "silent": "Not heard",
+}
+
+
+def alarm(condition: str) -> Alarm:
+    """The words for `condition`; one this program does not know is still shown, never hidden."""
+    known = ALARMS.get(condition)
+    if known:
+        return known
+    name = condition.replace("_", " ").capitalize()
+    return Alarm(name, "This page does not know this alarm: look at the device.")
+
+
+def priority(condition: str) -> str:
+    """The device's priority of `condition`; medium for one this program does not know."""
+    if condition in conditions.NAMES:
+        return conditions.PRIORITY_NAMES[conditions.PRIORITIES[conditions.NAMES.index(condition)]]
+    return "medium"
+
+
+def status(name: str) -> str:
+    """The words for a measurement's status."""
+    return STATUSES.get(name) or f"No reading ({name.replace('_', ' ')})"

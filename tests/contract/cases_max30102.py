@@ -1,0 +1,642 @@
+"""What the MAX30102 driver says on the bus and makes of the answers, and how the simulated part behaves."""
+
+from vigil_hal.faults import ConfigRefused, NotAnswering, WrongPart
+from vigil_hal.max30102 import Max30102
+from vigil_hal.simulated.bus import SimulatedI2C
+from vigil_hal.simulated.max30102 import SimulatedMax30102
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableSequence
+
+    from vigil_hal.seams import ReadableBuffer, WritableBuffer
+
+WRAP = 1 << 30
+OUTPUT_MS = 40  # 100 Hz, averages of 4
+
+
+class Clock:
+    """A millisecond clock that wraps as a board's does."""
+
+    def __init__(self, now_ms: int = 0) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def advance(self, ms: int) -> None:
+        self.now_ms = (self.now_ms + ms) % WRAP
+
+
+class Light:
+    """A source of constant counts, or of counts that tell their own time: red in ms, infrared 100000 more."""
+
+    start_us = 0
+    end_us: "int | None" = None
+
+    def __init__(self, red: "int | None" = None, ir: int = 0) -> None:
+        self.red = red
+        self.ir = ir
+        self.silent = False
+
+    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
+        out[0] = time_us // 1000 if self.red is None else self.red
+        out[1] = time_us // 1000 + 100000 if self.red is None else self.ir
+        return not self.silent
+
+    def temperature_centi_c(self, time_us: int) -> "int | None":
+        return None
+
+
+class Rig:
+    """A simulated part on a bus, with its clock, its light and a probed driver."""
+
+    def __init__(self, light: "Light | None" = None, start_ms: int = 0, part_id: int = 0x15) -> None:
+        self.clock = Clock(start_ms)
+        self.light = light or Light()
+        self.part = SimulatedMax30102(self.light, self.clock, part_id=part_id)
+        self.bus = SimulatedI2C(self.part)
+        self.driver = Max30102(self.bus)
+
+    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
+        """Start a new log of the bus and return it."""
+        self.bus.log = []
+        return self.bus.log
+
+    def outputs(self, count: int) -> None:
+        """Let the part make so many output samples of the default configuration."""
+        self.clock.advance(OUTPUT_MS * count)
+
+
+class Registers:
+    """A part of bare registers, for what the simulated part does not do. FIFO_DATA gives 1, 2, 3 ... in turn."""
+
+    address = 0x57
+
+    def __init__(self) -> None:
+        self.values = bytearray(256)
+        self.values[0x02] = 0xC0
+        self.values[0x03] = 0x02
+        self.ignored = -1  # a register that takes no writes
+        self._pointer = 0
+        self._word = 0
+
+    def select(self, register: int) -> None:
+        self._pointer = register
+
+    def write(self, data: "ReadableBuffer") -> None:
+        for value in data:
+            if self._pointer != self.ignored:
+                self.values[self._pointer] = value
+            self._pointer += 1
+
+    def read_into(self, buffer: "WritableBuffer") -> None:
+        for i in range(len(buffer)):
+            if self._pointer == 0x07:
+                buffer[i] = self._word // 3 if i % 3 == 2 else 0
+                self._word += 1
+            else:
+                buffer[i] = self.values[self._pointer + i]
+
+
+def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
+    """Check that a call raises; return what it says."""
+    try:
+        call()
+    except kind as error:
+        return str(error)
+    raise AssertionError("nothing was raised")
+
+
+def first(values: "MutableSequence[int]", count: int) -> "list[int]":
+    """Return the first so many values."""
+    return [values[i] for i in range(count)]
+
+
+# Probing
+
+
+def case_probe_reads_revision_and_part_id() -> None:
+    rig = Rig()
+    log = rig.log()
+    rig.driver.probe()
+    assert log == [("r", 0x57, 0xFE, b"\x03"), ("r", 0x57, 0xFF, b"\x15")]
+    assert rig.driver.revision == 3
+
+
+def case_probe_says_that_nobody_answers() -> None:
+    text = refused(NotAnswering, Max30102(SimulatedI2C()).probe)
+    assert "0x57" in text
+    assert "does not answer" in text
+
+
+def case_probe_says_that_the_bus_is_stuck() -> None:
+    rig = Rig()
+    rig.bus.stuck = True
+    assert "stuck" in refused(NotAnswering, rig.driver.probe)
+
+
+def case_probe_refuses_another_part() -> None:
+    assert "0x11" in refused(WrongPart, Rig(part_id=0x11).driver.probe)
+
+
+# Configuration
+
+
+def case_configure_writes_whole_registers_and_reads_back() -> None:
+    rig = Rig()
+    log = rig.log()
+    rig.driver.configure()
+    assert log == [
+        ("w", 0x57, 0x09, b"\x40"),
+        ("r", 0x57, 0x09, b"\x40"),
+        ("r", 0x57, 0x09, b"\x00"),
+        ("w", 0x57, 0x02, b"\xc0\x02"),
+        ("w", 0x57, 0x08, b"\x50"),
+        ("w", 0x57, 0x0A, b"\x67"),
+        ("w", 0x57, 0x0C, b"\x24\x24"),
+        ("w", 0x57, 0x04, b"\x00\x00\x00"),
+        ("r", 0x57, 0x00, b"\x01\x00\xc0\x02\x00\x00\x00"),
+        ("w", 0x57, 0x09, b"\x03"),
+        ("r", 0x57, 0x0A, b"\x67"),
+    ]
+    assert rig.driver.output_rate_milli_hz == 25000
+    assert not rig.driver.restarted
+
+
+def refused_configuration(driver: Max30102, rate: int, width: int) -> str:
+    """Check that a rate and a width are refused; return what the driver says."""
+    return refused(ValueError, lambda: driver.configure(rate, width))
+
+
+def case_illegal_rate_and_width_are_refused_before_a_write() -> None:
+    fastest = ((69, 1600), (118, 1000), (215, 800), (411, 400))
+    rates = (50, 100, 200, 400, 800, 1000, 1600, 3200)
+    for width, limit in fastest:
+        for rate in rates:
+            rig = Rig()
+            log = rig.log()
+            if rate <= limit:
+                rig.driver.configure(rate, width)
+                assert rig.driver.output_rate_milli_hz == rate * 250
+            else:
+                assert str(limit) in refused_configuration(rig.driver, rate, width)
+                assert log == []
+
+
+def case_values_outside_the_datasheet_are_refused_before_a_write() -> None:
+    rig = Rig()
+    log = rig.log()
+    for call in (
+        lambda: rig.driver.configure(sample_rate_hz=60),
+        lambda: rig.driver.configure(pulse_width_us=400),
+        lambda: rig.driver.configure(adc_range_na=1000),
+        lambda: rig.driver.configure(averaging=3),
+        lambda: rig.driver.configure(red_code=256),
+        lambda: rig.driver.set_led_codes(0, -1),
+    ):
+        refused(ValueError, call)
+    assert log == []
+
+
+def case_configuration_that_the_part_changed_is_refused() -> None:
+    part = Registers()
+    part.ignored = 0x0A
+    part.values[0x0A] = 0x63
+    driver = Max30102(SimulatedI2C(part))
+    part.values[0x09] = 0x00
+    assert "0x63" in refused(ConfigRefused, lambda: driver.configure(wait=lambda: leave_reset(part)))
+
+
+def leave_reset(part: Registers) -> None:
+    """Clear the RESET bit, as the part does when it is done."""
+    part.values[0x09] = 0
+
+
+def case_reset_is_not_waited_for_without_end() -> None:
+    part = Registers()
+    bus = SimulatedI2C(part)
+    waits: list[int] = []
+    text = refused(ConfigRefused, lambda: Max30102(bus).configure(reset_polls=5, wait=lambda: waits.append(1)))
+    assert "5 polls" in text
+    assert len(waits) == 5
+
+
+def case_simulated_part_lowers_an_illegal_rate_silently() -> None:
+    for width, highest in ((0, 6), (1, 5), (2, 4), (3, 3)):
+        rig = Rig()
+        rig.bus.writeto_mem(0x57, 0x09, b"\x03")
+        rig.bus.writeto_mem(0x57, 0x0A, bytes([7 << 2 | width]))
+        answer = bytearray(1)
+        rig.bus.readfrom_mem_into(0x57, 0x0A, answer)
+        assert answer[0] == highest << 2 | width
+        rig.bus.writeto_mem(0x57, 0x09, b"\x02")  # red only allows more
+        rig.bus.writeto_mem(0x57, 0x0A, bytes([7 << 2 | width]))
+        rig.bus.readfrom_mem_into(0x57, 0x0A, answer)
+        assert answer[0] == (7, 6, 6, 5)[width] << 2 | width
+
+
+# Draining
+
+
+def case_empty_fifo_costs_one_transaction() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    log = rig.log()
+    assert rig.driver.drain() == 0
+    assert log == [("r", 0x57, 0x00, b"\x00\x00\xc0\x02\x00\x00\x00")]
+    assert (rig.driver.lost, rig.driver.lost_exact) == (0, True)
+
+
+def case_samples_come_in_one_burst() -> None:
+    rig = Rig(Light(0x12345, 0x3FFFF))
+    rig.driver.configure()
+    rig.outputs(2)
+    log = rig.log()
+    assert rig.driver.drain() == 2
+    assert log == [
+        ("r", 0x57, 0x00, b"\x40\x00\xc0\x02\x02\x00\x00"),
+        ("r", 0x57, 0x07, b"\x01\x23\x45\x03\xff\xff" * 2),
+    ]
+    assert first(rig.driver.red, 2) == [0x12345] * 2
+    assert first(rig.driver.ir, 2) == [0x3FFFF] * 2
+
+
+def case_order_and_times_hold_across_many_drains() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    seen: list[int] = []
+    for outputs in (1, 3, 31, 0, 7, 32, 30, 1, 32):
+        rig.outputs(outputs)
+        assert rig.driver.drain() == outputs
+        assert rig.driver.lost == 0
+        seen += first(rig.driver.red, outputs)
+        assert first(rig.driver.ir, outputs) == [red + 100000 for red in first(rig.driver.red, outputs)]
+    assert seen == [25 + OUTPUT_MS * k for k in range(137)]  # the mean of 10, 20, 30 and 40 ms, and so on
+
+
+def case_full_is_not_empty() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(32)
+    log = rig.log()
+    assert rig.driver.drain() == 32
+    assert rig.driver.lost == 0
+    assert log[0] == ("r", 0x57, 0x00, b"\xc0\x00\xc0\x02\x00\x00\x00")
+    assert first(rig.driver.red, 32) == [25 + OUTPUT_MS * k for k in range(32)]
+    assert rig.driver.drain() == 0
+
+
+def case_overflow_is_counted() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(32 + 5)
+    assert rig.driver.drain() == 32
+    assert (rig.driver.lost, rig.driver.lost_exact) == (5, True)
+    assert first(rig.driver.red, 32) == [25 + OUTPUT_MS * k for k in range(5, 37)]
+    rig.outputs(1)
+    assert rig.driver.drain() == 1
+    assert (rig.driver.lost, rig.driver.lost_exact) == (0, True)
+
+
+def case_saturated_overflow_is_a_lower_bound() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(32 + 30)
+    rig.driver.drain()
+    assert (rig.driver.lost, rig.driver.lost_exact) == (30, True)
+    rig.outputs(32 + 100)
+    assert rig.driver.drain() == 32
+    assert (rig.driver.lost, rig.driver.lost_exact) == (31, False)
+    assert rig.driver.red[31] == 25 + OUTPUT_MS * 193
+
+
+def case_overflow_that_leaves_the_read_pointer_starts_at_the_oldest() -> None:
+    part = Registers()
+    bus = SimulatedI2C(part)
+    driver = Max30102(bus)
+    part.values[0x04:0x07] = b"\x09\x05\x04"  # five samples written over 4 ... 8
+    bus.log = []
+    assert driver.drain() == 32
+    assert driver.lost == 5
+    assert bus.log[1] == ("w", 0x57, 0x06, b"\x09")
+    assert len(bus.log) == 3
+
+
+def case_sample_overwritten_between_the_bursts_is_counted_later() -> None:
+    part = Registers()
+    driver = Max30102(SimulatedI2C(part))
+    part.values[0x00] = 0xC0
+    assert driver.drain() == 32
+    part.values[0x00] = 0x40
+    part.values[0x04:0x07] = b"\x03\x00\x01"  # RD_PTR one further than 32 reads took it
+    assert driver.drain() == 2
+    assert (driver.lost, driver.lost_exact) == (1, True)
+
+
+def case_words_are_masked_and_shifted_at_every_resolution() -> None:
+    for width, bits in ((69, 15), (118, 16), (215, 17), (411, 18)):
+        rig = Rig(Light(0x2FFFF, 0x3FFFF))
+        rig.driver.configure(50, width, averaging=1)
+        rig.clock.advance(20)
+        assert rig.driver.drain() == 1
+        assert rig.driver.red[0] == 0x2FFFF >> 18 - bits
+        assert rig.driver.ir[0] == (1 << bits) - 1
+
+
+def case_short_pulses_leave_the_low_bits_of_a_word_zero() -> None:
+    for width, last in ((69, 0xF8), (118, 0xFC), (215, 0xFE), (411, 0xFF)):
+        rig = Rig(Light(0x3FFFF, 0x3FFFF))
+        rig.driver.configure(50, width, averaging=1)
+        rig.clock.advance(20)
+        word = bytearray(3)
+        rig.bus.readfrom_mem_into(0x57, 0x07, word)
+        assert word == bytes([0x03, 0xFF, last])
+
+
+def case_unused_top_bits_are_ignored() -> None:
+    rig = Rig(Light(0x15555, 0x2AAAA))
+    rig.driver.configure()
+    rig.outputs(1)
+    read = rig.bus.readfrom_mem_into
+
+    def with_noise(address: int, register: int, buffer: "WritableBuffer") -> None:
+        read(address, register, buffer)
+        if register == 0x07:
+            buffer[0] |= 0xFC
+            buffer[3] |= 0xFC
+
+    rig.bus.readfrom_mem_into = with_noise  # type: ignore[method-assign]
+    assert rig.driver.drain() == 1
+    assert (rig.driver.red[0], rig.driver.ir[0]) == (0x15555, 0x2AAAA)
+
+
+# Faults on the way
+
+
+def case_part_that_drops_off_comes_back_with_its_samples() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(3)
+    rig.bus.nak(0x57)
+    refused(NotAnswering, rig.driver.drain)
+    rig.bus.release(0x57)
+    assert rig.driver.drain() == 3
+    assert first(rig.driver.red, 3) == [25, 65, 105]
+    assert rig.driver.lost == 0
+
+
+def case_broken_data_burst_never_gives_stale_samples() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(4)
+    read = rig.bus.readfrom_mem_into
+
+    def broken(address: int, register: int, buffer: "WritableBuffer") -> None:
+        if register == 0x07:
+            read(address, register, bytearray(7))  # two samples are gone when it breaks
+            raise OSError(110, "broken")
+        read(address, register, buffer)
+
+    rig.bus.readfrom_mem_into = broken  # type: ignore[method-assign]
+    refused(NotAnswering, rig.driver.drain)
+    rig.bus.readfrom_mem_into = read  # type: ignore[method-assign]
+    assert rig.driver.drain() == 0
+    assert (rig.driver.lost, rig.driver.lost_exact) == (4, False)
+    rig.outputs(1)
+    assert rig.driver.drain() == 1
+    assert rig.driver.red[0] == 25 + OUTPUT_MS * 4
+
+
+def case_brown_out_is_told_until_configured_again() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(3)
+    rig.part.brown_out()
+    rig.outputs(3)
+    for _ in range(2):
+        assert rig.driver.drain() == 0
+        assert rig.driver.restarted
+        assert not rig.driver.lost_exact
+    rig.driver.configure()
+    assert not rig.driver.restarted
+    rig.outputs(1)
+    assert rig.driver.drain() == 1
+    assert rig.driver.red[0] == 25 + OUTPUT_MS * 6
+
+
+def case_brown_out_is_told_when_its_flag_was_read_away() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.part.brown_out()
+    rig.bus.readfrom_mem_into(0x57, 0x00, bytearray(1))
+    rig.driver.drain()
+    assert rig.driver.restarted
+
+
+def case_reset_is_no_brown_out() -> None:
+    rig = Rig()
+    rig.bus.readfrom_mem_into(0x57, 0x00, bytearray(1))
+    rig.bus.writeto_mem(0x57, 0x09, b"\x40")
+    flags = bytearray(1)
+    rig.bus.readfrom_mem_into(0x57, 0x00, flags)
+    assert flags[0] == 0
+
+
+# LEDs, power, temperature
+
+
+def case_led_codes_scale_the_light() -> None:
+    rig = Rig(Light(36000, 72000))
+    rig.driver.configure()
+    log = rig.log()
+    rig.driver.set_led_codes(0x48, 0x12)
+    assert log == [("w", 0x57, 0x0C, b"\x48\x12")]
+    rig.outputs(1)
+    rig.driver.drain()
+    assert (rig.driver.red[0], rig.driver.ir[0]) == (72000, 36000)
+
+
+def case_too_much_light_saturates() -> None:
+    rig = Rig(Light(200000, 100))
+    rig.driver.configure(red_code=0xFF)
+    rig.outputs(1)
+    rig.driver.drain()
+    assert rig.driver.red[0] == 262143
+
+
+def case_smaller_range_gives_larger_counts() -> None:
+    rig = Rig(Light(1000, 200000))
+    rig.driver.configure(adc_range_na=4096)
+    rig.outputs(1)
+    rig.driver.drain()
+    assert (rig.driver.red[0], rig.driver.ir[0]) == (4000, 262143)
+
+
+def case_swapped_leds_swap_the_channels() -> None:
+    rig = Rig(Light(1000, 2000))
+    rig.part.swapped_leds = True
+    rig.driver.configure()
+    rig.outputs(1)
+    rig.driver.drain()
+    assert (rig.driver.red[0], rig.driver.ir[0]) == (2000, 1000)
+
+
+def case_shutdown_stops_and_wake_starts_on_an_empty_fifo() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(2)
+    rig.driver.shutdown()
+    rig.outputs(10)
+    rig.driver.wake()
+    assert rig.driver.drain() == 0
+    assert not rig.driver.restarted
+    rig.outputs(1)
+    assert rig.driver.drain() == 1
+    assert rig.driver.red[0] == 25 + OUTPUT_MS * 12
+
+
+def case_die_temperature_is_signed_and_comes_when_ready() -> None:
+    for sixteenths in (480, 473, 0, -1, -88, 2047, -2048):
+        rig = Rig()
+        rig.driver.configure()
+        rig.part.die_temperature_sixteenths = sixteenths
+        rig.driver.start_die_temperature()
+        rig.clock.advance(28)
+        assert rig.driver.die_temperature_sixteenths() is None
+        rig.clock.advance(1)
+        assert rig.driver.die_temperature_sixteenths() == sixteenths
+        assert rig.driver.die_temperature_sixteenths() is None
+
+
+def case_die_temperature_survives_a_drain_that_reads_its_flag() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.driver.start_die_temperature()
+    rig.clock.advance(30)
+    rig.driver.drain()
+    assert rig.driver.die_temperature_sixteenths() == 480
+
+
+# The simulated part's time
+
+
+def case_samples_keep_their_times_across_the_wrap_of_the_clock() -> None:
+    rig = Rig(start_ms=WRAP - 100)
+    rig.driver.configure()
+    seen: list[int] = []
+    for _ in range(40):
+        rig.clock.advance(7)
+        seen += first(rig.driver.red, rig.driver.drain())
+    assert seen == [25 + OUTPUT_MS * k for k in range(7)]
+
+
+def case_clock_error_shows_in_the_rate() -> None:
+    rig = Rig()
+    rig.part.clock_error_ppm = 15000
+    rig.driver.configure()
+    count = 0
+    for _ in range(1000):
+        rig.clock.advance(100)
+        count += rig.driver.drain()
+    assert count == 2537  # 25 Hz * 1.015 for 100 s
+
+
+def case_rate_that_is_no_whole_period_does_not_drift() -> None:
+    rig = Rig()
+    rig.part.clock_error_ppm = 7
+    rig.driver.configure(1600, 69, averaging=32)
+    count = 0
+    for _ in range(1000):
+        rig.clock.advance(100)
+        count += rig.driver.drain()
+    assert count == 5000
+
+
+def case_silent_source_drops_the_average_it_broke() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.clock.advance(30)
+    rig.driver.drain()
+    rig.light.silent = True
+    rig.clock.advance(1000)
+    assert rig.driver.drain() == 0
+    rig.light.silent = False
+    rig.clock.advance(40)
+    assert rig.driver.drain() == 1
+    assert rig.driver.red[0] == 1030 + 25
+    assert rig.driver.lost == 0
+
+
+# The simulated part's registers
+
+
+def case_status_is_cleared_by_reading() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.part.ambient_overflow()  # not enabled: stays silent
+    rig.outputs(1)
+    flags = bytearray(1)
+    rig.bus.readfrom_mem_into(0x57, 0x00, flags)
+    assert flags[0] == 0x40
+    rig.bus.readfrom_mem_into(0x57, 0x00, flags)
+    assert flags[0] == 0
+    rig.bus.writeto_mem(0x57, 0x02, b"\xe0")
+    rig.part.ambient_overflow()
+    rig.bus.readfrom_mem_into(0x57, 0x00, flags)
+    assert flags[0] == 0x20
+
+
+def case_read_pointer_advances_at_the_first_byte_of_a_sample() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.outputs(3)
+    pointer = bytearray(1)
+    rig.bus.readfrom_mem_into(0x57, 0x07, pointer)
+    rig.bus.readfrom_mem_into(0x57, 0x06, pointer)
+    assert pointer[0] == 1
+    assert rig.driver.drain() == 2
+    assert rig.driver.lost == 1
+    assert first(rig.driver.red, 2) == [65, 105]
+
+
+def case_fifo_without_rollover_stops_and_keeps_the_oldest() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.bus.writeto_mem(0x57, 0x08, b"\x40")
+    rig.outputs(40)
+    assert rig.driver.drain() == 32
+    assert rig.driver.lost == 8
+    assert rig.driver.red[0] == 25
+
+
+def case_almost_full_is_flagged_early_where_asked() -> None:
+    rig = Rig()
+    rig.driver.configure()
+    rig.bus.writeto_mem(0x57, 0x08, b"\x5f")
+    flags = bytearray(1)
+    rig.outputs(16)
+    rig.bus.readfrom_mem_into(0x57, 0x00, flags)
+    assert flags[0] & 0x80 == 0
+    rig.outputs(1)
+    rig.bus.readfrom_mem_into(0x57, 0x00, flags)
+    assert flags[0] & 0x80
+
+
+def case_red_only_mode_gives_three_bytes_a_sample() -> None:
+    rig = Rig(Light(0x01234, 0x05678))
+    rig.driver.configure()
+    rig.bus.writeto_mem(0x57, 0x09, b"\x02")
+    rig.outputs(2)
+    data = bytearray(6)
+    rig.bus.readfrom_mem_into(0x57, 0x07, data)
+    assert data == b"\x00\x12\x34" * 2
+
+
+def case_power_on_registers() -> None:
+    rig = Rig()
+    data = bytearray(5)
+    rig.bus.readfrom_mem_into(0x57, 0x13, data)
+    assert data == b"\xff" * 5
+    rig.bus.readfrom_mem_into(0x57, 0x00, data)
+    assert data == b"\x01\x00\x00\x00\x00"

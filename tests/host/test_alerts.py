@@ -1,0 +1,272 @@
+"""Alarms: one row for one occurrence, whoever tells of it first; and silence is an alarm."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from vigil_host.alerts import DEVICE_SILENT, Alerts
+from vigil_host.store import Alarm, LiveBits, Store
+from vigil_wire import conditions
+from vigil_wire.advert import Content
+
+LOW = 1 << conditions.SPO2_LOW
+RAISED, CLEARED = conditions.RAISED, conditions.CLEARED
+
+
+def alarms_in(store: Store) -> list[Alarm]:
+    return store.alarms_since(0)
+
+
+def test_record_alone(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
+    sent = [journal.anchor(0, utc_ms), journal.alarm(RAISED, 20_000, onset_ms=10_000)]
+    assert store.commit(device_id, 1, sent).alarms_changed
+    (alarm,) = store.active_alarms()
+    assert (alarm.condition, alarm.priority, alarm.source) == ("spo2_low", "high", "device")
+    assert (alarm.onset_utc_ms, alarm.cleared_utc_ms, alarm.value) == (utc_ms + 10_000, None, 86.5)
+    store.commit(device_id, 1, [journal.alarm(CLEARED, 50_000, onset_ms=10_000)])
+    assert store.active_alarms() == []
+    (alarm,) = alarms_in(store)
+    assert (alarm.active, alarm.onset_utc_ms, alarm.cleared_utc_ms) == (False, utc_ms + 10_000, utc_ms + 50_000)
+
+
+def test_heard_then_record_is_one_row(store: Store, device_id: str, journal: Any, clock: Any, utc_ms: int) -> None:
+    store.commit(device_id, 1, [journal.anchor(0, utc_ms)])
+    clock.now_s += 21
+    for newest in (0, 1, 1):  # content may go out just before its record is written
+        store.apply_live_alarms(device_id, LiveBits(LOW, newest))
+    (heard,) = store.active_alarms()
+    assert (heard.onset_utc_ms, heard.value) == (clock.utc_ms(), None)
+    store.commit(device_id, 1, [journal.alarm(RAISED, 20_000, onset_ms=10_000)])
+    (told,) = alarms_in(store)
+    assert (told.id, told.active, told.onset_utc_ms, told.value) == (heard.id, True, utc_ms + 10_000, 86.5)
+
+
+def test_record_then_heard_is_one_row(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.vitals(0), journal.alarm(RAISED, 20_000)])
+    assert not store.apply_live_alarms(device_id, LiveBits(LOW, 1))
+    # An advert from before the raise says nothing about it.
+    assert not store.apply_live_alarms(device_id, LiveBits(0, 0))
+    assert len(store.active_alarms()) == len(alarms_in(store)) == 1
+
+
+def test_heard_to_end_then_record(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
+    sent = [journal.anchor(0, utc_ms), journal.alarm(RAISED, 20_000), journal.alarm(CLEARED, 50_000)]
+    store.apply_live_alarms(device_id, LiveBits(LOW, 1))
+    assert store.apply_live_alarms(device_id, LiveBits(0, 2))
+    assert store.active_alarms() == []
+    store.commit(device_id, 1, sent)
+    (alarm,) = alarms_in(store)
+    assert (alarm.active, alarm.onset_utc_ms, alarm.cleared_utc_ms) == (False, utc_ms, utc_ms + 50_000)
+
+
+def test_an_old_advert_does_not_raise_again(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 0), journal.alarm(CLEARED, 5000)])
+    assert not store.apply_live_alarms(device_id, LiveBits(LOW, 0))
+    assert store.apply_live_alarms(device_id, LiveBits(LOW, 1))
+    assert len(alarms_in(store)) == 2
+
+
+def test_what_happened_out_of_hearing_has_rows_of_its_own(store: Store, device_id: str, journal: Any) -> None:
+    for start in (0, 100_000):
+        journal.alarm(RAISED, start)
+        journal.alarm(CLEARED, start + 50_000)
+    journal.alarm(RAISED, 200_000)
+    store.apply_live_alarms(device_id, LiveBits(LOW, 4))
+    store.commit(device_id, 1, journal.records)
+    assert [alarm.active for alarm in alarms_in(store)].count(True) == 1
+    assert len(alarms_in(store)) == 3
+
+
+def test_a_lost_record_leaves_its_row_to_what_was_heard(store: Store, device_id: str, journal: Any) -> None:
+    for number in range(20):
+        journal.vitals(number)
+    store.apply_live_alarms(device_id, LiveBits(LOW, 5))
+    store.apply_live_alarms(device_id, LiveBits(0, 7))
+    store.apply_live_alarms(device_id, LiveBits(LOW, 20))
+    store.commit(device_id, 1, [journal.alarm(RAISED, 200_000)])
+    first, second = alarms_in(store)
+    assert (first.active, first.value) == (False, None)
+    assert (second.active, second.value) == (True, 86.5)
+
+
+def test_the_past_is_not_shown_as_active(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 0)], live=LiveBits(0, 9))
+    assert store.active_alarms() == []
+    store.commit(device_id, 1, [journal.alarm(CLEARED, 5000)], live=LiveBits(0, 9))
+    assert len(alarms_in(store)) == 1
+
+
+def test_delivered_twice_is_told_once(store: Store, device_id: str, journal: Any) -> None:
+    sent = [journal.alarm(RAISED, 0), journal.alarm(CLEARED, 5000), journal.alarm(RAISED, 9000)]
+    store.commit(device_id, 1, sent)
+    before = alarms_in(store)
+    assert not store.commit(device_id, 1, sent).alarms_changed
+    assert alarms_in(store) == before
+    assert len(before) == 2
+
+
+def test_an_end_without_a_beginning_still_tells_of_an_alarm(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.alarm(CLEARED, 5000)])
+    (alarm,) = alarms_in(store)
+    assert (alarm.condition, alarm.active) == ("spo2_low", False)
+
+
+def test_raised_twice_is_two_occurrences(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 0), journal.alarm(RAISED, 9000)])
+    assert [alarm.active for alarm in alarms_in(store)] == [False, True]
+
+
+def test_a_boot_ends_what_was_before_it(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 0)])
+    store.apply_live_alarms(device_id, LiveBits(LOW | 1 << conditions.SENSOR_OFF, 0))
+    store.commit(device_id, 1, [journal.vitals(1), journal.restart()])
+    assert store.active_alarms() == []
+    assert store.apply_live_alarms(device_id, LiveBits(LOW, 2))
+
+
+def test_a_boot_with_a_new_journal_ends_what_was_before_it(store: Store, device_id: str, make_journal: Any) -> None:
+    store.commit(device_id, 1, [make_journal(1).alarm(RAISED, 50_000)])
+    store.commit(device_id, 2, [make_journal(2).restart()])
+    assert store.active_alarms() == []
+
+
+def test_a_new_journal_ends_what_the_old_one_raised(store: Store, device_id: str, make_journal: Any) -> None:
+    old, new = make_journal(1), make_journal(2)
+    for number in range(30):
+        old.vitals(number)
+    store.commit(device_id, 1, [*old.records, old.alarm(RAISED, 50_000)])
+    store.commit(device_id, 2, [new.vitals(0)])
+    assert store.apply_live_alarms(device_id, LiveBits(0, 0))
+    assert store.active_alarms() == []
+
+
+def test_sequence_numbers_beyond_sixteen_bits(store: Store, device_id: str, journal: Any) -> None:
+    def numbered(data: bytes, sequence: int) -> bytes:
+        return sequence.to_bytes(4, "little") + data[4:]
+
+    store.commit(device_id, 1, [numbered(journal.alarm(RAISED, 0), 30_000)])
+    store.commit(device_id, 1, [numbered(journal.vitals(1), 70_000)])
+    assert store.apply_live_alarms(device_id, LiveBits(0, 70_001 & 0xFFFF))
+    assert store.active_alarms() == []
+
+
+def test_a_condition_of_a_newer_firmware(store: Store, device_id: str) -> None:
+    store.apply_live_alarms(device_id, LiveBits(1 << 22, 0))
+    (alarm,) = store.active_alarms()
+    assert (alarm.condition, alarm.priority) == ("condition_22", "medium")
+
+
+def test_no_anchor_no_onset_until_there_is_one(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 20_000, onset_ms=10_000)])
+    assert store.active_alarms()[0].onset_utc_ms is None
+    store.commit(device_id, 1, [journal.anchor(30_000, utc_ms)])
+    assert store.active_alarms()[0].onset_utc_ms == utc_ms - 20_000
+
+
+def test_since_leaves_out_what_ended_before(store: Store, device_id: str, clock: Any) -> None:
+    store.apply_live_alarms(device_id, LiveBits(LOW, 0))
+    clock.now_s += 10
+    store.apply_live_alarms(device_id, LiveBits(0, 1))
+    assert len(store.alarms_since(clock.utc_ms())) == 1
+    assert store.alarms_since(clock.utc_ms() + 1) == []
+
+
+def hear(home: Any, content: Content) -> None:
+    home.live.update(home.device_id, content, "advert")
+    home.alerts.hear(home.device_id, content)
+
+
+def test_what_is_heard_is_raised_and_cleared(
+    home: Any, content: Callable[..., Content], run: Callable[[Any], Any]
+) -> None:
+    async def scenario() -> None:
+        events = home.events.subscribe()
+        hear(home, content(alarm_bits=LOW, newest=3))
+        await home.alerts.step()
+        assert [alarm.condition for alarm in home.alerts.active()] == ["spo2_low"]
+        assert await anext(events) == "alarms"
+        hear(home, content(alarm_bits=0, newest=3))
+        await home.alerts.step()
+        assert home.alerts.active() == []
+        assert [alarm.active for alarm in home.alerts.since(0)] == [False]
+
+    run(scenario())
+
+
+def test_the_loop_wakes_at_once(
+    home: Any, content: Callable[..., Content], run: Callable[[Any], Any], until: Any
+) -> None:
+    async def scenario() -> None:
+        task = asyncio.create_task(home.alerts.run())
+        await asyncio.sleep(0.02)
+        hear(home, content(alarm_bits=LOW))
+        await until(lambda: bool(home.alerts.active()), 0.5)
+        task.cancel()
+
+    run(scenario())
+
+
+def test_silence_is_an_alarm(home: Any, clock: Any, content: Callable[..., Content], run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        home.alerts.watch({home.device_id})
+        hear(home, content())
+        clock.now_s += 14.9
+        await home.alerts.step()
+        assert home.alerts.active() == []
+        clock.now_s += 0.1
+        await home.alerts.step()
+        await home.alerts.step()
+        (alarm,) = home.alerts.active()
+        assert (alarm.condition, alarm.priority, alarm.source) == (DEVICE_SILENT, "medium", "bridge")
+        hear(home, content())
+        await home.alerts.step()
+        assert home.alerts.active() == []
+
+    run(scenario())
+
+
+def test_silence_of_a_device_in_alarm_is_high(
+    home: Any, clock: Any, content: Callable[..., Content], run: Callable[[Any], Any]
+) -> None:
+    async def scenario() -> None:
+        home.alerts.watch({home.device_id})
+        hear(home, content(alarm_bits=LOW))
+        await home.alerts.step()
+        clock.now_s += 15
+        await home.alerts.step()
+        assert {alarm.condition: alarm.priority for alarm in home.alerts.active()} == {
+            "spo2_low": "high",
+            DEVICE_SILENT: "high",
+        }
+
+    run(scenario())
+
+
+def test_a_removed_device_is_not_missed(home: Any, clock: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        home.alerts.watch({home.device_id})
+        clock.now_s += 15
+        await home.alerts.step()
+        assert len(home.alerts.active()) == 1
+        home.alerts.watch(set())
+        await home.alerts.step()
+        assert home.alerts.active() == []
+
+    run(scenario())
+
+
+def test_a_restart_finds_the_alarms_as_they_were(
+    home: Any, clock: Any, content: Callable[..., Content], run: Callable[[Any], Any]
+) -> None:
+    async def scenario() -> None:
+        home.alerts.watch({home.device_id})
+        hear(home, content(alarm_bits=LOW))
+        await home.alerts.step()
+        before = home.alerts.active()
+        again = Alerts(home.store, home.live, home.events, clock)
+        assert again.active() == before
+        again.hear(home.device_id, content(alarm_bits=LOW))
+        await again.step()
+        assert again.active() == before
+
+    run(scenario())

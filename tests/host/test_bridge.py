@@ -1,0 +1,149 @@
+"""The bridge as a whole, against devices and air that are stand-ins."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bleak.backends.device import BLEDevice
+from vigil_host import bridge as bridge_module
+from vigil_host.bridge import Bridge
+from vigil_host.devices import Devices
+from vigil_host.store import Store, StoreError
+from vigil_wire import conditions, keys
+
+
+@pytest.fixture
+def devices(tmp_path: Path, key: bytes) -> Devices:
+    devices = Devices(tmp_path / "devices.toml")
+    devices.add(keys.setup_code(key), "Ada", "Band")
+    return devices
+
+
+@pytest.fixture
+def bridge_of(home: Any, air: Any, devices: Devices) -> Callable[[], Bridge]:
+    """Make a bridge whose only reachable device is the home's."""
+
+    def make() -> Bridge:
+        return Bridge(home.store, devices, air.scanner, home.device.client)
+
+    return make
+
+
+@asynccontextmanager
+async def running(bridge: Bridge) -> AsyncIterator[Bridge]:
+    task = asyncio.create_task(bridge.run())
+    await asyncio.sleep(0.05)
+    try:
+        yield bridge
+    finally:
+        await bridge.close()
+        await task
+
+
+def test_from_the_air_to_the_store(
+    home: Any, air: Any, bridge_of: Any, key: bytes, content_bytes: Any, run: Callable[[Any], Any], until: Any
+) -> None:
+    async def scenario() -> None:
+        for number in range(10):
+            home.device.journal.vitals(number * 10_000)
+        async with running(bridge_of()) as bridge:
+            kinds = bridge.events.subscribe()
+            air.advertise(key, content_bytes(alarm_bits=1 << conditions.SPO2_LOW, newest=9))
+            await until(lambda: home.device.acknowledged == 9)
+            (view,) = bridge.live.snapshot()
+            assert (view.device_name, view.wearer_name, view.link) == ("Band", "Ada", "connected")
+            assert view.pulse_rate_bpm == 72.0
+            await until(lambda: [alarm.condition for alarm in bridge.alerts.active()] == ["spo2_low"])
+            assert bridge.received == home.stored() == 10
+        assert {kind async for kind in kinds} == {"row", "live", "alarms"}
+        assert not home.device.clients[0].is_up
+        assert air.scanners == []
+
+    run(scenario())
+
+
+def test_comes_back_when_the_link_is_lost(
+    home: Any, air: Any, bridge_of: Any, key: bytes, content_bytes: Any, run: Callable[[Any], Any], until: Any
+) -> None:
+    async def scenario() -> None:
+        home.device.journal.vitals(0)
+        async with running(bridge_of()):
+            air.advertise(key, content_bytes())
+            await until(lambda: home.device.acknowledged == 0)
+            home.device.clients[0].drop()
+            home.device.journal.vitals(10_000)
+            await asyncio.sleep(0.6)
+            air.advertise(key, content_bytes())
+            await until(lambda: home.device.acknowledged == 1)
+
+    run(scenario())
+
+
+def test_a_restarted_bridge_goes_on_where_it_was(
+    home: Any, air: Any, bridge_of: Any, key: bytes, content_bytes: Any, run: Callable[[Any], Any], until: Any
+) -> None:
+    async def scenario() -> None:
+        for end in (3, 6):
+            while len(home.device.journal.records) < end:
+                home.device.journal.vitals(0)
+            async with running(bridge_of()):
+                air.advertise(key, content_bytes())
+                await until(lambda end=end: home.device.acknowledged == end - 1)
+        assert home.device.fetched == [0, 3]
+        assert home.stored() == 6
+
+    run(scenario())
+
+
+def test_devices_come_and_go_while_it_runs(
+    home: Any,
+    air: Any,
+    bridge_of: Any,
+    devices: Devices,
+    content_bytes: Any,
+    run: Callable[[Any], Any],
+    until: Any,
+    mocker: Any,
+) -> None:
+    async def scenario() -> None:
+        mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
+        other = bytes((9,)) * 16
+        async with running(bridge_of()) as bridge:
+            added = Devices(devices.path).add(keys.setup_code(other), name="Other")
+            await until(lambda: len(bridge.live.snapshot()) == 2)
+            await asyncio.sleep(0.05)
+            air.advertise(other, content_bytes(), BLEDevice("DD:DD:DD:DD:DD:DD", None, None))
+            assert bridge.live.snapshot()[1].pulse_rate_bpm == 72.0
+            await until(lambda: home.device.sessions == 1)
+            Devices(devices.path).remove(added.id)
+            await until(lambda: len(bridge.live.snapshot()) == 1)
+            await asyncio.sleep(0.05)
+            assert not home.device.clients[0].is_up
+            devices.path.write_text("nonsense = [")
+            await asyncio.sleep(0.05)
+            assert len(bridge.live.snapshot()) == 1
+
+    run(scenario())
+
+
+def test_what_it_cannot_go_on_after_is_raised_plainly(
+    bridge_of: Any, run: Callable[[Any], Any], store: Store, mocker: Any
+) -> None:
+    mocker.patch.object(store, "add_device", side_effect=StoreError("the disk is full"))
+    with pytest.raises(StoreError, match="the disk is full"):
+        run(bridge_of().run())
+
+
+def test_cancelling_it_cancels_it(bridge_of: Any, air: Any, run: Callable[[Any], Any], until: Any) -> None:
+    async def scenario() -> None:
+        task = asyncio.create_task(bridge_of().run())
+        await until(lambda: bool(air.scanners))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert air.scanners == []
+
+    run(scenario())

@@ -1,0 +1,91 @@
+"""The configuration: what is wrong is said in one line that names the file and the key."""
+
+from pathlib import Path
+
+import pytest
+from vigil_host import config
+from vigil_host.config import Config, ConfigError
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(config.DATA_VARIABLE, str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "vigil.toml"
+    path.write_text(text)
+    return config.load(path)
+
+
+def test_nothing_said(tmp_path: Path, data: Path) -> None:
+    expected = Config(database=data / "vigil.db", web_host="127.0.0.1", web_port=8765)
+    assert config.load() == load(tmp_path, "") == expected
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert config.devices_file() == data / "devices.toml"
+
+
+def test_without_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(config, "user_data_path", lambda name: tmp_path / name)
+    monkeypatch.delenv(config.DATA_VARIABLE)
+    assert config.data_folder() == tmp_path / "vigil"
+
+
+def test_everything_said(tmp_path: Path) -> None:
+    text = (
+        'database = "records/home.db"\nlog_level = "debug"\n'
+        '[web]\nhost = "192.168.1.5"\nport = 80\nlan = true\n[bluetooth]\nadapter = "hci1"\n'
+    )
+    assert load(tmp_path, text) == Config(tmp_path / "records/home.db", "192.168.1.5", 80, True, "hci1", "debug")
+
+
+def test_the_whole_home_network(tmp_path: Path) -> None:
+    assert load(tmp_path, "[web]\nlan = true").web_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_this_machine_alone(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, f'[web]\nhost = "{host}"').web_host == host
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("database = 3", "database is text in quotes, not 3"),
+        ('databse = "x"', "databse is not a key Vigil knows"),
+        ('log_level = "loud"', "log_level is one of debug, info, warning, error, not 'loud'"),
+        ("web = 1", "web is a table, not 1"),
+        ("[web]\nport = true", "web.port is a whole number, not True"),
+        ("[web]\nport = 0", "web.port is a number from 1 to 65535, not 0"),
+        ("[web]\nport = 65536", "web.port is a number from 1 to 65535, not 65536"),
+        ('[web]\nlan = "yes"', "web.lan is true or false, not 'yes'"),
+        ('[web]\nhost = "0.0.0.0"', "web.host 0.0.0.0 is not this machine alone: that needs web.lan = true"),
+        ('[web]\npasword = "x"', "web.pasword is not a key Vigil knows"),
+        ("[bluetooth]\nadapter = 1", "bluetooth.adapter is text in quotes, not 1"),
+        ("[web", "is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    line = str(caught.value)
+    assert said in line and str(tmp_path / "vigil.toml") in line and "\n" not in line
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        config.load(tmp_path / "vigil.toml")
+
+
+def test_not_text(tmp_path: Path) -> None:
+    (tmp_path / "vigil.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        config.load(tmp_path / "vigil.toml")
+
+
+def test_a_data_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(config.DATA_VARIABLE, str(tmp_path / "file" / "data"))
+    with pytest.raises(ConfigError, match="cannot be made"):
+        config.load()

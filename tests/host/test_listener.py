@@ -1,0 +1,142 @@
+"""Adverts: whose they are is known by the key alone; what was heard before counts for nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bleak.backends.device import BLEDevice
+from vigil_host.clock import Clock
+from vigil_host.devices import KnownDevice
+from vigil_host.link.listener import RESTART_AFTER_S, Listener
+from vigil_wire import keys
+
+KEYS = [bytes((number,)) * 16 for number in range(3)]
+
+
+class Heard:
+    """An intake that remembers."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, float]] = []
+
+    def hear(self, device_id: str, content: Any, source: str, rssi_dbm: int | None = None) -> None:
+        assert (source, rssi_dbm) == ("advert", -60)
+        self.calls.append((device_id, content.pulse_rate_deci_bpm))
+
+
+def device_of(key: bytes) -> KnownDevice:
+    return KnownDevice(keys.device_id(key), "Band", "Wearer", key)
+
+
+@asynccontextmanager
+async def listening(air: Any, clock: Clock) -> AsyncIterator[tuple[Listener, Heard]]:
+    heard = Heard()
+    listener = Listener(heard, clock, air.scanner)  # type: ignore[arg-type]
+    listener.follow([device_of(key) for key in KEYS[:2]])
+    task = asyncio.create_task(listener.run())
+    await asyncio.sleep(0.01)
+    yield listener, heard
+    task.cancel()
+    await asyncio.wait((task,))
+    assert air.scanners == []
+
+
+def test_only_known_devices_are_heard(air: Any, content_bytes: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        async with listening(air, Clock()) as (_, heard):
+            for key, rate in zip(KEYS, (600, 700, 800), strict=True):
+                air.advertise(key, content_bytes(pulse_rate=rate))
+            air.repeat(b"of another maker")
+            air.repeat(b"\x80" * 24)
+        assert heard.calls == [(keys.device_id(KEYS[0]), 600), (keys.device_id(KEYS[1]), 700)]
+
+    run(scenario())
+
+
+def test_a_replayed_advert_is_dropped(air: Any, content_bytes: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        async with listening(air, Clock()) as (_, heard):
+            old = air.advertise(KEYS[0], content_bytes(pulse_rate=600))
+            air.repeat(old)
+            air.advertise(KEYS[0], content_bytes(pulse_rate=610))
+            air.repeat(old)
+        assert [rate for _, rate in heard.calls] == [600, 610]
+
+    run(scenario())
+
+
+def test_a_device_may_change_its_address(air: Any, content_bytes: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        async with listening(air, Clock()) as (_, heard):
+            for key in (KEYS[0], KEYS[1], KEYS[0]):
+                for address in ("AA:AA:AA:AA:AA:AA", "BB:BB:BB:BB:BB:BB"):
+                    air.advertise(key, content_bytes(), BLEDevice(address, None, None))
+        assert len(heard.calls) == 6
+
+    run(scenario())
+
+
+def test_waiting_for_the_next_advert(air: Any, content_bytes: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        async with listening(air, Clock()) as (listener, _):
+            old = air.advertise(KEYS[0], content_bytes())
+            waiting = asyncio.create_task(listener.next_advert(keys.device_id(KEYS[0])))
+            await asyncio.sleep(0)
+            air.repeat(old)
+            air.advertise(KEYS[1], content_bytes())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            here = BLEDevice("CC:CC:CC:CC:CC:CC", None, None)
+            air.advertise(KEYS[0], content_bytes(), here)
+            assert await waiting is here
+
+    run(scenario())
+
+
+def test_following_other_devices_keeps_what_is_known(air: Any, content_bytes: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        async with listening(air, Clock()) as (listener, heard):
+            old = air.advertise(KEYS[0], content_bytes())
+            listener.follow([device_of(KEYS[0]), device_of(KEYS[2])])
+            air.repeat(old)
+            for key in KEYS:
+                air.advertise(key, content_bytes())
+        assert [device_id for device_id, _ in heard.calls] == [keys.device_id(KEYS[index]) for index in (0, 0, 2)]
+
+    run(scenario())
+
+
+def test_a_scanner_that_falls_silent_is_replaced(air: Any, clock: Any, run: Callable[[Any], Any], until: Any) -> None:
+    async def scenario() -> None:
+        async with listening(air, clock):
+            await until(lambda: air.started >= 3)
+        assert clock.slept[: int(RESTART_AFTER_S)] == [1.0] * int(RESTART_AFTER_S)
+
+    run(scenario())
+
+
+def test_no_adapter_is_tried_again(air: Any, clock: Any, run: Callable[[Any], Any], until: Any, caplog: Any) -> None:
+    async def scenario() -> None:
+        air.broken = 3
+        async with listening(air, clock):
+            await until(lambda: bool(air.scanners))
+            assert clock.slept[:3] == [0.5, 1, 2]
+
+    run(scenario())
+    assert "cannot scan: no adapter" in caplog.text
+
+
+def test_content_of_a_newer_format_is_said_and_skipped(
+    air: Any, content_bytes: Any, run: Callable[[Any], Any], caplog: Any
+) -> None:
+    async def scenario() -> None:
+        async with listening(air, Clock()) as (_, heard):
+            newer = content_bytes()
+            newer[0] = 0x21
+            air.advertise(KEYS[0], newer)
+            air.advertise(KEYS[0], content_bytes())
+        assert len(heard.calls) == 1
+
+    run(scenario())
+    assert "advert format 2" in caplog.text

@@ -1,0 +1,71 @@
+"""What a maker installs on a board is complete: mip listing, frozen manifest, description."""
+
+import ast
+import json
+import os
+import runpy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[2]
+_BOARDS = sorted((_ROOT / "boards").iterdir())
+
+
+def test_package_json_lists_what_is_there() -> None:
+    expected = runpy.run_path(str(_ROOT / "tools/mip_package.py"))["text"]()
+    found = (_ROOT / "firmware/package.json").read_text(encoding="utf-8")
+    assert found == expected, "run: python tools/mip_package.py"
+
+
+def test_package_json_holds_a_whole_monitor() -> None:
+    listing = json.loads((_ROOT / "firmware/package.json").read_text(encoding="utf-8"))
+    sources = dict(listing["urls"])
+    assert {"main.py", "boot.py", "vigil_hal/__init__.py", "vigil_wire/__init__.py"} <= set(sources)
+    assert not [name for name in sources if "simulat" in name]
+    assert not [source for source in sources.values() if not (_ROOT / "firmware" / source).is_file()]
+
+
+def test_the_manifest_freezes_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: dict[str, str] = {}
+    included: list[str] = []
+
+    def module(path: str, base_path: str) -> None:
+        frozen[path] = os.path.normpath(f"{base_path}/{path}")
+
+    monkeypatch.chdir(_ROOT / "firmware")  # where MicroPython's build runs a manifest
+    runpy.run_path("manifest.py", {"include": included.append, "module": module})
+    assert [list(row) for row in frozen.items()] == json.loads(Path("package.json").read_text())["urls"]
+    assert included == ["$(PORT_DIR)/boards/manifest.py"]  # the port's own modules stay
+
+
+@pytest.mark.parametrize("board", _BOARDS, ids=[board.name for board in _BOARDS])
+def test_a_board_is_described(board: Path) -> None:
+    described = tomllib.loads((board / "board.toml").read_text(encoding="utf-8"))
+    pins = [described["i2c"]["sda"], described["i2c"]["scl"], *described["pins"].values()]
+    assert len(pins) == len(set(pins)), "one pin has two uses"
+    assert all(isinstance(pin, int) and 0 <= pin <= 39 for pin in pins)
+    assert described["i2c"]["freq_hz"] <= 400_000, "the sensors' limit"
+    wiring = (board / "README.md").read_text(encoding="utf-8")
+    assert not [pin for pin in pins if f"GPIO {pin}" not in wiring], "the wiring page names every pin"
+
+
+@pytest.mark.parametrize("board", _BOARDS, ids=[board.name for board in _BOARDS])
+def test_main_uses_the_pins_of_the_wiring(board: Path) -> None:
+    described = tomllib.loads((board / "board.toml").read_text(encoding="utf-8"))
+    bus = described["i2c"]
+    assert main_constant("PINS")[described["chip"]] == {"i2c": bus["id"], "sda": bus["sda"], "scl": bus["scl"]}
+    assert main_constant("I2C_HZ") == bus["freq_hz"]
+
+
+def main_constant(name: str) -> Any:
+    """Return a constant of firmware/board/main.py, which cannot be imported on a host."""
+    tree = ast.parse((_ROOT / "firmware/board/main.py").read_text(encoding="utf-8"))
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    return next(
+        ast.literal_eval(node.value)
+        for node in assigned
+        if isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
+    )

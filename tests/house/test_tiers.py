@@ -1,0 +1,54 @@
+"""A tier that cannot run here is named, with what adds it; where all are required the run fails."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_CONFTEST = Path(__file__).resolve().parents[1] / "conftest.py"
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest in `folder`, on a machine that has no program at all."""
+    (folder / "empty.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-c", "empty.ini", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, env={"PATH": str(folder), **environment}, capture_output=True, text=True)
+
+
+@pytest.fixture
+def tests(tmp_path: Path) -> Path:
+    """Return a folder with one browser test, one soak test and one plain test, all of which pass."""
+    shutil.copy(_CONFTEST, tmp_path)
+    for name, source in {
+        "browser/test_page.py": "def test_page(): pass\n",
+        "test_rest.py": "import pytest\ndef test_plain(): pass\n@pytest.mark.soak\ndef test_soak(): pass\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source)
+    return tmp_path
+
+
+def test_a_tier_left_out_is_named(tests: Path) -> None:
+    done = run(tests)
+    assert "tiers left out: browser (1 tests)" in done.stdout
+    assert "sudo apt-get install chromium" in done.stdout
+    assert "1 passed, 1 skipped, 1 deselected" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_tier_left_out_fails_where_all_are_required(tests: Path) -> None:
+    assert run(tests, VIGIL_REQUIRE_ALL_TIERS="1").returncode == 1
+
+
+def test_no_tier_left_out_is_said_too(tests: Path) -> None:
+    (tests / "chromium").write_text("#!/bin/sh\n")
+    (tests / "chromium").chmod(0o755)
+    done = run(tests, VIGIL_REQUIRE_ALL_TIERS="1")
+    assert "tiers left out: none" in done.stdout
+    assert done.returncode == 0
+
+
+def test_soak_tests_run_when_asked_for(tests: Path) -> None:
+    assert "1 passed, 2 deselected" in run(tests, "-m", "soak", VIGIL_LONG="1").stdout

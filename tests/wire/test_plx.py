@@ -1,0 +1,187 @@
+"""The Pulse Oximeter Service's payloads: as Wireshark reads them, and back."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vigil_wire import ieee11073, plx, statuses
+
+ALL_VALID = (statuses.VALIDATED, statuses.VALIDATED, statuses.VALIDATED)
+STATUS = st.integers(0, len(statuses.NAMES) - 1)
+
+# Payloads that tshark 4.0.17 decodes to these values.
+CONTINUOUS = [
+    ("00 6200 4800", (98, 0), (72, 0)),
+    ("00 CFF3 4800", (975, -1), (72, 0)),
+    ("00 FF07 FF07", ieee11073.NAN, ieee11073.NAN),
+    ("00 0008 0008", ieee11073.NRES, ieee11073.NRES),
+    ("00 FE07 0208", ieee11073.PLUS_INFINITY, ieee11073.MINUS_INFINITY),
+]
+EVERYTHING = "1F 6200 4800 6100 4B00 6300 4600 8000 200000 19F0"
+
+
+def encoded(
+    spo2: int | None,
+    pulse_rate: int | None,
+    measured: tuple[int, int, int] = ALL_VALID,
+    perfusion: int | None = None,
+) -> bytes:
+    buf = bytearray(b"\xaa" * plx.MAX_LENGTH)
+    return bytes(buf[: plx.encode_into(buf, spo2, pulse_rate, measured, perfusion)])
+
+
+def value(number: tuple[int, int] | str | None) -> Fraction:
+    assert isinstance(number, tuple)
+    return Fraction(number[0]) * Fraction(10) ** number[1]
+
+
+@pytest.mark.parametrize(("wire", "spo2", "pulse_rate"), CONTINUOUS)
+def test_continuous_as_wireshark_reads_it(
+    wire: str, spo2: tuple[int, int] | str, pulse_rate: tuple[int, int] | str
+) -> None:
+    measurement = plx.Continuous(bytes.fromhex(wire))
+    assert (measurement.spo2_pct, measurement.pulse_rate_bpm) == (spo2, pulse_rate)
+    assert measurement.fast is measurement.slow is None
+    assert measurement.measurement_status is measurement.sensor_status is None
+    assert measurement.pulse_amplitude_index_pct is None
+
+
+def test_continuous_with_every_field_as_wireshark_reads_it() -> None:
+    data = bytes.fromhex(EVERYTHING)
+    assert len(data) == plx.MAX_LENGTH == 20
+    measurement = plx.Continuous(data)
+    assert (measurement.spo2_pct, measurement.pulse_rate_bpm) == ((98, 0), (72, 0))
+    assert measurement.fast == ((97, 0), (75, 0))
+    assert measurement.slow == ((99, 0), (70, 0))
+    assert measurement.measurement_status == 1 << 7  # validated
+    assert measurement.sensor_status == 1 << 5  # low perfusion
+    assert measurement.pulse_amplitude_index_pct == (25, -1)
+
+
+def test_fast_or_slow_alone() -> None:
+    fast = plx.Continuous(bytes.fromhex("01 6200 4800 6100 4B00"))
+    assert (fast.fast, fast.slow) == (((97, 0), (75, 0)), None)
+    slow = plx.Continuous(bytes.fromhex("02 6200 4800 6300 4600"))
+    assert (slow.fast, slow.slow) == (None, ((99, 0), (70, 0)))
+
+
+@pytest.mark.parametrize("wire", [EVERYTHING, "00 6200 4800", "04 6200 4800 8000", "18 6200 4800 200000 19F0"])
+def test_continuous_of_any_other_length_is_refused(wire: str) -> None:
+    data = bytes.fromhex(wire)
+    plx.Continuous(data)
+    for length in range(len(data)):
+        with pytest.raises(ValueError, match="make a measurement of"):
+            plx.Continuous(data[:length])
+    with pytest.raises(ValueError, match="make a measurement of"):
+        plx.Continuous(data + b"\0")
+
+
+@pytest.mark.parametrize(
+    ("spo2", "pulse_rate", "wire"),
+    [
+        (975, 723, "CFF3 D3F2"),
+        (1000, 2045, "E8F3 FDF7"),
+        (980, 2400, "D4F3 F000"),  # 240.0 bpm needs a mantissa of 2400: sent as 240
+        (980, 2054, "D4F3 CD00"),  # 205.4 -> 205
+        (980, 2055, "D4F3 CE00"),  # 205.5 -> 206
+        (0, 0, "00F0 00F0"),
+        (None, 723, "FF07 D3F2"),
+        (975, None, "CFF3 FF07"),
+    ],
+)
+def test_exponents_are_chosen_for_resolution(spo2: int | None, pulse_rate: int | None, wire: str) -> None:
+    assert encoded(spo2, pulse_rate)[1:5] == bytes.fromhex(wire)
+
+
+def test_a_whole_measurement() -> None:
+    low_perfusion = (statuses.VALIDATED, statuses.LOW_PERFUSION, statuses.UNAVAILABLE)
+    assert encoded(None, 723, low_perfusion, 25) == bytes.fromhex("1C FF07 D3F2 0080 200000 19E0")
+    assert encoded(975, 723) == bytes.fromhex("0C CFF3 D3F2 8000 000000")
+
+
+@given(
+    st.none() | st.integers(0, 0xFFFE),
+    st.none() | st.integers(0, 0xFFFE),
+    st.tuples(STATUS, STATUS, STATUS),
+    st.none() | st.integers(0, 0xFFFE),
+)
+def test_round_trip(
+    spo2: int | None, pulse_rate: int | None, measured: tuple[int, int, int], perfusion: int | None
+) -> None:
+    data = encoded(spo2, pulse_rate, measured, perfusion)
+    assert len(data) <= plx.MAX_LENGTH
+    measurement = plx.Continuous(data)
+    for number, sent, unit in (
+        (measurement.spo2_pct, spo2, 10),
+        (measurement.pulse_rate_bpm, pulse_rate, 10),
+        (measurement.pulse_amplitude_index_pct, perfusion, 100),
+    ):
+        if sent is None:
+            assert number in (ieee11073.NAN, None)
+        elif sent <= ieee11073.SFLOAT_LIMIT:
+            assert value(number) == Fraction(sent, unit)
+        else:
+            assert abs(value(number) / Fraction(sent, unit) - 1) < Fraction(1, 300)
+    assert (measurement.measurement_status, measurement.sensor_status) == plx.status_bits(*measured[:2])
+    assert measurement.fast is measurement.slow is None
+
+
+def test_a_negative_reading_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        encoded(-1, 700)
+    with pytest.raises(ValueError, match="negative"):
+        encoded(970, -1)
+
+
+@given(STATUS, STATUS)
+def test_validated_is_said_only_of_both(pulse_rate: int, spo2: int) -> None:
+    measurement, sensor = plx.status_bits(pulse_rate, spo2)
+    assert bool(measurement & 1 << 7) == (pulse_rate == spo2 == statuses.VALIDATED)
+    for code in (pulse_rate, spo2):
+        expected_measurement, expected_sensor = statuses.PLX_STATUS[code]
+        if code != statuses.VALIDATED:
+            assert measurement & expected_measurement == expected_measurement
+        assert sensor & expected_sensor == expected_sensor
+
+
+def test_features_of_the_device_cover_all_it_sends() -> None:
+    features = plx.Features(plx.features())
+    assert features.supported == 0b0100_0011
+    assert features.measurement_status is not None
+    assert features.sensor_status is not None
+    for measurement, sensor in statuses.PLX_STATUS:
+        assert measurement & ~features.measurement_status == 0
+        assert sensor & ~features.sensor_status == 0
+    assert features.measurement_status & 0x1F == features.sensor_status >> 16 == 0  # reserved
+
+
+@pytest.mark.parametrize(
+    ("wire", "supported", "measurement", "sensor"),
+    [
+        ("7C00", 0x7C, None, None),
+        ("0100 E0FF", 1, 0xFFE0, None),
+        ("0200 FFFF01", 2, None, 0x1FFFF),
+        ("4300 E0FF 21436F", 0x43, 0xFFE0, 0x6F4321),
+    ],
+)
+def test_features(wire: str, supported: int, measurement: int | None, sensor: int | None) -> None:
+    data = bytes.fromhex(wire)
+    features = plx.Features(data)
+    assert features.supported == supported
+    assert (features.measurement_status, features.sensor_status) == (measurement, sensor)
+    for length in range(len(data)):
+        with pytest.raises(ValueError, match="bytes"):
+            plx.Features(data[:length])
+    with pytest.raises(ValueError, match="bytes"):
+        plx.Features(data + b"\0")
+
+
+def test_features_that_announce_status_words_must_have_them() -> None:
+    # Wireshark shows these two bytes without complaint; bits 0 and 1 promise five more.
+    with pytest.raises(ValueError, match="have 7 bytes, these have 2"):
+        plx.Features(bytes.fromhex("7F00"))
+
+
+def test_uuids() -> None:
+    assert (plx.SERVICE_UUID, plx.CONTINUOUS_UUID, plx.FEATURES_UUID) == (0x1822, 0x2A5F, 0x2A60)
