@@ -139,12 +139,3 @@ class Alarms:
         if event:
             self.bits ^= 1 << condition.number
             self._announce(condition.number, event, value, condition.onset_ms)
-
-
-def highest_priority(bits: int) -> int:
-    """The highest priority among the active conditions, NONE when there is none."""
-    highest = conditions.NONE
-    for number in range(len(conditions.PRIORITIES)):
-        if bits >> number & 1 and conditions.PRIORITIES[number] > highest:
-            highest = conditions.PRIORITIES[number]
-    return highest

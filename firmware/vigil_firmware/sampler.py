@@ -42,10 +42,9 @@ class Sampler:
             self._configure(now_ms)
         if not self._is_configured:
             return
-        try:
-            count = self._oximeter.drain()
-        except SensorFault as fault:
-            self._fail(str(fault), now_ms)
+        count = self._drain()
+        if count < 0:
+            self._fail(self.fault, now_ms)
             return
         if self._oximeter.restarted:
             self._fail("the oximeter lost its supply and its settings", now_ms)
@@ -58,15 +57,29 @@ class Sampler:
         if count:
             self.fault = ""
             self._heard_ms = now_ms
-            self._take(count, now_ms)
+            self._take(count)
+            self._measure(count, now_ms)
         elif ticks_diff(now_ms, self._heard_ms) >= _SILENT_MS:
             self._fail("the oximeter answers but delivers no samples", now_ms)
 
-    def _take(self, count: int, now_ms: int) -> None:
+    # Small functions: a board puts a frame of more than eleven words on its heap at every call.
+
+    def _drain(self) -> int:
+        """Samples taken from the part; -1, and `fault`, when it did not answer."""
+        try:
+            return self._oximeter.drain()
+        except SensorFault as fault:
+            self.fault = str(fault)
+        return -1
+
+    def _take(self, count: int) -> None:
         red = self._oximeter.red
         ir = self._oximeter.ir
         for index in range(count):
             self._signal.add(red[index], ir[index])
+
+    def _measure(self, count: int, now_ms: int) -> None:
+        """Measure the sample rate against the board's clock."""
         self._counted += count
         elapsed_ms = ticks_diff(now_ms, self._measured_from_ms)
         if elapsed_ms < _JUDGE_NOMINAL_MS:

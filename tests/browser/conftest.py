@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,8 +48,12 @@ class ShiftedClock(Clock):
 class Home:
     """Everything behind the page, in a thread with an event loop of its own."""
 
-    def __init__(self, folder: Path, wearers: tuple[str, ...] = ("Anna",), passphrase: str = "") -> None:
+    def __init__(
+        self, folder: Path, wearers: tuple[str, ...] = ("Anna",), passphrase: str = "", empty: Path | None = None
+    ) -> None:
         self.clock = ShiftedClock()
+        if empty:
+            shutil.copy(empty, folder / "vigil.db")
         self.store = Store.open(folder / "vigil.db", clock=self.clock)
         self.devices = [
             KnownDevice(f"{number:08x}", f"Wristband {number}", wearer, bytes(16))
@@ -189,11 +194,21 @@ class Home:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database with its tables and nothing in it: making one takes longer than copying it."""
+    path = tmp_path_factory.mktemp("empty") / "vigil.db"
+    Store.open(path).close()
+    return path
+
+
 @pytest.fixture
-def home(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def home(
+    tmp_path: Path, empty_store: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Home]:
     """A home in haste; `@pytest.mark.parametrize("home", [{...}], indirect=True)` gives arguments."""
     monkeypatch.setattr("vigil_host.web.stream.LIVE_S", 0.2)
-    made = Home(tmp_path, **getattr(request, "param", {}))
+    made = Home(tmp_path, empty=empty_store, **getattr(request, "param", {}))
     yield made
     made.close()
 

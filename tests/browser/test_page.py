@@ -67,7 +67,7 @@ def test_an_alarm_appears_says_what_it_means_and_clears(home: Any, visit: Any) -
     alarm = page.get_by_role("alert").filter(has_text="Low oxygen")
     expect(alarm).to_be_visible()
     expect(alarm).to_contain_text("High priority")
-    expect(alarm).to_contain_text("The blood carries less oxygen than the limit allows.")
+    expect(alarm).to_contain_text("There is less oxygen in the blood than the limit allows.")
     banner = page.locator("#banner .alarm")
     expect(banner).to_have_attribute("data-priority", "high")
     expect(banner.locator("svg use")).to_have_attribute("href", "#icon-high")

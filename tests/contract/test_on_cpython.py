@@ -19,5 +19,6 @@ def _cases() -> list[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("case", _cases(), ids=lambda case: f"{case.__module__}.{case.__name__}")
-def test_case(case: Callable[[], None]) -> None:
+def test_case(case: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a case may leave files, as it may in the VM
     case()

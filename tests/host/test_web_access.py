@@ -84,11 +84,11 @@ def test_this_computer_answers_to_its_own_names(local: TestClient, host: str) ->
         "127.0.0.1:8420:1",
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/api/state", "/api/events", "/static/page.js", "/healthz"])
-def test_a_rebound_name_is_refused(local: TestClient, host: str, path: str) -> None:
-    answer = local.get(path, headers={"Host": host})
-    assert answer.status_code == 403
-    assert "Wearer" not in answer.text
+def test_a_rebound_name_is_refused(local: TestClient, host: str) -> None:
+    for path in ("/", "/api/state", "/api/events", "/static/page.js", "/healthz"):
+        answer = local.get(path, headers={"Host": host})
+        assert answer.status_code == 403
+        assert "Wearer" not in answer.text
 
 
 def test_two_host_headers_are_refused(local: TestClient) -> None:

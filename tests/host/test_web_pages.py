@@ -139,7 +139,7 @@ def test_a_store_that_cannot_be_read_is_said(client: TestClient, home: Any, monk
         raise StoreError("vigil.db is locked by another program")
 
     assert client.get("/healthz").json() == {"status": "ok"}
-    monkeypatch.setattr(home.store, "rows_after", fail)
+    monkeypatch.setattr(home.store, "newest_row_id", fail)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()) == (503, {"error": "vigil.db is locked by another program"})
 

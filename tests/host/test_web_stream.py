@@ -10,7 +10,7 @@ from sse_starlette import ServerSentEvent
 from vigil_host.store import StoreError
 from vigil_host.web import stream
 from vigil_host.web.picture import Picture
-from vigil_host.web.stream import Streams, newest_row_id
+from vigil_host.web.stream import Streams
 
 
 @pytest.fixture
@@ -147,6 +147,7 @@ def test_what_is_live_goes_on_while_the_store_cannot_be_read(
     async def scenario() -> None:
         add_rows(home, 2)
         with monkeypatch.context() as broken:
+            broken.setattr(home.store, "newest_row_id", fail)
             broken.setattr(home.store, "rows_after", fail)
             broken.setattr(home.store, "alarms_since", fail)
             events = streams.events(0, always)
@@ -184,10 +185,3 @@ def test_a_stream_ends_with_the_session_it_was_opened_in(home: Any, streams: Str
         assert await take(events, lambda event: False) == []
 
     run(scenario())
-
-
-def test_the_newest_row_is_found(home: Any, streams: Streams) -> None:
-    assert newest_row_id(home.store) == 0
-    for count in (1, 137):
-        newest = add_rows(home, count)[-1]
-        assert newest_row_id(home.store) == newest

@@ -13,22 +13,30 @@ _COMMANDS = {
     "service": "Run the bridge as a systemd service: install, remove.",
 }
 
+# Which extra brings a module that the base installation does without.
+_EXTRAS = {"bumble": "demo"}
+
 
 class _Lazy(click.RichGroup):
-    """Imports a subcommand's module when it is asked for, so that `vigil --help` is quick."""
+    """Knows each subcommand's name and line of help; its module is imported when it is to run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(self.commands)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(f"vigil_host.cli.{cmd_name}").command
-        command.short_help = _COMMANDS[cmd_name]
-        return command
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            command = import_module(f"vigil_host.cli.{command.name}").command
+        return name, command, rest
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Lazy,
+    commands=[click.RichCommand(name, help=text) for name, text in _COMMANDS.items()],
+    context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": {"text_markup": "markdown"}},
+)
 @click.version_option(package_name="vigil-vitals", prog_name="vigil")
 def main() -> None:
     """Vigil keeps watch over the vital signs of a person at home. It is not a medical device.

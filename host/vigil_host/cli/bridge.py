@@ -1,7 +1,6 @@
 """`vigil bridge`: the bridge for real, on bleak and this machine's Bluetooth adapter."""
 
 import asyncio
-import contextlib
 import logging
 import sys
 from dataclasses import replace
@@ -12,6 +11,7 @@ import rich_click as click
 from vigil_host import notify
 from vigil_host.bridge import Bridge
 from vigil_host.cli.problems import in_one_line
+from vigil_host.cli.until_stopped import run_until_stopped
 from vigil_host.config import EVERY_ADDRESS, Config, ConfigError, data_folder, devices_file, load
 from vigil_host.devices import Devices, DevicesError
 from vigil_host.link.adapter import client_factory, scanner_factory
@@ -41,10 +41,11 @@ def command(config_file: Path | None, port: int | None, lan: bool, set_passphras
             config = replace(config, lan=True, web_host=EVERY_ADDRESS)
         if port:
             config = replace(config, web_port=port)
-        logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("vigil_host").setLevel(config.log_level.upper())
         access = _access(config, set_passphrase)
-        with Store.open(config.database) as store, contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_run(config, store, Devices(devices_file()), access))
+        with Store.open(config.database) as store:
+            run_until_stopped(_run(config, store, Devices(devices_file()), access))
 
 
 def _access(config: Config, set_passphrase: bool) -> Access:
@@ -61,7 +62,11 @@ def _access(config: Config, set_passphrase: bool) -> Access:
 async def _run(config: Config, store: Store, devices: Devices, access: Access) -> None:
     bridge = Bridge(store, devices, scanner_factory(config.adapter), client_factory(config.adapter))
     async with page_of(bridge, store, devices, access, config.web_host, config.web_port) as address:
-        click.echo(f"Vigil: {address}  ({len(devices.list())} known devices, record in {config.database})", err=True)
+        known = len(devices.list())
+        click.echo(
+            f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, record in {config.database})",
+            err=True,
+        )
         notify.notify("READY=1")
         try:
             async with asyncio.TaskGroup() as group:

@@ -11,7 +11,8 @@ from typing import Any
 import rich_click as click
 from vigil_hal.simulated.table import TableError
 
-from vigil_host.cli.problems import in_one_line
+from vigil_host.cli.problems import check_readable, in_one_line
+from vigil_host.cli.until_stopped import run_until_stopped
 from vigil_host.config import DEFAULT_PORT
 from vigil_host.demo import Demo
 from vigil_host.devices import Devices
@@ -62,8 +63,8 @@ def command(
     if recording and patient:
         raise click.UsageError("--recording and --patient exclude each other")
     source = recording or patient
-    if source and not source.is_file():
-        raise click.ClickException(f"{source}: there is no such file")
+    if source:
+        check_readable(source)
     with (
         in_one_line(StoreError, PortError, VmError, TableError),
         tempfile.TemporaryDirectory(prefix="vigil-demo-") as folder,
@@ -71,8 +72,7 @@ def command(
     ):
         demo = Demo(store, Devices(Path(folder) / "devices.toml"), "recording" if recording else "patient", source)
         started = time.time()
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_run(demo, vm, None if headless else port, seconds))
+        run_until_stopped(_run(demo, vm, None if headless else port, seconds))
         summary = _summary(demo, store, started)
     click.echo(json.dumps(summary) if as_json else _in_words(summary))
     if summary["missing"] or summary["duplicates"]:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from vigil_firmware.simulation.replay import replay
 from vigil_hal.simulated.recording import Recording, RecordingError, open_recording
 
+from vigil_host.cli.problems import check_readable, fail, in_one_line
 from vigil_host.vm.runner import MicroPythonVm, VmError
 
 _OUTPUT_IN_VM = "output.csv"
@@ -35,28 +36,18 @@ def command(recording: Path, vm: str, output: Path | None) -> None:
 
     Example: **vigil replay finger.csv --output shown.csv**
     """
-    try:
+    check_readable(recording)
+    with in_one_line(RecordingError, VmError):
         source = open_recording(str(recording))
-    except (OSError, RecordingError) as error:
-        raise click.ClickException(_reason(recording, error)) from None
-    if source.gaps:
-        click.echo(_gaps(recording, source), err=True)
-    try:
+        if source.gaps:
+            click.echo(_gaps(recording, source), err=True)
         if vm == "micropython":
             text = _in_vm(recording)
-            with _opened(output) as write:
+            with _opened(output, recording) as write:
                 write(text)
         else:
-            with _opened(output) as write, _progress(source, output is not None) as advance:
+            with _opened(output, recording) as write, _progress(source, output is not None) as advance:
                 replay(source, lambda row: (write(row), advance()))
-    except VmError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _reason(recording: Path, error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"{recording}: {error.strerror or error}"
-    return str(error)
 
 
 def _gaps(recording: Path, source: Recording) -> str:
@@ -80,16 +71,17 @@ def _in_vm(recording: Path) -> str:
 
 
 @contextlib.contextmanager
-def _opened(output: Path | None) -> Iterator[Callable[[str], object]]:
+def _opened(output: Path | None, recording: Path) -> Iterator[Callable[[str], object]]:
     if output is None:
         yield sys.stdout.write
         return
+    if output.exists() and output.samefile(recording):
+        fail(f"{output}: this is the recording itself; name another file for the output")
     try:
-        file = output.open("w", encoding="utf-8", newline="")
+        with output.open("w", encoding="utf-8", newline="") as file:
+            yield file.write
     except OSError as error:
-        raise click.ClickException(f"{output}: {error.strerror}") from None
-    with file:
-        yield file.write
+        fail(f"{output}: {error.strerror}")
 
 
 @contextlib.contextmanager

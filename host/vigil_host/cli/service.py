@@ -8,6 +8,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from vigil_host.cli.problems import check_readable, fail
+
 UNIT = Path("/etc/systemd/system/vigil.service")
 USER = "vigil"
 
@@ -76,7 +78,7 @@ def remove() -> None:
     """
     _check_system()
     if not UNIT.exists():
-        raise click.ClickException(f"{UNIT}: the service is not installed")
+        fail(f"{UNIT}: the service is not installed")
     _do("systemctl", "disable", "--now", UNIT.name)
     UNIT.unlink()
     _do("systemctl", "daemon-reload")
@@ -87,20 +89,19 @@ def _unit_text(config: Path | None) -> str:
     program = Path(sys.executable).parent / "vigil"
     words = [str(program), "bridge"]
     if config is not None:
-        if not config.is_file():
-            raise click.ClickException(f"{config}: there is no such file")
+        check_readable(config)
         words += ["--config", str(config.resolve())]
     return _UNIT_TEXT.format(command=" ".join(f'"{word}"' if " " in word else word for word in words), user=USER)
 
 
 def _check_system() -> None:
     if shutil.which("systemctl") is None:
-        raise click.ClickException("this system has no systemd; run `vigil bridge` from its own service manager")
+        fail("this system has no systemd; run `vigil bridge` from its own service manager")
     if os.geteuid():
-        raise click.ClickException("this changes the system: run it as root, with sudo")
+        fail("this changes the system: run it as root, with sudo")
 
 
 def _do(*words: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
-        raise click.ClickException(f"`{' '.join(words)}` failed: {done.stderr.strip() or done.returncode}")
+        fail(f"`{' '.join(words)}` failed: {done.stderr.strip() or done.returncode}")

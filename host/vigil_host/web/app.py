@@ -26,7 +26,7 @@ from vigil_host.store import Store, StoreError
 from vigil_host.web import trend
 from vigil_host.web.access import COOKIE, Access, AccessError, Guard, Logins, client_address, session_cookie
 from vigil_host.web.picture import Limits, Picture
-from vigil_host.web.stream import Streams, newest_row_id
+from vigil_host.web.stream import Streams
 
 LONGEST_TREND_MS = 25 * 3600 * 1000
 MOST_ROWS = 100_000  # more than the longest trend holds at one row a second, so that none is left out
@@ -107,7 +107,7 @@ class _Pages:
         """Everything the page shows, but for the trends."""
         state = self._picture.now()
         alarms = await self._picture.alarms()
-        newest = await run_in_threadpool(newest_row_id, self._store)
+        newest = await run_in_threadpool(self._store.newest_row_id)
         more = {"newest_row_id": newest, "can_log_out": self._access.logins is not None}
         return JSONResponse(state | alarms | more)
 
@@ -134,7 +134,7 @@ class _Pages:
 
     async def health(self, request: Request) -> Response:
         """Answer 200 while the store can be read."""
-        await run_in_threadpool(newest_row_id, self._store)
+        await run_in_threadpool(self._store.newest_row_id)
         return JSONResponse({"status": "ok"})
 
     def _trend(self, device: str, from_utc_ms: int, to_utc_ms: int) -> dict[str, object]:

@@ -56,7 +56,7 @@ class Streams:
                 # What is live needs no database: where that cannot be read, the rest follows when it can again.
                 with suppress(StoreError):
                     if at is None:
-                        newest = await run_in_threadpool(newest_row_id, self._store)
+                        newest = await run_in_threadpool(self._store.newest_row_id)
                         at = newest if after_row_id is None else min(after_row_id, newest)
                         if after_row_id is not None and after_row_id > newest:  # an id from another database
                             yield _event("reset", {}, newest)
@@ -89,7 +89,7 @@ class Streams:
             return
         while rows := await run_in_threadpool(self._store.rows_after, at, _BATCH):
             if sent + len(rows) > REPLAY_MOST:
-                yield _event("reset", {}, await run_in_threadpool(newest_row_id, self._store))
+                yield _event("reset", {}, await run_in_threadpool(self._store.newest_row_id))
                 return
             for row in rows:
                 yield _event("row", row_as_json(row), row.row_id)
@@ -97,17 +97,6 @@ class Streams:
             at = rows[-1].row_id
             if len(rows) < _BATCH:
                 return
-
-
-def newest_row_id(store: Store) -> int:
-    """Id of the newest row, 0 where there is none; found by asking ever further ahead, some forty short reads."""
-    newest, step = 0, 1
-    while step:
-        if rows := store.rows_after(newest + step - 1, 1):
-            newest, step = rows[0].row_id, step * 2
-        else:
-            step //= 2
-    return newest
 
 
 def row_as_json(row: TrendRow) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Alarm:
 
 
 ALARMS = {
-    "spo2_low": Alarm("Low oxygen", "The blood carries less oxygen than the limit allows.", "spo2"),
+    "spo2_low": Alarm("Low oxygen", "There is less oxygen in the blood than the limit allows.", "spo2"),
     "pulse_rate_low": Alarm("Slow pulse", "The heart beats more slowly than the limit allows.", "pulse_rate"),
     "pulse_rate_high": Alarm("Fast pulse", "The heart beats faster than the limit allows.", "pulse_rate"),
     "temperature_low": Alarm("Low temperature", "The body is colder than the limit allows.", "temperature"),

@@ -1,0 +1,229 @@
+"""What the firmware must do on every runtime: `case_*` functions that assert, in the portable subset."""
+
+from array import array
+
+from vigil_firmware.journal import Journal
+from vigil_firmware.link_end import LinkEnd
+from vigil_firmware.monitor import Monitor
+from vigil_firmware.settings import FIELDS, Settings, SettingsError, unpack
+from vigil_firmware.signal.conditioning import remove_wander
+from vigil_firmware.signal.oximetry import spo2_deci_pct, square_root
+from vigil_firmware.simulation.parts import Parts
+from vigil_firmware.simulation.replay import COLUMNS, Clock, replay
+from vigil_firmware.storage import BLOCK_COUNT, Storage
+from vigil_firmware.ticks import DAY_MS, PERIOD, Uptime, ticks_add, ticks_diff
+from vigil_firmware.two_copies import TwoCopies
+from vigil_hal.file_blocks import FileBlocks
+from vigil_hal.max30102 import Max30102
+from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
+from vigil_hal.simulated.patient import parse_patient
+from vigil_hal.simulated.recording import parse_recording
+from vigil_wire import conditions, link, records, statuses
+
+_PATIENT = "time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact"
+_KEY = bytes(range(16))
+
+
+def _monitor(rows: "list[str]", first_tick: int) -> "tuple[Clock, Monitor]":
+    clock = Clock(first_tick)
+    lines = [_PATIENT]
+    lines.extend(rows)
+    parts = Parts(parse_patient(lines, "patient"), True, clock.read)
+    settings = Settings(spo2_delay_s=3)
+    journal = Journal(7, 100)
+    return clock, Monitor(Max30102(parts.bus), parts.thermometer, None, settings, journal, 1, 1, first_tick)
+
+
+def _run(clock: Clock, monitor: Monitor, seconds: int) -> None:
+    for _ in range(seconds * 10):
+        clock.now_ms = ticks_add(clock.now_ms, 100)
+        monitor.step(clock.now_ms)
+
+
+def _random(count: int) -> bytes:
+    return bytes(range(count))
+
+
+def case_ticks_wrap() -> None:
+    assert ticks_add(PERIOD - 1, 3) == 2
+    assert ticks_add(1, -3) == PERIOD - 2
+    assert ticks_diff(2, PERIOD - 1) == 3
+    assert ticks_diff(PERIOD - 1, 2) == -3
+    uptime = Uptime(PERIOD - 5)
+    for _ in range(60):
+        uptime.advance(ticks_add(uptime._tick_ms, DAY_MS // 4))
+    assert (uptime.day, uptime.day_ms) == (15, 0)
+
+
+def case_square_root_is_exact() -> None:
+    for root in (0, 1, 2, 3, 181, 1023, 14481, 32767):
+        assert square_root(root * root) == root
+        assert square_root(root * root + 2 * root) == root
+
+
+def case_spo2_curve() -> None:
+    assert [spo2_deci_pct(ratio) for ratio in (400, 500, 700, 1000, 1600)] == [991, 958, 892, 796, 613]
+
+
+def case_wander_is_removed() -> None:
+    window = array("i", [3 * index + (50 if index % 10 < 5 else -50) for index in range(200)])
+    left = remove_wander(window, 200, 10 << 8)
+    assert left == 190
+    assert max(window[:left]) <= 62
+    assert min(window[:left]) >= -62
+
+
+def case_monitor_measures_the_patient_from_any_tick() -> None:
+    shown = []
+    for first_tick in (0, PERIOD - 1, PERIOD - 7_000):
+        clock, monitor = _monitor(["0,72,97,2,36.7,0.02,1"], first_tick)
+        _run(clock, monitor, 14)
+        vitals = monitor.vitals
+        assert vitals.pulse_rate.status == vitals.spo2.status == vitals.temperature.status == statuses.VALIDATED
+        assert abs(vitals.pulse_rate.value - 720) <= 15
+        assert abs(vitals.spo2.value - 970) <= 10
+        assert vitals.temperature.value == 3670
+        shown.append((vitals.pulse_rate.value, vitals.spo2.value, vitals.perfusion.value))
+    assert shown[0] == shown[1] == shown[2]
+
+
+def case_alarm_is_raised_cleared_and_journalled() -> None:
+    clock, monitor = _monitor(
+        ["0,72,80,2,36.7,0.02,1", "19,72,80,2,36.7,0.02,1", "20,72,98,2,36.7,0.02,1"], PERIOD - 9_000
+    )
+    _run(clock, monitor, 18)
+    assert monitor.alarms.bits == 1 << conditions.SPO2_LOW
+    _run(clock, monitor, 22)
+    assert monitor.alarms.bits == 0
+    buf = bytearray(records.MAX_LENGTH)
+    events = []
+    for sequence in range(monitor.journal.newest + 1):
+        record = records.Record(buf[: monitor.journal.read_into(sequence, buf, 0)])
+        assert record.sequence == sequence
+        if record.kind == records.ALARM:
+            events.append((record.fields["condition"], record.fields["event"]))
+    assert events == [(conditions.SPO2_LOW, conditions.RAISED), (conditions.SPO2_LOW, conditions.CLEARED)]
+
+
+def case_sensor_off_is_told() -> None:
+    clock, monitor = _monitor(["0,72,97,2,36.7,0.02,1", "12,72,97,2,36.7,0.02,0"], 0)
+    _run(clock, monitor, 20)
+    assert monitor.vitals.pulse_rate.status == statuses.SENSOR_OFF
+    assert not monitor.vitals.spo2.has_value
+    assert monitor.alarms.bits == 1 << conditions.SENSOR_OFF
+
+
+def case_settings_survive_and_are_checked() -> None:
+    settings = Settings(spo2_low_deci_pct=880, temperature_site=7)
+    again = unpack(settings.pack())
+    for name, _, _, _ in FIELDS:
+        assert getattr(again, name) == getattr(settings, name)
+    for values in (
+        {"spo2_low_deci_pct": 849},
+        {"no_such": 1},
+        {"pulse_rate_low_deci_bpm": 700, "pulse_rate_high_deci_bpm": 600},
+    ):
+        try:
+            Settings(**values)
+        except SettingsError:
+            continue
+        raise AssertionError(f"{values} was taken")
+
+
+def case_cut_at_every_operation_leaves_old_or_new() -> None:
+    operations = 0
+    while True:
+        flash = SimulatedFlash(2, 256)
+        TwoCopies(flash, 0).write(b"the old")
+        flash.cut_after(operations)
+        try:
+            TwoCopies(flash, 0).write(b"the new")
+        except PowerCut:
+            assert TwoCopies(flash, 0).read() in (b"the old", b"the new")
+            operations += 1
+            continue
+        assert TwoCopies(flash, 0).read() == b"the new"
+        assert operations > 8
+        return
+
+
+def case_storage_counts_on() -> None:
+    flash = SimulatedFlash(BLOCK_COUNT)
+    first = Storage(flash, _random)
+    again = Storage(flash, bytes)
+    assert first.is_new
+    assert not again.is_new
+    assert again.device_key == first.device_key == _KEY
+    assert (first.boot, again.boot) == (1, 2)
+    assert (again.advert_high, again.advert_low) == (0, 2 << 14)
+
+
+def case_storage_in_files() -> None:
+    blocks = FileBlocks("blocks_of_case", BLOCK_COUNT)
+    for block in range(BLOCK_COUNT):
+        blocks.ioctl(6, block)
+    first = Storage(blocks, _random)
+    first.save_settings(Settings(spo2_low_deci_pct=870))
+    again = Storage(FileBlocks("blocks_of_case", BLOCK_COUNT), bytes)
+    assert again.settings.spo2_low_deci_pct == 870
+    assert again.device_key == _KEY
+    for call in (lambda: blocks.readblocks(BLOCK_COUNT, bytearray(1), 0), lambda: blocks.writeblocks(0, b"ab", 4095)):
+        try:
+            call()
+        except OSError as error:
+            assert error.args[0] == 22
+        else:
+            raise AssertionError("no error")
+
+
+def case_records_cross_the_link_once_in_order() -> None:
+    _, monitor = _monitor(["0,72,97,2,36.7,0.02,1"], 0)
+    for number in range(30):
+        monitor.anchor_time(1, number)
+    host = link.Session(_KEY, False)
+    heard = []
+    room = [0]
+
+    def send(frame: memoryview) -> bool:
+        if room[0] == 0:
+            return False
+        room[0] -= 1
+        heard.append(bytearray(frame))
+        return True
+
+    end = LinkEnd(_KEY, monitor, send)
+    end.mtu = 247
+    end.receive(bytearray(link.hello(b"hostnonc")), _random)
+    room[0] = 1
+    end.step(bytearray(15), 0, 1)
+    host.begin(b"hostnonc", link.nonce_of_hello(heard.pop()))
+    message = link.fetch(2)
+    host.out[4 : 4 + len(message)] = message
+    end.receive(bytearray(host.out[: host.seal(len(message))]), _random)
+    sequences = []
+    for second in range(20):
+        room[0] = second % 2
+        end.step(bytearray(15), 0, second // 9)
+    for frame in heard:
+        content = frame[4 : 4 + host.open(frame, len(frame))]
+        if content[0] == link.RECORDS:
+            sequences += [records.Record(each).sequence for each in link.records_in(content)]
+    assert sequences == list(range(2, 32))
+
+
+def case_replay_writes_rows() -> None:
+    lines = ["time_s,red,ir,temperature_c"]
+    patient = parse_patient([_PATIENT, "0,72,96,2,36.7,0.02,1"], "patient")
+    out = [0, 0]
+    for count in range(13 * 30):
+        patient.sample_into(count * 33_000, out)
+        millis = count * 33
+        lines.append(f"{millis // 1000}.{millis % 1000:03d},{out[0]},{out[1]},-0.5")
+    written = []
+    replay(parse_recording(lines, "test"), written.append, PERIOD - 3_000)
+    assert written[0] == COLUMNS + "\n"
+    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,\n"
+    cells = written[-1].split(",")
+    assert cells[0] == "12"
+    assert cells[2] == cells[4] == "validated"
+    assert len(written) == 13

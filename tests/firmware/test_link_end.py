@@ -1,0 +1,284 @@
+"""The device's end of the record link, against the protocol's own host end."""
+
+from typing import Any
+
+import pytest
+from vigil_firmware.link_end import LinkEnd
+from vigil_wire import advert, link, records
+
+_KEY = bytes(range(16))
+
+
+class Wire:
+    """A link end, the host at its other side, and a radio between them that can be full."""
+
+    def __init__(self, rig: Any, host: Any, mtu: int = 247) -> None:
+        self.rig = rig
+        self.host = host
+        self.room = 1000
+        self.refused: list[bytes] = []
+        self.end = LinkEnd(_KEY, rig.monitor, self._send)
+        self.end.mtu = mtu
+        self.content = bytearray(range(advert.CONTENT_LENGTH))
+
+    def _send(self, frame: memoryview) -> bool:
+        if self.room == 0:
+            self.refused.append(bytes(frame))
+            return False
+        self.room -= 1
+        self.host.hear(bytes(frame))
+        return True
+
+    def say(self, *messages: bytes) -> None:
+        """Have the host send messages, each in a frame."""
+        for message in messages:
+            self.end.receive(self.host.sealed(message), _nonce)
+
+    def step(self, second: int = 1) -> None:
+        """Let the device send."""
+        self.end.step(self.content, 0, second)
+
+    def greet(self) -> None:
+        """Exchange hellos."""
+        self.end.receive(self.host.hello(), _nonce)
+        self.step()
+
+
+def _nonce(count: int) -> bytes:
+    return b"dev-nonc"[:count]
+
+
+def fill(rig: Any, count: int) -> None:
+    """Have so many records in all, under numbers from 0."""
+    while rig.journal.newest < count - 1:
+        rig.monitor.anchor_time(1, rig.journal.newest)
+
+
+@pytest.fixture
+def wire(make_rig: Any, make_host: Any) -> Wire:
+    """A link after the hellos, with 40 records in the journal."""
+    made = Wire(make_rig(), make_host(_KEY))
+    fill(made.rig, 40)
+    made.greet()
+    return made
+
+
+def test_hello_is_answered_and_nothing_else_said(wire: Wire) -> None:
+    assert wire.host.session.is_open
+    assert not wire.end.is_proven
+    assert wire.host.frame_lengths == [link.HELLO_LENGTH]
+    wire.step(2)
+    assert wire.host.live == []
+
+
+def test_info(wire: Wire) -> None:
+    wire.rig.run(3)
+    wire.rig.journal.acknowledge(12)
+    wire.say(bytes([link.ASK_INFO]))
+    wire.step()
+    info = wire.host.info
+    assert wire.end.is_proven
+    assert (info.journal_id, info.boot, info.oldest, info.acknowledged) == (7, 3, 0, 12)
+    assert info.newest == wire.rig.journal.newest
+    assert (info.day, info.day_ms) == (0, 3000)
+
+
+def test_live_content_once_a_second(wire: Wire) -> None:
+    wire.say(bytes([link.ASK_INFO]))
+    for second in (1, 1, 2, 2, 2, 3):
+        wire.step(second)
+    assert wire.host.live == [bytes(wire.content)] * 3
+
+
+@pytest.mark.parametrize("start", [0, 1, 17, 39])
+def test_fetch_streams_every_record_once_in_order(wire: Wire, start: int) -> None:
+    wire.say(link.fetch(start))
+    wire.step()
+    assert wire.host.sequences == list(range(start, 40))
+    assert wire.host.missing == []
+    wire.step()
+    assert wire.host.sequences == list(range(start, 40))
+
+
+def test_fetch_from_the_next_record_waits_for_it(wire: Wire) -> None:
+    wire.say(link.fetch(40))
+    wire.step()
+    assert wire.host.sequences == []
+    fill(wire.rig, 42)
+    wire.step()
+    assert wire.host.sequences == [40, 41]
+
+
+def test_records_that_come_while_streaming_follow(wire: Wire) -> None:
+    wire.say(link.fetch(0))
+    for count in range(40, 60):
+        fill(wire.rig, count)
+        wire.step(count)
+    assert wire.host.sequences == list(range(59))
+
+
+@pytest.mark.parametrize("start", [0, 5, 19])
+def test_what_was_overwritten_is_said_to_be_missing(make_rig: Any, make_host: Any, start: int) -> None:
+    wire = Wire(make_rig(capacity=20), make_host(_KEY))
+    fill(wire.rig, 40)
+    wire.greet()
+    wire.say(link.fetch(start))
+    wire.step()
+    assert wire.host.missing == [(start, 19)]
+    assert wire.host.sequences == list(range(20, 40))
+
+
+def test_what_is_overwritten_while_the_host_is_slow_is_missing(make_rig: Any, make_host: Any) -> None:
+    wire = Wire(make_rig(capacity=20), make_host(_KEY))
+    fill(wire.rig, 10)
+    wire.greet()
+    wire.say(link.fetch(0))
+    wire.room = 1  # the live content
+    wire.step()
+    fill(wire.rig, 60)
+    wire.room = 100
+    wire.step()
+    lost = [sequence for first, last in wire.host.missing for sequence in range(first, last + 1)]
+    assert sorted(wire.host.sequences + lost) == list(range(60))
+    assert lost != []
+
+
+def test_window_holds_back_until_the_host_has_confirmed(make_rig: Any, make_host: Any) -> None:
+    wire = Wire(make_rig(), make_host(_KEY))
+    fill(wire.rig, 150)
+    wire.greet()
+    wire.say(link.fetch(10))
+    wire.step()
+    assert wire.host.sequences == list(range(10, 10 + link.WINDOW))
+    wire.step()
+    assert wire.host.sequences[-1] == 9 + link.WINDOW
+    wire.say(link.acknowledge(9 + link.WINDOW))
+    wire.step()
+    assert wire.host.sequences == list(range(10, 10 + 2 * link.WINDOW))
+    assert wire.rig.journal.acknowledged == 9 + link.WINDOW
+    wire.say(link.acknowledge(3))  # an old one takes nothing back
+    wire.step()
+    assert wire.rig.journal.acknowledged == 9 + link.WINDOW
+
+
+def test_only_what_the_host_names_is_acknowledged(wire: Wire) -> None:
+    wire.say(link.fetch(30), link.acknowledge(3))
+    assert wire.rig.journal.acknowledged == 3
+
+
+@pytest.mark.parametrize("ahead", [150, 0xFFFFFFFF])
+def test_confirming_what_does_not_exist_confirms_nothing(make_rig: Any, make_host: Any, ahead: int) -> None:
+    wire = Wire(make_rig(), make_host(_KEY))
+    fill(wire.rig, 150)
+    wire.greet()
+    wire.say(link.fetch(0))
+    wire.step()
+    wire.say(link.acknowledge(ahead))
+    wire.step()
+    assert wire.rig.journal.acknowledged == -1
+    assert wire.host.sequences == list(range(link.WINDOW))
+
+
+def test_frame_that_the_radio_refuses_is_offered_again_unchanged(wire: Wire) -> None:
+    wire.say(bytes([link.ASK_INFO]), link.fetch(0))
+    for second in range(1, 60):
+        wire.room = second % 3
+        wire.step(second // 10)
+    assert wire.host.sequences == list(range(40))
+    assert wire.host.info is not None
+    assert len(wire.refused) > 3
+    assert wire.host.session._received == wire.end._session._sent
+
+
+def test_new_fetch_starts_from_there(wire: Wire) -> None:
+    wire.say(link.fetch(30))
+    wire.step()
+    wire.say(link.fetch(5))
+    wire.step()
+    assert wire.host.sequences == [*range(30, 40), *range(5, 40)]
+
+
+@pytest.mark.parametrize("mtu", [100, 101, 128, 185, 247, 512])
+def test_frames_fit_the_mtu(make_rig: Any, make_host: Any, mtu: int) -> None:
+    rig = make_rig()
+    rig.run(20)  # all kinds of records
+    wire = Wire(rig, make_host(_KEY), mtu)
+    fill(rig, 60)
+    wire.greet()
+    wire.say(link.fetch(0))
+    wire.step()
+    assert wire.host.sequences == list(range(60))
+    assert max(wire.host.frame_lengths) <= min(mtu - 3, link.MAX_FRAME)
+    if mtu >= 185:
+        assert max(wire.host.frame_lengths) > min(mtu, 247) // 2
+
+
+@pytest.mark.parametrize("length", range(1, records.MAX_LENGTH + 1, 9))
+def test_record_of_any_length_passes_at_the_least_mtu(make_rig: Any, make_host: Any, length: int) -> None:
+    wire = Wire(make_rig(), make_host(_KEY), link.MIN_MTU)
+    length = max(length, records.HEADER_LENGTH)
+    wire.rig.journal.append(records.SETTINGS, length, 1, 0, 0)
+    wire.greet()
+    wire.say(link.fetch(2))
+    wire.step()
+    assert wire.host.sequences == [2]
+
+
+def test_nothing_is_sent_before_the_mtu_is_known_but_the_hello(make_rig: Any, make_host: Any) -> None:
+    wire = Wire(make_rig(), make_host(_KEY), mtu=23)
+    wire.greet()
+    wire.say(link.fetch(0), bytes([link.ASK_INFO]))
+    wire.step()
+    assert wire.host.frame_lengths == [link.HELLO_LENGTH]
+    wire.end.mtu = 247
+    wire.step()
+    assert wire.host.info is not None
+    assert wire.host.sequences == [0, 1]
+
+
+def test_time_is_journalled(wire: Wire) -> None:
+    wire.say(link.set_time(9_000, 123_456))
+    record = wire.rig.records()[-1]
+    assert record.fields == {"utc_day": 9_000, "utc_day_ms": 123_456}
+
+
+def test_second_hello_is_refused(wire: Wire) -> None:
+    with pytest.raises(link.LinkError, match="second hello"):
+        wire.end.receive(wire.host.hello(), _nonce)
+
+
+@pytest.mark.parametrize(
+    "message", [b"\x77", b"\x10\x00", b"\x11\x00\x00", b"\x12\x00", b"\x13\x00", b"\x90", bytes(40)]
+)
+def test_message_that_is_not_known_is_refused(wire: Wire, message: bytes) -> None:
+    with pytest.raises(link.LinkError, match="is not known"):
+        wire.say(message)
+
+
+@pytest.mark.parametrize("frame", [b"", b"\x02", b"\x01", b"\x01\x01short", b"\x01\x02" + bytes(8), b"\x55" * 30])
+def test_frame_that_is_none_is_refused(wire: Wire, frame: bytes) -> None:
+    with pytest.raises(link.LinkError):
+        wire.end.receive(bytearray(frame), _nonce)
+
+
+@pytest.mark.parametrize("byte", [0, 1, 4, 6, -1])
+def test_forged_frame_is_refused_and_proves_nothing(wire: Wire, byte: int) -> None:
+    frame = wire.host.sealed(link.fetch(0))
+    frame[byte] ^= 0x80
+    with pytest.raises(link.LinkError):
+        wire.end.receive(frame, _nonce)
+    assert not wire.end.is_proven
+
+
+def test_replayed_frame_is_refused(wire: Wire) -> None:
+    frame = wire.host.sealed(link.fetch(0))
+    wire.end.receive(bytearray(frame), _nonce)
+    with pytest.raises(link.LinkError):
+        wire.end.receive(bytearray(frame), _nonce)
+
+
+def test_frame_before_the_hello_is_refused(make_rig: Any, make_host: Any) -> None:
+    wire = Wire(make_rig(), make_host(_KEY))
+    wire.host.session.begin(b"12345678", b"12345678")
+    with pytest.raises(link.LinkError):
+        wire.say(link.fetch(0))

@@ -1,0 +1,130 @@
+"""Steady state allocates nothing: on the sample path no object is made, and no frame is too large for the stack."""
+
+import pytest
+from vigil_firmware.sampler import Sampler
+from vigil_firmware.signal.conditioning import Channel
+from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+from vigil_firmware.ticks import ticks_add, ticks_diff
+from vigil_hal import max30102
+from vigil_hal.max30102 import Max30102
+from vigil_host.vm.heap import heap_growth, large_frames
+from vigil_host.vm.runner import Runtime
+
+_SETUP = """
+from array import array
+from vigil_firmware.alarms import Alarms
+from vigil_firmware.sampler import Sampler
+from vigil_firmware.settings import Settings
+from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+from vigil_firmware.vitals import Vitals
+from vigil_hal.max30102 import Max30102
+
+# Beats of 20 samples on both channels, as large as they may be.
+beat = array("i", [0, 3, 12, 30, 55, 80, 96, 100, 94, 82, 70, 60, 52, 46, 42, 38, 30, 20, 10, 3])
+signal = PulseOximeter()
+vitals = Vitals()
+phase = 0
+
+def add():
+    global phase
+    phase = (phase + 1) % 20
+    signal.add(180_000 - beat[phase] * {swing}, 200_000 - beat[phase] * {swing} * 2)
+
+def judge():
+    signal.judge(vitals, 25_300)
+
+for _ in range(400):
+    add()
+judge()
+assert vitals.pulse_rate.has_value and vitals.spo2.has_value, (vitals.pulse_rate.status, vitals.spo2.status)
+alarms = Alarms(Settings(), None)
+alarms._announce = lambda *_: None
+now_ms = 0
+
+def evaluate():
+    global now_ms
+    now_ms += 1000
+    alarms.evaluate(vitals, now_ms)
+
+
+class Bus:
+    # The registers of a part that holds four samples at every drain; makes no object itself.
+
+    def __init__(self):
+        self.write = 0
+        self.spo2 = bytearray(1)
+
+    def readfrom_mem_into(self, address, register, buffer):
+        if register == 0 and len(buffer) == 7:
+            buffer[0] = 0x40
+            buffer[1] = 0
+            buffer[2] = 0xC0
+            buffer[3] = 0x02
+            buffer[6] = self.write
+            self.write = (self.write + 4) & 31
+            buffer[4] = self.write
+            buffer[5] = 0
+        elif register == 7:
+            for index in range(len(buffer)):
+                buffer[index] = 1 if index % 3 == 0 else 0x55
+        elif register == 0xFF:
+            buffer[0] = 0x15
+        elif register == 0x0A:
+            buffer[0] = self.spo2[0]
+        else:
+            buffer[0] = 0
+
+    def writeto_mem(self, address, register, data):
+        if register == 0x0A:
+            self.spo2[0] = data[0]
+        elif register == 4:
+            self.write = 0
+
+
+oximeter = Max30102(Bus())
+sampler = Sampler(oximeter, PulseOximeter(), 0)
+tick = 0
+
+def drain():
+    assert oximeter.drain() == 4
+
+def step():
+    global tick
+    tick += 160
+    sampler.step(tick)
+
+def long_run():
+    # Across several measurements of the rate.
+    for _ in range(20):
+        step()
+    assert not sampler.fault and sampler.rate_milli_hz == 25_000, sampler.fault
+"""
+
+
+@pytest.mark.parametrize("swing", [2, 20, 200])
+@pytest.mark.parametrize("function", ["add", "judge"])
+def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int) -> None:
+    assert heap_growth(runtime, _SETUP.replace("{swing}", str(swing)), function, calls=60) == 0
+
+
+@pytest.mark.parametrize("function", ["drain", "step", "evaluate", "long_run"])
+def test_sampler_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
+    assert heap_growth(runtime, _SETUP.replace("{swing}", "20"), function, calls=60) == 0
+
+
+def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
+    functions = (
+        Sampler.step,
+        Sampler._drain,
+        Sampler._take,
+        Sampler._measure,
+        PulseOximeter.add,
+        Channel.add,
+        ticks_add,
+        ticks_diff,
+        Max30102.drain,
+        Max30102._count,
+        Max30102._read_status,
+        max30102._unpack,
+    )
+    assert large_frames(*functions) == {}
