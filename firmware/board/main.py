@@ -18,7 +18,6 @@ from vigil_firmware.storage import BLOCK_COUNT
 from vigil_hal.faults import SensorFault
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.tmp117 import Tmp117
-from vigil_wire import keys
 
 # I2C bus, data, clock, by platform; a file board.json with the same names overrides them.
 PINS = {
@@ -57,7 +56,7 @@ def start():
     """Build the device of this board's parts."""
     pin = pins()
     i2c = machine.I2C(pin["i2c"], sda=machine.Pin(pin["sda"]), scl=machine.Pin(pin["scl"]), freq=I2C_HZ)
-    device = Device(
+    return Device(
         i2c,
         thermometer_on(i2c),
         None,
@@ -68,9 +67,6 @@ def start():
         machine.reset_cause(),
         time.ticks_ms(),  # pyright: ignore[reportArgumentType] - an int everywhere but in the stubs
     )
-    if device.storage.is_new:
-        print("vigil: this board's setup code, shown once:", keys.setup_code(device.storage.device_key))
-    return device
 
 
 def run():

@@ -41,6 +41,8 @@ class Device:
         self.storage = Storage(blocks, random)
         if self.storage.problem:
             log("storage: " + self.storage.problem)
+        if self.storage.is_new:
+            log("vigil: this device's setup code, shown once: " + keys.setup_code(self.storage.device_key))
         seed = random(4)
         journal_id = (seed[0] | seed[1] << 8 | seed[2] << 16 | seed[3] << 24) & 0x3FFFFFFF
         self.monitor = Monitor(

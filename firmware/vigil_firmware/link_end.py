@@ -9,6 +9,8 @@ import struct
 from vigil_wire import link
 from vigil_wire.advert import CONTENT_LENGTH
 
+from vigil_firmware.ticks import DAY_MS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +54,7 @@ class LinkEnd:
         elif kind == link.ACK and length == 5:
             self._acknowledge(struct.unpack_from("<I", message, 1)[0])
         elif kind == link.TIME and length == 7:
-            self._monitor.anchor_time(*struct.unpack_from("<HI", message, 1))
+            self._anchor_time(struct.unpack_from("<HI", message, 1))
         else:
             raise link.LinkError("message of type 0x%02X and %d bytes is not known" % (kind, length))
 
@@ -98,6 +100,12 @@ class LinkEnd:
         if sequence <= journal.newest:  # what does not exist cannot be on a disk
             journal.acknowledge(sequence)
             self._confirmed = max(self._confirmed, sequence)
+
+    def _anchor_time(self, utc: "tuple[int, ...]") -> None:
+        day, day_ms = utc
+        if day_ms >= DAY_MS:
+            raise link.LinkError("a time of day of %d ms" % day_ms)
+        self._monitor.anchor_time(day, day_ms)
 
     def _flush(self) -> bool:
         """Offer the kept frame to the radio; whether there is none left."""

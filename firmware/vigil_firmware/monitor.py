@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vigil_firmware.settings import Settings
 
 SECOND_MS = 1000
+_THERMOMETER_SILENT_S = 5
 STEP_MS = 100  # how often to step: the oximeter's FIFO lasts 1.28 s
 
 
@@ -44,6 +45,7 @@ class Monitor:
         self.second = 0
         self.thermometer_fault = ""
         self._must_configure_thermometer = True
+        self._thermometer_silent_s = 0
         self._signal = PulseOximeter()
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
@@ -113,10 +115,17 @@ class Monitor:
             self.thermometer_fault = str(fault)
             temperature.withhold(statuses.SENSOR_FAULT)
             return
-        if centi_c is None:
-            temperature.withhold(statuses.ACQUIRING)
-        else:
+        if centi_c is not None:
+            self._thermometer_silent_s = 0
             temperature.publish(centi_c, statuses.VALIDATED)
+            return
+        self._thermometer_silent_s += 1
+        temperature.withhold(statuses.ACQUIRING)
+        if self._thermometer_silent_s >= _THERMOMETER_SILENT_S:
+            # Not each second: to be configured begins a new conversion, which would never end.
+            self._must_configure_thermometer = self._thermometer_silent_s % _THERMOMETER_SILENT_S == 0
+            self.thermometer_fault = "the thermometer answers but delivers no readings"
+            temperature.withhold(statuses.SENSOR_FAULT)
 
     def _summarise(self) -> None:
         summary = self._summary

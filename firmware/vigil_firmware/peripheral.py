@@ -8,6 +8,7 @@ connection only when it is encrypted and authenticated, or when the owner opened
 from vigil_wire import advert, link, records
 
 from vigil_firmware.link_end import LinkEnd
+from vigil_firmware.settings import SERVICES_BONDED
 from vigil_firmware.standard_services import StandardServices
 from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
@@ -30,12 +31,17 @@ _CENTRAL_DISCONNECT = 2
 _GATTS_WRITE = 3
 _MTU_EXCHANGED = 21
 _ENCRYPTION_UPDATE = 28
+_PASSKEY_ACTION = 31
+
+_DISPLAY_ONLY = 0  # what config(io=...) calls a device that can show a passkey
+_SHOW_PASSKEY = 3
 
 _WRITE = 0x0008
 _NOTIFY = 0x0010
 
 _NO_MEMORY = 12
 _UNPROVEN_MS = 5_000
+_PAIRING_MS = 30_000  # for a person to type a passkey; the pairing protocol waits no longer either
 _PREFERRED_MTU = 247
 _WAITING_FRAMES_MOST = 16
 
@@ -51,6 +57,7 @@ class Connection:
         self.handle = handle
         self.end = end
         self.since_ms = now_ms
+        self.patience_ms = _UNPROVEN_MS
         self.is_trusted = False  # encrypted and authenticated by the stack
         self.frames: list[bytearray] = []  # written by the central, not yet looked at
 
@@ -84,6 +91,8 @@ class Peripheral:
         self._ble = bluetooth.BLE()
         self._ble.active(True)
         self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
+        if storage.settings.standard_services == SERVICES_BONDED:
+            self._permit_pairing()
         self._register(bluetooth)
         self._ble.irq(self._on_event)
 
@@ -106,7 +115,7 @@ class Peripheral:
             self._advertise()
         for connection in self._connections:
             connection.end.step(self._content, 0, self._second)
-        if is_new_second and self._connections:
+        if is_new_second:
             hearing = [each.handle for each in self._connections if each.is_trusted or self._standard.is_open]
             self._standard.send(hearing, self._second, self._notify)
 
@@ -117,6 +126,13 @@ class Peripheral:
         except OSError:
             # NimBLE refuses while every connection is taken: the next step tries again.
             self._must_advertise = True
+
+    def _permit_pairing(self) -> None:
+        """Let a phone or gateway authenticate itself by a passkey, drawn anew and logged each time. No bond is kept."""
+        try:
+            self._ble.config(io=_DISPLAY_ONLY, mitm=True, le_secure=True, bond=False)
+        except ValueError:
+            return  # BTstack on the Pico W cannot pair, and so trusts nobody
 
     def _register(self, bluetooth: "BluetoothModule") -> None:
         """Register all services, ours first, and refuse a table that did not take them: BTstack overflows silently."""
@@ -174,8 +190,8 @@ class Peripheral:
                 self._drop(connection, str(error))
                 continue
             is_stranger = not connection.end.is_proven and not connection.is_trusted and not self._standard.is_open
-            if is_stranger and ticks_diff(self._now_ms, connection.since_ms) > _UNPROVEN_MS:
-                self._drop(connection, "it did not prove itself within 5 s")
+            if is_stranger and ticks_diff(self._now_ms, connection.since_ms) > connection.patience_ms:
+                self._drop(connection, "it did not prove itself within %d s" % (connection.patience_ms // 1000))
 
     def _drop(self, connection: Connection, reason: str) -> None:
         self._log("link: dropped a connection: " + reason)
@@ -211,6 +227,10 @@ class Peripheral:
             connection = self._find(data[0])
             if connection is not None:
                 connection.is_trusted = bool(data[1]) and bool(data[2])
+        elif event == _PASSKEY_ACTION and data[1] == _SHOW_PASSKEY:
+            connection = self._find(data[0])
+            if connection is not None:
+                self._show_passkey(connection)
 
     def _connected(self, handle: int) -> None:
         def send(frame: memoryview) -> bool:
@@ -220,6 +240,13 @@ class Peripheral:
         self._connections.append(Connection(handle, end, self._now_ms))
         # The stack stops advertising at a connection; where it can go on, others still hear.
         self._must_advertise = True
+
+    def _show_passkey(self, connection: Connection) -> None:
+        drawn = self._random(3)
+        passkey = (drawn[0] | drawn[1] << 8 | drawn[2] << 16) % 1_000_000
+        self._log("link: passkey %06d for what is pairing now" % passkey)
+        connection.patience_ms = _PAIRING_MS
+        self._ble.gap_passkey(connection.handle, _SHOW_PASSKEY, passkey)
 
     def _find(self, handle: int) -> "Connection | None":
         for connection in self._connections:

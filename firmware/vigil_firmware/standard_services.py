@@ -81,6 +81,12 @@ class StandardServices:
         """Notify and indicate this second's measurements to connections that may hear them."""
         if self._settings.standard_services == SERVICES_OFF:
             return
+        if self._monitor.battery_pct != self._battery_pct:
+            level = memoryview(self._write_battery())
+            for connection in connections if level else ():
+                notify(connection, self._battery_handle, level)
+        if not connections:
+            return
         vitals = self._monitor.vitals
         length = plx.encode_into(
             self._plx,
@@ -91,10 +97,8 @@ class StandardServices:
         )
         for connection in connections:
             notify(connection, self._plx_handle, memoryview(self._plx)[:length])
-        if second % _TEMPERATURE_EVERY_S == 0:
-            self._write_battery()
-            if vitals.temperature.has_value:
-                self._indicate_temperature(connections)
+        if second % _TEMPERATURE_EVERY_S == 0 and vitals.temperature.has_value:
+            self._indicate_temperature(connections)
 
     def _indicate_temperature(self, connections: "list[int]") -> None:
         site = self._settings.temperature_site or None
@@ -106,10 +110,12 @@ class StandardServices:
                 # The last indication is not confirmed yet, or the link just went: five seconds on there is a newer one.
                 continue
 
-    def _write_battery(self) -> None:
-        percent = self._monitor.battery_pct
-        if percent <= 100:
-            self._ble.gatts_write(self._battery_handle, battery.encode(percent))
+    def _write_battery(self) -> bytes:
+        """Write the level that is read; empty where it is not known."""
+        self._battery_pct = self._monitor.battery_pct
+        level = battery.encode(self._battery_pct) if self._battery_pct <= 100 else b""
+        self._ble.gatts_write(self._battery_handle, level)
+        return level
 
 
 def _value(measurement: "Measurement") -> "int | None":

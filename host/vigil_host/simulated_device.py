@@ -19,7 +19,9 @@ from vigil_host.assets import asset
 from vigil_host.vm.runner import VmDevice
 
 if TYPE_CHECKING:
+    from vigil_firmware.simulation.parts import Repeating
     from vigil_hal.seams import BluetoothModule
+    from vigil_hal.simulated.patient import Patient
 
 _POWER_ON = 1
 
@@ -47,20 +49,8 @@ class SimulatedDevice:
         """Run for ever in this event loop."""
         path = BUILT_IN_PATIENT if self._source_path is None else str(self._source_path)
         source = endless_source(self._source_kind, path)
-        parts = Parts(source, source.has_temperature, _ticks_ms)
-        flash = SimulatedFlash(BLOCK_COUNT)
-        provision(flash, self._device_key, Settings(summary_interval_s=self._summary_interval_s))
-        device = Device(
-            parts.bus,
-            parts.thermometer,
-            parts.battery,
-            flash,
-            self._bluetooth,
-            os.urandom,
-            self._log,
-            _POWER_ON,
-            _ticks_ms(),
-        )
+        settings = Settings(summary_interval_s=self._summary_interval_s)
+        device = simulated_device(self._device_key, source, settings, self._bluetooth, self._log, _ticks_ms)
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
@@ -69,13 +59,14 @@ class SimulatedDevice:
             await asyncio.sleep(due_s - loop.time())
 
     async def run_in_vm(self) -> None:
-        """Run the board's own main.py in the MicroPython VM for ever. Raises VmError when it ends."""
+        """Run the board's own main.py in the MicroPython VM for ever. Raises TableError, and VmError when it ends."""
         files = {
             "main.py": asset("firmware/board/main.py").read_bytes(),
             "board.json": b'{"i2c": 0, "sda": 0, "scl": 1}',
         }
         path = BUILT_IN_PATIENT
         if self._source_path is not None:
+            endless_source(self._source_kind, str(self._source_path))  # a bad one is found here, and named
             path = "source.csv"
             files[path] = self._source_path.read_bytes()
         device = VmDevice(
@@ -87,6 +78,21 @@ class SimulatedDevice:
         )
         async with device:
             (await device.wait()).check()
+
+
+def simulated_device(
+    device_key: bytes,
+    source: "Patient | Repeating",
+    settings: Settings,
+    bluetooth: "BluetoothModule",
+    log: Callable[[str], None],
+    clock_ms: Callable[[], int],
+) -> Device:
+    """Return a device that has just been switched on, whose sensors feel `source`; the caller steps it."""
+    parts = Parts(source, source.has_temperature, clock_ms)
+    flash = SimulatedFlash(BLOCK_COUNT)
+    provision(flash, device_key, settings)
+    return Device(parts.bus, parts.thermometer, parts.battery, flash, bluetooth, os.urandom, log, _POWER_ON, clock_ms())
 
 
 def _ticks_ms() -> int:

@@ -52,6 +52,22 @@ def test_temperature_is_the_patients(make_rig: Any, first_tick: int) -> None:
     assert all(abs(value - 3825) <= 1 for value in rig.column("temperature")[1:])
 
 
+def test_thermometer_that_stops_converting(make_rig: Any, first_tick: int) -> None:
+    rig = make_rig(first_tick=first_tick)
+    rig.run(10)
+    rig.source.has_temperature = False
+    rig.run(20)
+    status = rig.column("temperature_status")
+    assert set(status[16:]) == {"sensor_fault"}
+    assert "validated" not in status[11:]
+    assert "no readings" in rig.monitor.thermometer_fault
+    assert rig.column("bits")[-1] == 1 << conditions.SENSOR_FAULT
+    rig.source.has_temperature = True
+    rig.run(10)
+    assert rig.column("temperature_status")[-1] == "validated"
+    assert rig.column("bits")[-1] == 0
+
+
 def test_thermometer_that_goes_and_comes_back(make_rig: Any, first_tick: int) -> None:
     rig = make_rig(first_tick=first_tick)
     rig.run(12)

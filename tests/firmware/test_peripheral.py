@@ -10,7 +10,7 @@ from vigil_firmware.peripheral import Peripheral, RadioError
 from vigil_firmware.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN, Settings
 from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
 from vigil_hal.simulated.flash import SimulatedFlash
-from vigil_wire import advert, conditions, link
+from vigil_wire import advert, conditions, keys, link
 
 _VALIDATED = 1
 
@@ -354,7 +354,8 @@ def test_device_starts_and_runs(make_rig: Any, bluetooth: Any, first_tick: int) 
         device.step(rig.now())
     assert device.monitor.vitals.pulse_rate.has_value
     assert len(bluetooth.ble.adverts) == 15 or len(bluetooth.ble.adverts) == 16
-    assert len(lines) == 1
+    assert len(lines) == 2
+    assert keys.setup_code(device.storage.device_key) in lines[0]
     rig.bus.nak(0x57)
     for _ in range(100):
         rig.elapsed_ms += 100
@@ -363,7 +364,7 @@ def test_device_starts_and_runs(make_rig: Any, bluetooth: Any, first_tick: int) 
     for _ in range(30):
         rig.elapsed_ms += 100
         device.step(rig.now())
-    assert [line.split(":")[0] for line in lines] == ["vigil", "fault", "fault"]
+    assert [line.split(":")[0] for line in lines] == ["vigil", "vigil", "fault", "fault"]
     assert lines[-1] == "fault: cleared"
 
 

@@ -24,7 +24,7 @@ class SimulatedBattery:
 
     def percent(self) -> "int | None":
         """Charge in %."""
-        return max(0, 100 - ticks_diff(self._clock_ms(), self._started_ms) // 600_000)
+        return max(0, 100 - abs(ticks_diff(self._clock_ms(), self._started_ms)) // 600_000)
 
 
 class Parts:
@@ -58,7 +58,7 @@ class Repeating:
         return self._source.temperature_centi_c(self._within(time_us))
 
     def _within(self, time_us: int) -> int:
-        return self.start_us + (time_us - self.start_us) % (self._source.end_us - self.start_us)
+        return self.start_us + (time_us - self.start_us) % max(1, self._source.end_us - self.start_us)
 
 
 BUILT_IN_PATIENT = ""

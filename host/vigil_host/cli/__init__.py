@@ -4,6 +4,8 @@ from importlib import import_module
 
 import rich_click as click
 
+from vigil_host.cli.problems import fail
+
 _COMMANDS = {
     "demo": "The whole line on this machine: a simulated wearer, a virtual radio, the bridge and its page.",
     "replay": "A recording through the sensor, the driver and the monitor, faster than real time.",
@@ -27,14 +29,23 @@ class _Lazy(click.RichGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        if command is not None:
-            command = import_module(f"vigil_host.cli.{command.name}").command
-        return name, command, rest
+        return name, command and _imported(command.name), rest
+
+
+def _imported(name: str | None) -> click.Command:
+    try:
+        command: click.Command = import_module(f"vigil_host.cli.{name}").command
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        fail(f"`vigil {name}` needs more than the base installation: pip install 'vigil-vitals[{extra}]'")
+    return command
 
 
 @click.group(
     cls=_Lazy,
-    commands=[click.RichCommand(name, help=text) for name, text in _COMMANDS.items()],
+    commands=[click.RichCommand(name=name, help=text) for name, text in _COMMANDS.items()],
     context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": {"text_markup": "markdown"}},
 )
 @click.version_option(package_name="vigil-vitals", prog_name="vigil")
