@@ -12,6 +12,7 @@ import time
 
 import bluetooth
 import machine
+
 from vigil_firmware.device import Device
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.storage import BLOCK_COUNT

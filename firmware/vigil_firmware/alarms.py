@@ -5,16 +5,15 @@ readings stay inside the limit, by the hysteresis, for the off-delay. A missing 
 never clears a condition and never restarts a delay that already runs.
 """
 
-from vigil_wire import conditions, records, statuses
-
 from vigil_firmware.ticks import ticks_diff
+from vigil_wire import conditions, records, statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vigil_firmware.settings import Settings
     from vigil_firmware.vitals import Measurement, Vitals
+    from vigil_wire.settings import Settings
 
 _BELOW = -1
 _ABOVE = 1

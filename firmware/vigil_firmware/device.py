@@ -4,13 +4,12 @@ What a board, a simulated device and a Raspberry Pi with sensors on its own pins
 and the time; the caller owns the clock, the watchdog and the loop.
 """
 
-from vigil_hal.max30102 import Max30102
-from vigil_wire import keys
-
 from vigil_firmware.journal import Journal
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.peripheral import Peripheral
 from vigil_firmware.storage import Storage
+from vigil_hal.max30102 import Max30102
+from vigil_wire import keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

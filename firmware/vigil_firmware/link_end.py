@@ -6,10 +6,9 @@ radio took them. A frame that was not taken is kept and offered again.
 
 import struct
 
+from vigil_firmware.ticks import DAY_MS
 from vigil_wire import link
 from vigil_wire.advert import CONTENT_LENGTH
-
-from vigil_firmware.ticks import DAY_MS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

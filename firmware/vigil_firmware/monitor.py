@@ -4,23 +4,21 @@ oximeter -> sampler -> signal -> vitals -> alarms -> journal
 thermometer --------------------^
 """
 
-from vigil_hal.faults import SensorFault
-from vigil_wire import conditions, records, statuses
-
 from vigil_firmware import VERSION
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
 from vigil_firmware.vitals import Vitals
+from vigil_hal.faults import SensorFault
+from vigil_wire import conditions, records, statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vigil_firmware.journal import Journal
     from vigil_hal.max30102 import Max30102
     from vigil_hal.seams import Battery, Thermometer
-
-    from vigil_firmware.journal import Journal
-    from vigil_firmware.settings import Settings
+    from vigil_wire.settings import Settings
 
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5

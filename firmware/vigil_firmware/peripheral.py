@@ -5,23 +5,21 @@ BTstack on the Pico W cannot pair at all. Records are sealed end to end (vigil_w
 connection only when it is encrypted and authenticated, or when the owner opened them to everybody.
 """
 
-from vigil_wire import advert, link, records
-
 from vigil_firmware.link_end import LinkEnd
-from vigil_firmware.settings import SERVICES_BONDED
 from vigil_firmware.standard_services import StandardServices
 from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
+from vigil_wire import advert, link, records
+from vigil_wire.settings import SERVICES_BONDED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from vigil_hal.seams import BluetoothModule
-
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.storage import Storage
+    from vigil_hal.seams import BluetoothModule
 
 ADVERT_INTERVAL_US = 225_000
 DEVICE_NAME = "Vigil"  # what the air may know: nothing medical, nothing personal

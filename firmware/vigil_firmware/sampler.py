@@ -4,15 +4,13 @@ Holes are never bridged: after lost samples, silence or a restart of the part th
 clock is not trusted either: the true sample rate is measured against the board's.
 """
 
-from vigil_hal.faults import SensorFault
-
 from vigil_firmware.ticks import ticks_diff
+from vigil_hal.faults import SensorFault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vigil_hal.max30102 import Max30102
-
     from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+    from vigil_hal.max30102 import Max30102
 
 _SILENT_MS = 500  # a dozen samples late: the part has stopped
 _RETRY_MS = 1000

@@ -4,21 +4,19 @@ They carry vital signs in clear, so what they may tell whom is the owner's choic
 (`off`), encrypted and authenticated connections (`bonded`), or everybody (`open`).
 """
 
-from vigil_wire import battery, health_thermometer, plx
-
 from vigil_firmware import VERSION
-from vigil_firmware.settings import SERVICES_OFF, SERVICES_OPEN
+from vigil_wire import battery, health_thermometer, plx
+from vigil_wire.settings import SERVICES_OFF, SERVICES_OPEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from vigil_hal.seams import BLE, BluetoothModule
-
     from vigil_firmware.monitor import Monitor
-    from vigil_firmware.settings import Settings
     from vigil_firmware.vitals import Measurement
+    from vigil_hal.seams import BLE, BluetoothModule
+    from vigil_wire.settings import Settings
 
 _READ = 0x0002
 _NOTIFY = 0x0010

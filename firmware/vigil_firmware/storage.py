@@ -5,11 +5,10 @@ Six blocks of a block device, two for each; counters are taken in blocks of thei
 
 import struct
 
-from vigil_wire.keys import KEY_LENGTH
-
-from vigil_firmware import settings as settings_module
-from vigil_firmware.settings import Settings, SettingsError
 from vigil_firmware.two_copies import TwoCopies
+from vigil_wire import settings as settings_module
+from vigil_wire.keys import KEY_LENGTH
+from vigil_wire.settings import Settings, SettingsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,14 +7,13 @@ condition that is heard of is raised at once, and the record that follows comple
 import asyncio
 import logging
 
-from vigil_wire import conditions
-from vigil_wire.advert import Content
-
 from vigil_host.clock import Clock
 from vigil_host.events import Events
 from vigil_host.live import SILENT_AFTER_S, Live
 from vigil_host.store import Alarm, LiveBits, Store, StoreError
 from vigil_host.store.alarms import DEVICE
+from vigil_wire import conditions
+from vigil_wire.advert import Content
 
 DEVICE_SILENT = "device_silent"
 PERIOD_S = 1.0

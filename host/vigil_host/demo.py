@@ -10,7 +10,6 @@ from typing import Any
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from vigil_wire import keys
 
 from vigil_host.bridge import Bridge
 from vigil_host.devices import Devices
@@ -22,6 +21,7 @@ from vigil_host.radio.personality import PERSONALITIES
 from vigil_host.simulated_device import SimulatedDevice
 from vigil_host.store import Store
 from vigil_host.web.access import Access
+from vigil_wire import keys
 
 DEVICE_NAME = "Demo wearable"
 WEARER_NAME = "Demo patient"

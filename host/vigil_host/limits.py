@@ -2,13 +2,11 @@
 
 import asyncio
 
-from vigil_firmware import settings
-from vigil_firmware.settings import SettingsError
-from vigil_wire import records
-
 from vigil_host.devices import Devices
 from vigil_host.events import Events
 from vigil_host.store import Store
+from vigil_wire import records, settings
+from vigil_wire.settings import SettingsError
 
 # The page's name of a limit, the setting it is, and what the setting is divided by.
 _LIMITS = {

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vigil_wire import conditions, statuses
-from vigil_wire.advert import Content
-
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
 from vigil_host.store.queries import status_name
+from vigil_wire import conditions, statuses
+from vigil_wire.advert import Content
 
 STALE_AFTER_S = 5.0
 SILENT_AFTER_S = 15.0

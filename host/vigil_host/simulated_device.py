@@ -8,15 +8,14 @@ from pathlib import Path
 
 from vigil_firmware.device import Device
 from vigil_firmware.monitor import STEP_MS
-from vigil_firmware.settings import Settings
 from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
 from vigil_firmware.storage import BLOCK_COUNT, provision
 from vigil_firmware.ticks import PERIOD
 from vigil_hal.seams import TYPE_CHECKING
 from vigil_hal.simulated.flash import SimulatedFlash
-
 from vigil_host.assets import asset
 from vigil_host.vm.runner import VmDevice
+from vigil_wire.settings import Settings
 
 if TYPE_CHECKING:
     from vigil_firmware.simulation.parts import Repeating

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice

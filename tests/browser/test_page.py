@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+
 from vigil_wire import statuses
 
 LOST_WITHIN_MS = 10_000

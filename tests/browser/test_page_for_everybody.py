@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+
 from vigil_wire import statuses
 
 # Each visible text with its colour and the colour behind it, as 0-255 triples, and its size and weight.

@@ -5,7 +5,6 @@ from array import array
 from vigil_firmware.journal import Journal
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.monitor import Monitor
-from vigil_firmware.settings import FIELDS, Settings, SettingsError, unpack
 from vigil_firmware.signal.conditioning import remove_wander
 from vigil_firmware.signal.oximetry import spo2_deci_pct, square_root
 from vigil_firmware.simulation.parts import Parts
@@ -19,6 +18,7 @@ from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
 from vigil_hal.simulated.patient import parse_patient
 from vigil_hal.simulated.recording import parse_recording
 from vigil_wire import conditions, link, records, statuses
+from vigil_wire.settings import FIELDS, Settings, SettingsError, unpack
 
 _PATIENT = "time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact"
 _KEY = bytes(range(16))

@@ -4,9 +4,9 @@ from collections.abc import Callable, MutableSequence
 from typing import Any
 
 import pytest
+
 from vigil_firmware.journal import Journal
 from vigil_firmware.monitor import Monitor
-from vigil_firmware.settings import Settings
 from vigil_firmware.ticks import ticks_add
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.bus import SimulatedI2C
@@ -15,6 +15,7 @@ from vigil_hal.simulated.patient import parse_patient
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_hal.tmp117 import Tmp117
 from vigil_wire import link, records, statuses
+from vigil_wire.settings import Settings
 
 PATIENT = "time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact"
 WELL = "0,72,97,2,36.7,0.02,1"

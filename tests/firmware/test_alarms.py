@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_firmware.alarms import NO_VALUE, Alarms
-from vigil_firmware.settings import Settings
 from vigil_firmware.ticks import ticks_add, ticks_diff
 from vigil_firmware.vitals import Vitals
 from vigil_wire import conditions, records, statuses
 from vigil_wire.conditions import CLEARED, RAISED
+from vigil_wire.settings import Settings
 
 _SPO2 = conditions.SPO2_LOW
 _PULSE_HIGH = conditions.PULSE_RATE_HIGH

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_firmware.journal import Journal
 from vigil_wire import records
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from vigil_firmware.link_end import LinkEnd
 from vigil_wire import advert, link, records
 

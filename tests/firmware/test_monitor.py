@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from vigil_firmware.settings import Settings, unpack
+
 from vigil_wire import conditions, records
+from vigil_wire.settings import Settings, unpack
 
 
 def test_journal_begins_with_the_boot_and_the_settings(make_rig: Any, first_tick: int) -> None:

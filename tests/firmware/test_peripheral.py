@@ -4,13 +4,14 @@ import re
 from typing import Any
 
 import pytest
+
 from vigil_firmware import peripheral as peripheral_module
 from vigil_firmware.device import Device
 from vigil_firmware.peripheral import Peripheral, RadioError
-from vigil_firmware.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN, Settings
 from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
 from vigil_hal.simulated.flash import SimulatedFlash
 from vigil_wire import advert, conditions, keys, link
+from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN, Settings
 
 _VALIDATED = 1
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from vigil_firmware.simulation.replay import COLUMNS, replay, replay_file
 from vigil_hal.simulated.patient import parse_patient
 from vigil_hal.simulated.recording import parse_recording

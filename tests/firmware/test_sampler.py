@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from vigil_firmware.settings import Settings
+
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.max30102 import SimulatedMax30102
 from vigil_wire import conditions
+from vigil_wire.settings import Settings
 
 _FAULT = 1 << conditions.SENSOR_FAULT
 

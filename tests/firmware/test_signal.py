@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from vigil_firmware.signal import conditioning, oximetry, periodicity, pulse_oximeter
 from vigil_firmware.signal.conditioning import remove_wander
 from vigil_firmware.signal.oximetry import square_root

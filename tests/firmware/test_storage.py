@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vigil_firmware.settings import Settings
+
 from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
 from vigil_firmware.two_copies import TwoCopies
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
+from vigil_wire.settings import Settings
 
 _BLOCK = 512
 

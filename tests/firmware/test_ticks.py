@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_firmware.ticks import DAY_MS, PERIOD, Uptime, ticks_add, ticks_diff
 
 _TICKS = st.integers(0, PERIOD - 1)

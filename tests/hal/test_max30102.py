@@ -7,6 +7,7 @@ from types import CodeType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_hal import max30102
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.bus import SimulatedI2C

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_hal.simulated.patient import PatientError, open_patient
 from vigil_hal.simulated.recording import LATE_US, RecordingError, open_recording, parse_recording
 from vigil_hal.simulated.table import parse_decimal

@@ -17,6 +17,7 @@ import pytest
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
+
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bleak.backends.device import BLEDevice
+
 from vigil_host import bridge as bridge_module
 from vigil_host.bridge import Bridge
 from vigil_host.devices import Devices

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from vigil_host import config
 from vigil_host.config import Config, ConfigError
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from vigil_host.devices import Devices, DevicesError
 from vigil_wire import keys
 

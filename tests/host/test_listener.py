@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bleak.backends.device import BLEDevice
+
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
 from vigil_host.link.listener import RESTART_AFTER_S, Listener

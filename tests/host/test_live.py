@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from vigil_host.devices import KnownDevice
 from vigil_host.live import Live, LiveView
 from vigil_wire import conditions, statuses

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from vigil_host.link.reconnect import backoff_s, keep_connected
 from vigil_host.link.session import Session
 from vigil_host.store import StoreError

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from bleak.exc import BleakError
+
 from vigil_host.link import session as session_module
 from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import OVERWRITTEN

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
+
 from vigil_host.store import Gap, Store, StoreError, ledger, schema
 from vigil_host.store.ledger import CHANGED, OVERWRITTEN
 from vigil_wire import records

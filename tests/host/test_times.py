@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_host.store.times import Anchor, stretches, to_days, utc_of
 
 _UPTIMES = st.integers(0, 10**9)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+
 from vigil_host.web.access import COOKIE, MIN_PASSPHRASE, SESSION_S, Access, AccessError, Attempts, Logins
 from vigil_host.web.app import create_app
 

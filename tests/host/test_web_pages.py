@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+
 from vigil_host.store import StoreError
 from vigil_host.web import words
 from vigil_host.web.access import Access

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+
 from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
 from vigil_host.web.server import PortError, WebServer

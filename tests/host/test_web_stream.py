@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sse_starlette import ServerSentEvent
+
 from vigil_host.store import StoreError
 from vigil_host.web import stream
 from vigil_host.web.picture import Picture

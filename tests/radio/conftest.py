@@ -9,6 +9,7 @@ import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
+
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirClient, AirScanner
 from vigil_host.radio.bluetooth import UUID, VirtualBluetooth

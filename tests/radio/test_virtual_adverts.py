@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from bleak import BleakScanner
 from bleak.exc import BleakError
+
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirScanner
 

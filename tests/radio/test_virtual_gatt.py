@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from bleak.exc import BleakGATTProtocolError, BleakGATTProtocolErrorCode
+
 from vigil_host.radio.air import Air
 from vigil_host.radio.bluetooth import UUID
 

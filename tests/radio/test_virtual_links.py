@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bleak import BleakClient
 from bleak.exc import BleakError
+
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirClient
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from vigil_host.radio.air import Air
 from vigil_host.radio.bluetooth import UUID, VirtualBluetooth
 from vigil_host.radio.personality import BTSTACK, NIMBLE

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from bleak.exc import BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 from bumble.pairing import PairingDelegate
+
 from vigil_host.radio.bluetooth import UUID
 
 pytestmark = pytest.mark.anyio

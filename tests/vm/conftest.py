@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from vigil_host.vm.native import NativeMicroPython
 from vigil_host.vm.runner import MicroPythonVm, Runtime
 

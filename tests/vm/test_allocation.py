@@ -1,6 +1,7 @@
 """Steady state allocates nothing: on the sample path no object is made, and no frame is too large for the stack."""
 
 import pytest
+
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.conditioning import Channel
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
@@ -14,7 +15,7 @@ _SETUP = """
 from array import array
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
-from vigil_firmware.settings import Settings
+from vigil_wire.settings import Settings
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.vitals import Vitals
 from vigil_hal.max30102 import Max30102

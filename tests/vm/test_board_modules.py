@@ -4,6 +4,7 @@ import random
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
 from vigil_host.vm.runner import MicroPythonVm
 
 # FIPS-197, appendix C.1 and C.3

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from vigil_host.assets import asset
 from vigil_host.radio.air import Air
 from vigil_host.radio.bluetooth import VirtualBluetooth

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from vigil_host.vm.contract import Case, find_cases, run_cases
 from vigil_host.vm.runner import MicroPythonVm, Runtime
 

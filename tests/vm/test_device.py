@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from vigil_host.vm.runner import VmDevice, VmError
 
 HEAD = "import bluetooth, time\nfrom bluetooth import UUID\nble = bluetooth.BLE()\n"

@@ -1,6 +1,7 @@
 """The heap measurement itself: it sees what is allocated, and only that."""
 
 import pytest
+
 from vigil_host.vm.heap import FRAME_WORDS, frame_words, heap_growth, large_frames
 from vigil_host.vm.runner import Runtime, VmError
 

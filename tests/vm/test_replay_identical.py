@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from vigil_firmware.simulation.replay import replay
 from vigil_hal.simulated.recording import open_recording
 from vigil_host.vm.runner import MicroPythonVm

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from vigil_host.vm import runner
 from vigil_host.vm.runner import MicroPythonVm, Runtime, VmError
 

@@ -5,6 +5,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire import advert, keys, statuses
 
 KEY = bytes.fromhex("00112233445566778899AABBCCDDEEFF")

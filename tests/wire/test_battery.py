@@ -1,6 +1,7 @@
 """Battery Level against published vectors, and back."""
 
 import pytest
+
 from vigil_wire import battery
 
 

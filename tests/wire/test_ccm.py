@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire.aes import Aes
 from vigil_wire.ccm import Ccm
 

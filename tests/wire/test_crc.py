@@ -4,6 +4,7 @@ from binascii import crc_hqx
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire.crc import crc16
 
 

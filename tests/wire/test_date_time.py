@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire import date_time
 
 Date = tuple[int | None, int | None, int | None]

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire import health_thermometer, ieee11073
 
 # NordicSemiconductor/Android-BLE-Common-Library, TemperatureMeasurementDataCallbackTest

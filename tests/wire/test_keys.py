@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire import keys
 
 DEVICE_KEYS = st.binary(min_size=16, max_size=16)

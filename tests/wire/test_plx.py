@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire import ieee11073, plx, statuses
 
 ALL_VALID = (statuses.VALIDATED, statuses.VALIDATED, statuses.VALIDATED)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vigil_wire import records, statuses
 
 U8 = st.integers(0, 0xFF)

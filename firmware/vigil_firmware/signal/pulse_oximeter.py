@@ -6,11 +6,10 @@ clipped sample, enough perfusion, a window that repeats itself. Otherwise the me
 
 from array import array
 
-from vigil_wire import statuses
-
 from vigil_firmware.signal import oximetry
 from vigil_firmware.signal.conditioning import Channel, remove_wander
 from vigil_firmware.signal.periodicity import Periodicity, likeness_permille, shift_for
+from vigil_wire import statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

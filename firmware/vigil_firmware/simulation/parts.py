@@ -1,12 +1,11 @@
 """The simulated parts of one device: a bus with both sensors on it, all feeling the same source."""
 
+from vigil_firmware.ticks import ticks_diff
 from vigil_hal.simulated import patient, recording
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.max30102 import SimulatedMax30102
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_hal.tmp117 import Tmp117
-
-from vigil_firmware.ticks import ticks_diff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

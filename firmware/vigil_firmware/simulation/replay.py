@@ -1,22 +1,20 @@
 """A recording through simulated parts, real drivers and the real monitor, faster than real time: one row a second."""
 
+from vigil_firmware.journal import Journal
+from vigil_firmware.monitor import STEP_MS, Monitor
+from vigil_firmware.simulation.parts import Parts
+from vigil_firmware.ticks import ticks_add
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.recording import open_recording
 from vigil_wire import conditions, statuses
-
-from vigil_firmware.journal import Journal
-from vigil_firmware.monitor import STEP_MS, Monitor
-from vigil_firmware.settings import Settings
-from vigil_firmware.simulation.parts import Parts
-from vigil_firmware.ticks import ticks_add
+from vigil_wire.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vigil_hal.simulated.recording import Recording
-
     from vigil_firmware.vitals import Measurement
+    from vigil_hal.simulated.recording import Recording
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"

@@ -9,6 +9,8 @@ from vigil_host.cli.problems import fail
 _COMMANDS = {
     "demo": "The whole line on this machine: a simulated wearer, a virtual radio, the bridge and its page.",
     "replay": "A recording through the sensor, the driver and the monitor, faster than real time.",
+    "evaluate": "How far what the device shows on a recording is from a reference.",
+    "calibrate": "An SpO2 curve for a board, from readings paired with an oximeter's.",
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "readings": "What is in the record.",

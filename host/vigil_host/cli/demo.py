@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
-from vigil_hal.simulated.table import TableError
 
+from vigil_hal.simulated.table import TableError
 from vigil_host.cli.problems import check_readable, in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
 from vigil_host.config import DEFAULT_PORT

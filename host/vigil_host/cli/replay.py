@@ -1,6 +1,7 @@
 """`vigil replay`: a recording through simulated part, driver and firmware, one CSV row a second."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
 from vigil_firmware.simulation.replay import replay
 from vigil_hal.simulated.recording import Recording, RecordingError, open_recording
-
 from vigil_host.cli.problems import check_readable, fail, in_one_line
 from vigil_host.vm.runner import MicroPythonVm, VmError
 
@@ -42,7 +43,8 @@ def command(recording: Path, vm: str, output: Path | None) -> None:
         if source.gaps:
             click.echo(_gaps(recording, source), err=True)
         if vm == "micropython":
-            text = _in_vm(recording)
+            with Console(stderr=True).status("replaying in MicroPython"):  # shows where somebody is watching
+                text = _in_vm(recording)
             with _opened(output, recording) as write:
                 write(text)
         else:
@@ -72,16 +74,25 @@ def _in_vm(recording: Path) -> str:
 
 @contextlib.contextmanager
 def _opened(output: Path | None, recording: Path) -> Iterator[Callable[[str], object]]:
+    """Give what writes the rows; a file at `output` is replaced once they are all there, and not before."""
     if output is None:
         yield sys.stdout.write
         return
     if output.exists() and output.samefile(recording):
         fail(f"{output}: this is the recording itself; name another file for the output")
+    final = output.resolve()
+    in_place = final.exists() and not final.is_file()  # a device or a pipe
+    fresh = final if in_place else final.with_name(f".{final.name}.{os.getpid()}")
     try:
-        with output.open("w", encoding="utf-8", newline="") as file:
+        with fresh.open("w", encoding="utf-8", newline="") as file:
             yield file.write
+        if not in_place:
+            fresh.replace(final)
     except OSError as error:
         fail(f"{output}: {error.strerror}")
+    finally:
+        if not in_place:
+            fresh.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

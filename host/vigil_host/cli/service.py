@@ -1,7 +1,6 @@
 """`vigil service`: the bridge as a systemd service, under a user of its own."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from vigil_host.cli.problems import check_readable, fail
 
 UNIT = Path("/etc/systemd/system/vigil.service")
 USER = "vigil"
+_BOOTED = Path("/run/systemd/system")  # there where systemd is process 1: sd_booted(3)
 
 _UNIT_TEXT = """\
 [Unit]
@@ -95,8 +95,8 @@ def _unit_text(config: Path | None) -> str:
 
 
 def _check_system() -> None:
-    if shutil.which("systemctl") is None:
-        fail("this system has no systemd; run `vigil bridge` from its own service manager")
+    if not _BOOTED.is_dir():
+        fail("systemd does not run this system; run `vigil bridge` from its own service manager")
     if os.geteuid():
         fail("this changes the system: run it as root, with sudo")
 

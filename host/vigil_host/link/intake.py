@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from vigil_wire.advert import Content
-
 from vigil_host.alerts import Alerts
 from vigil_host.events import Events
 from vigil_host.live import Live, Source
 from vigil_host.store import Gap, Store
+from vigil_wire.advert import Content
 
 
 class Intake:

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
-from vigil_wire.advert import COMPANY_ID, AdvertOpener
 
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
 from vigil_host.link.adapter import Scanner, ScannerFactory
 from vigil_host.link.intake import Intake
 from vigil_host.link.reconnect import backoff_s
+from vigil_wire.advert import COMPANY_ID, AdvertOpener
 
 RESTART_AFTER_S = 60.0
 """A scanner that hears nothing at all for so long is started anew: scanners stop without a word."""
@@ -66,7 +66,7 @@ class Listener:
             except (BleakError, OSError, TimeoutError) as error:
                 wait_s = backoff_s(failures)
                 failures += 1
-                _log.error("cannot scan: %s; trying again in %.1f s", error, wait_s)
+                _log.error("cannot scan: %s; trying again in %.1f s", _reason(error), wait_s)
                 await self._clock.sleep(wait_s)
             finally:
                 await _stop(scanner)
@@ -90,6 +90,12 @@ class Listener:
                     if not future.done():
                         future.set_result(ble_device)
                 return
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):  # the system bus is not there: bleak passes on no more than its errno
+        return f"this machine's Bluetooth service does not answer ({error.strerror or type(error).__name__})"
+    return str(error)
 
 
 async def _stop(scanner: Scanner) -> None:

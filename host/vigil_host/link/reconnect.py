@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
-from vigil_wire.link import LinkError
 
 from vigil_host.clock import Clock
 from vigil_host.link.session import Session
 from vigil_host.store import StoreError
+from vigil_wire.link import LinkError
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0

@@ -8,9 +8,6 @@ from typing import NoReturn
 
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
-from vigil_wire import link, records
-from vigil_wire.advert import CONTENT_LENGTH, Content
-from vigil_wire.link import LinkError
 
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
@@ -19,6 +16,9 @@ from vigil_host.link.intake import Intake
 from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import to_days
+from vigil_wire import link, records
+from vigil_wire.advert import CONTENT_LENGTH, Content
+from vigil_wire.link import LinkError
 
 CONNECT_TIMEOUT_S = 30.0
 DISCONNECT_TIMEOUT_S = 5.0

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, insert, select, update
-from vigil_wire import conditions, records
 
 from vigil_host.store import schema
+from vigil_wire import conditions, records
 
 DEVICE = "device"
 BRIDGE = "bridge"

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from vigil_wire import records
-from vigil_wire.records import Record, RecordError
 
 from vigil_host.store import alarms, schema
 from vigil_host.store.alarms import AlarmRecord, LiveBits
 from vigil_host.store.times import DEVICE_EPOCH_MS, from_days
+from vigil_wire import records
+from vigil_wire.records import Record, RecordError
 
 _HEADER = struct.Struct("<IBHHI")  # sequence, kind, boot, uptime day, ms of the day: as in every version
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
-from vigil_wire import conditions, statuses
 
 from vigil_host.store import schema
 from vigil_host.store.ledger import Gap
 from vigil_host.store.times import Anchor, stretches, utc_of
+from vigil_wire import conditions, statuses
 
 # What an alarm record's integer value is divided by, for the conditions that are about a reading.
 _VALUE_DIVISORS = {

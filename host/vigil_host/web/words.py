@@ -5,9 +5,8 @@ Every text of the page that depends on the state of a wearer or a device is here
 
 from dataclasses import dataclass
 
-from vigil_wire import conditions
-
 from vigil_host.alerts import DEVICE_SILENT
+from vigil_wire import conditions
 
 
 @dataclass(frozen=True)

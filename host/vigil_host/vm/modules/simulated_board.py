@@ -7,10 +7,11 @@ import time
 
 import machine
 import main
-from vigil_firmware.settings import Settings
+
 from vigil_firmware.simulation.parts import Parts, endless_source
 from vigil_firmware.storage import BLOCK_COUNT, provision
 from vigil_hal.file_blocks import FileBlocks
+from vigil_wire.settings import Settings
 
 
 def run(device_key_hex: str, summary_interval_s: int, source_kind: str, source_path: str) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vigil_firmware.settings import FIELDS, LENGTH, Settings, SettingsError, unpack
+
+from vigil_wire.settings import FIELDS, LENGTH, Settings, SettingsError, unpack
 
 _VALUES = st.fixed_dictionaries({}, optional={name: st.integers(least, most) for name, least, most, _ in FIELDS})
 

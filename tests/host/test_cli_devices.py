@@ -1,0 +1,169 @@
+"""`vigil devices` and `vigil readings`, and `vigil` itself."""
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from vigil_host.cli import main
+from vigil_host.store import Store
+from vigil_host.store.times import to_days
+from vigil_wire import keys, records, statuses
+
+KEY = bytes(range(16))
+CODE = keys.setup_code(KEY)
+ID = keys.device_id(KEY)
+UTC_MS = 1_795_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of the test's own, and a wide terminal."""
+    monkeypatch.setenv("VIGIL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TZ", "UTC")
+    return tmp_path / "data"
+
+
+def vigil(*args: str, answer: str | None = None) -> Result:
+    """Run the command in this process; what it does not catch is raised."""
+    return CliRunner().invoke(main, args, input=answer, catch_exceptions=False)
+
+
+def refused(result: Result) -> str:
+    """The one line on stderr of a command that failed and printed nothing else."""
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    return line.removeprefix("Error: ")
+
+
+def told(result: Result) -> str:
+    """What a command that succeeded printed."""
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def test_a_device_is_added_listed_renamed_and_removed(data_folder: Path) -> None:
+    assert "vigil devices add --code CODE" in told(vigil("devices"))
+    assert json.loads(told(vigil("devices", "--json"))) == []
+    assert told(vigil("devices", "add", "--code", CODE, "--wearer", "Ada")) == (
+        f"Added Vigil {ID[:4]} ({ID}), worn by Ada.\n"
+    )
+    assert stat.S_IMODE((data_folder / "devices.toml").stat().st_mode) == 0o600
+    assert told(vigil("devices", "rename", ID, "Ada's clip")) == f"{ID} is now called Ada's clip.\n"
+    listed = told(vigil("devices"))
+    assert all(word in listed for word in (ID, "Ada's clip", "wearer"))
+    assert json.loads(told(vigil("devices", "--json"))) == [{"id": ID, "name": "Ada's clip", "wearer": "Ada"}]
+    assert KEY.hex() not in listed
+    assert vigil("devices", "remove", "Ada's clip", answer="n\n").exit_code == 1
+    assert json.loads(told(vigil("devices", "--json")))
+    assert told(vigil("devices", "remove", "Ada's clip", "--yes")) == f"Removed Ada's clip ({ID}).\n"
+    assert json.loads(told(vigil("devices", "--json"))) == []
+
+
+def test_what_cannot_be_done_with_a_device_is_one_line(data_folder: Path) -> None:
+    mistyped = CODE[:-1] + ("0" if CODE[-1] != "0" else "1")
+    assert "mistyped" in refused(vigil("devices", "add", "--code", mistyped))
+    assert "29 characters" in refused(vigil("devices", "add", "--code", "nonsense"))
+    vigil("devices", "add", "--code", CODE)
+    assert "known already" in refused(vigil("devices", "add", "--code", CODE))
+    assert "no device is called 'nobody'" in refused(vigil("devices", "rename", "nobody", "x"))
+    assert "no device is called 'nobody'" in refused(vigil("devices", "remove", "nobody", "--yes"))
+    assert "1 to 64 printable characters" in refused(vigil("devices", "rename", ID, ""))
+    (data_folder / "devices.toml").write_text("[[device]]\nname = ")
+    assert refused(vigil("devices")).startswith(f"{data_folder / 'devices.toml'} cannot be read")
+    result = vigil("devices", "add")
+    assert result.exit_code == 2
+    assert "--code" in result.stderr
+
+
+@pytest.fixture
+def record(data_folder: Path) -> Path:
+    """A record of three readings, ten seconds apart, the last without one."""
+    data_folder.mkdir()
+    buf = bytearray(records.MAX_LENGTH)
+    raw = []
+
+    def keep(kind: int, second: int, length: int) -> None:
+        records.pack_header(buf, len(raw), kind, 1, 0, second * 1000)
+        raw.append(bytes(buf[:length]))
+
+    keep(records.TIME_ANCHOR, 0, records.pack_time_anchor(buf, *to_days(UTC_MS)))
+    for second, (pulse_rate, spo2) in ((10, (720, 970)), (20, (731, 885)), (30, (None, None))):
+        summary = records.Summary()
+        summary.seconds = 10
+        status = statuses.SENSOR_OFF
+        if pulse_rate is not None:
+            status = statuses.VALIDATED
+            summary.pulse_rate.add(pulse_rate)
+            summary.spo2.add(spo2)
+        both = (status, status, statuses.UNAVAILABLE)
+        keep(records.VITALS, second, summary.pack(buf, both, 90, 80, 157, 1 if spo2 == 885 else 0))
+    with Store.open(data_folder / "vigil.db") as store:
+        store.add_device(ID, "Clip")
+        store.commit(ID, 1, raw)
+    return data_folder / "vigil.db"
+
+
+def test_readings_are_shown_oldest_first_and_none_is_a_dash(record: Path) -> None:
+    heading, *lines = told(vigil("readings")).splitlines()
+    assert heading.split() == ["time", "SpO2", "%", "pulse", "bpm", "temperature", "°C", "perfusion", "%", "alarms"]
+    assert [line.split()[1] for line in lines] == ["11:06:50", "11:07:00", "11:07:10"]
+    assert lines[1].split()[2:] == ["88.5", "73.1", "-", "unavailable", "1.57", "spo2_low"]
+    assert "- sensor off" in lines[2]
+    assert told(vigil("readings", "--last", "1", "--device", "Clip")).splitlines()[1].split() == lines[2].split()
+    assert told(vigil("readings", "--db", str(record), "--device", ID)).splitlines()[1:] == lines
+
+
+def test_readings_as_json(record: Path) -> None:
+    rows = json.loads(told(vigil("readings", "--json", "--last", "2")))
+    assert [(row["utc_ms"], row["spo2_pct"], row["active"]) for row in rows] == [
+        (UTC_MS + 20_000, 88.5, ["spo2_low"]),
+        (UTC_MS + 30_000, None, []),
+    ]
+
+
+def test_readings_that_are_not_there(record: Path, data_folder: Path, tmp_path: Path) -> None:
+    assert refused(vigil("readings", "--device", "nobody")).endswith(f"in this record: {ID} (Clip)")
+    none = tmp_path / "none.db"
+    assert refused(vigil("readings", "--db", str(none))).startswith(f"{none}: there is no record yet")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Ada, ...\n" * 50)
+    assert refused(vigil("readings", "--db", str(letter))).startswith(f"{letter} is not a Vigil database")
+    empty = tmp_path / "empty.db"
+    with Store.open(empty) as store:
+        assert refused(vigil("readings", "--db", str(empty))).endswith("in this record: none")
+        store.add_device(ID, "Clip")
+    assert told(vigil("readings", "--db", str(empty))) == "There is no reading with a known time.\n"
+    assert json.loads(told(vigil("readings", "--db", str(empty), "--json"))) == []
+
+
+def test_help_names_every_command_and_each_has_an_example() -> None:
+    shown = told(vigil("--help"))
+    for name in ("demo", "replay", "bridge", "devices", "readings", "service"):
+        assert f" {name} " in shown
+        assert "Example: " in told(vigil(name, "--help"))
+    for words in (("devices", "add"), ("devices", "rename"), ("devices", "remove"), ("service", "install")):
+        assert "Example: " in told(vigil(*words, "--help"))
+    assert "**" not in shown
+    assert "not a medical device" in shown
+    assert told(vigil("-h")) == shown
+    assert told(vigil("--version")).startswith("vigil, version ")
+
+
+def test_a_mistyped_command_is_answered_with_a_guess() -> None:
+    result = vigil("repaly")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No such command 'repaly'. Did you mean 'replay'?" in result.stderr
+
+
+def test_a_command_whose_extra_is_not_installed_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bumble", None)
+    for name in [name for name in sys.modules if name.startswith(("vigil_host.radio", "vigil_host.demo"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "vigil_host.cli.demo", raising=False)
+    assert "pip install 'vigil-vitals[demo]'" in refused(vigil("demo"))

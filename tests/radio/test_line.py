@@ -1,0 +1,355 @@
+"""The whole line: a scripted patient, the real firmware, the virtual radio, the bridge, the record on disk."""
+
+import asyncio
+import re
+import sqlite3
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bleak import BleakClient, BleakScanner
+from bleak.exc import BleakError
+
+from vigil_firmware.monitor import STEP_MS
+from vigil_firmware.vitals import Vitals
+from vigil_hal.simulated.patient import parse_patient
+from vigil_host.bridge import Bridge
+from vigil_host.devices import Devices
+from vigil_host.radio.air import Air
+from vigil_host.radio.bleak_backend import AirClient, AirScanner
+from vigil_host.radio.bluetooth import VirtualBluetooth
+from vigil_host.radio.personality import Personality
+from vigil_host.simulated_device import simulated_device
+from vigil_host.store import Gap, Store
+from vigil_host.store.ledger import OVERWRITTEN
+from vigil_host.store.times import from_days
+from vigil_wire import advert, conditions, keys, link, plx, records
+from vigil_wire.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+KEY = bytes(range(16))
+OTHER_KEY = bytes(range(16, 32))
+WELL = "0,72,97.5,2,36.7,0.02,1"
+FALLING = (WELL, "14,72,97.5,2,36.7,0.02,1", "15,96,84,2,36.7,0.03,1")
+# A device second lasts 20 ms here: the device is stepped fifty times as fast as its clock says.
+PAUSE_S = 0.002
+GAP_NAME = "00002a00-0000-1000-8000-00805f9b34fb"
+
+
+class Wearable:
+    """The firmware on simulated parts, stepped by the test."""
+
+    def __init__(self, air: Air, personality: Personality, *frames: str) -> None:
+        """`frames`: the patient's script, without its heading."""
+        self.air = air
+        self.now_ms = 0
+        self.lines: list[str] = []
+        heading = "time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact"
+        self.bluetooth = VirtualBluetooth(air, personality)
+        self.device = simulated_device(
+            KEY,
+            parse_patient([heading, *frames], "script"),
+            Settings(summary_interval_s=1),
+            self.bluetooth,
+            self.lines.append,
+            lambda: self.now_ms,
+        )
+        self.journal = self.device.monitor.journal
+
+    async def live(self, seconds: float) -> None:
+        """Let so much of the device's own time go by."""
+        for _ in range(round(seconds * 1000 / STEP_MS)):
+            self.now_ms += STEP_MS
+            self.device.step(self.now_ms)
+            await asyncio.sleep(PAUSE_S)
+
+    async def live_until(self, condition: Callable[[], object]) -> None:
+        """Let the device live on until `condition` holds."""
+        async with asyncio.timeout(10):
+            while not condition():
+                await self.live(0.1)
+
+    def kept(self) -> dict[int, bytes]:
+        """The records in the journal, by sequence number."""
+        found = {}
+        for sequence in range(self.journal.oldest, self.journal.newest + 1):
+            data = bytearray(records.MAX_LENGTH)
+            found[sequence] = bytes(data[: self.journal.read_into(sequence, data, 0)])
+        return found
+
+    @property
+    def address(self) -> str:
+        """As bleak writes it."""
+        return ":".join(f"{byte:02X}" for byte in self.bluetooth.BLE().config("mac")[1])
+
+
+class Home:
+    """A store, a file of known devices, and bridges over them that come and go."""
+
+    def __init__(self, air: Air, folder: Path, key: bytes = KEY) -> None:
+        """Know one device, by its key."""
+        self.air = air
+        self.path = folder / f"{key.hex()}.db"
+        self.store = Store.open(self.path)
+        self.devices = Devices(folder / f"{key.hex()}.toml")
+        self.device_id = self.devices.add(keys.setup_code(key)).id
+
+    @asynccontextmanager
+    async def bridge(self) -> AsyncIterator[Bridge]:
+        """Run a bridge."""
+        bridge = Bridge(
+            self.store,
+            self.devices,
+            lambda heard: BleakScanner(heard, backend=AirScanner, air=self.air),
+            lambda device, gone: BleakClient(device, gone, backend=AirClient, air=self.air),
+        )
+        running = asyncio.create_task(bridge.run())
+        try:
+            yield bridge
+        finally:
+            await bridge.close()
+            await running
+
+    def rows(self, what: str) -> list[Any]:
+        """Ask the database itself."""
+        connection = sqlite3.connect(self.path)
+        try:
+            return connection.execute(what).fetchall()
+        finally:
+            connection.close()
+
+    def stored(self) -> dict[int, bytes]:
+        """The records on disk, by sequence number; one that is there twice fails."""
+        rows = self.rows("SELECT sequence, data FROM record")
+        found = dict(rows)
+        assert len(found) == len(rows)
+        return found
+
+    def has_all_of(self, wearable: Wearable) -> bool:
+        """Whether the newest record on the device is on disk and acknowledged."""
+        return wearable.journal.acknowledged == wearable.journal.newest
+
+
+@pytest.fixture
+def home(air: Air, tmp_path: Path) -> Any:
+    """A home that knows the wearable."""
+    home = Home(air, tmp_path)
+    yield home
+    home.store.close()
+
+
+@pytest.fixture
+def wearable_of(air: Air, personality: Personality) -> Callable[..., Wearable]:
+    """Make a wearable with a stack of each personality."""
+    return lambda *frames: Wearable(air, personality, *(frames or (WELL,)))
+
+
+@asynccontextmanager
+async def listening(air: Air) -> AsyncIterator[list[advert.Content]]:
+    """A second listener with the key; what it hears, repeats left out."""
+    heard: list[advert.Content] = []
+    opener = advert.AdvertOpener(KEY)
+
+    def on_advert(_: Any, data: Any) -> None:
+        content = opener.open(data.manufacturer_data[advert.COMPANY_ID])
+        if content is not None:
+            heard.append(content)
+
+    async with BleakScanner(on_advert, backend=AirScanner, air=air):
+        yield heard
+
+
+async def settled(wearable: Wearable, home: Home) -> None:
+    """Let the device stand still, but for its radio, until all it has is stored."""
+    async with asyncio.timeout(10):
+        while not home.has_all_of(wearable):
+            wearable.device.step(wearable.now_ms)
+            await asyncio.sleep(0.01)
+
+
+async def test_every_record_is_stored_once_to_the_byte(home: Home, wearable_of: Callable[..., Wearable]) -> None:
+    wearable = wearable_of()
+    await wearable.live(20)
+    async with home.bridge() as bridge:
+        await wearable.live_until(lambda: wearable.journal.acknowledged >= 20)
+        await wearable.live(10)
+        await settled(wearable, home)
+        (view,) = bridge.live.snapshot()
+        vitals = wearable.device.monitor.vitals
+        assert (view.link, view.spo2_pct) == ("connected", vitals.spo2.value / 10)
+        assert abs(view.pulse_rate_bpm - 72) < 2
+        assert bridge.received == len(wearable.kept())
+    assert home.stored() == wearable.kept()
+    assert len(home.stored()) > 30
+    assert home.store.gaps(home.device_id) == []
+
+
+async def test_a_link_lost_in_the_middle_loses_and_doubles_nothing(
+    home: Home, air: Air, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(1)
+    for number in range(400):
+        wearable.device.monitor.anchor_time(9_000, number)
+    async with home.bridge():
+        await wearable.live_until(lambda: 0 < len(home.stored()) < 300)
+        air.lose_link()
+        assert not home.has_all_of(wearable)
+        await wearable.live_until(lambda: wearable.device.peripheral.connection_count == 1)
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 400)
+        await settled(wearable, home)
+    assert air.counters.links_lost == 1
+    assert home.stored() == wearable.kept()
+    assert home.store.gaps(home.device_id) == []
+
+
+async def test_what_the_ring_overwrote_while_nobody_listened_is_a_gap(
+    home: Home, wearable_of: Callable[..., Wearable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigil_firmware.device._JOURNAL_CAPACITY", 20)
+    wearable = wearable_of()
+    await wearable.live(5)
+    async with home.bridge():
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 5)
+        await settled(wearable, home)
+    before = home.stored()
+    await wearable.live_until(lambda: wearable.journal.oldest > len(before) + 5)
+    async with home.bridge():
+        await wearable.live_until(lambda: wearable.journal.acknowledged > wearable.journal.oldest)
+        await settled(wearable, home)
+    (gap,) = home.store.gaps(home.device_id)
+    stored = home.stored()
+    assert gap == Gap(len(before), min(set(stored) - set(before)) - 1, OVERWRITTEN)
+    kept = wearable.kept()
+    assert {sequence: stored[sequence] for sequence in kept} == kept
+    assert sorted(stored) == [*range(gap.first), *range(gap.last + 1, wearable.journal.newest + 1)]
+    audit = home.store.audit()
+    assert (audit.missing, audit.duplicates) == (gap.last - gap.first + 1, 0)
+
+
+async def test_an_alarm_is_stored_once_with_its_onset(home: Home, wearable_of: Callable[..., Wearable]) -> None:
+    wearable = wearable_of(*FALLING)
+    async with home.bridge() as bridge:
+        await wearable.live_until(lambda: wearable.device.monitor.alarms.bits == 1 << conditions.SPO2_LOW)
+        await wearable.live(2)
+        await settled(wearable, home)
+        async with asyncio.timeout(2):
+            while not [alarm for alarm in bridge.alerts.active() if alarm.onset_utc_ms is not None]:
+                await asyncio.sleep(0.01)
+    read = [records.Record(data) for data in wearable.kept().values()]
+    (told,) = [record.fields for record in read if record.kind == records.ALARM]
+    (anchor,) = [record for record in read if record.kind == records.TIME_ANCHOR]
+    onset_ms = from_days(told["onset_day"], told["onset_day_ms"])
+    assert 15_000 < onset_ms < 27_000
+    (alarm,) = home.store.alarms_since(0)
+    assert (alarm.condition, alarm.priority, alarm.source, alarm.active) == ("spo2_low", "high", "device", True)
+    told_utc_ms = from_days(anchor.fields["utc_day"] + 10_957, anchor.fields["utc_day_ms"])
+    assert alarm.onset_utc_ms == told_utc_ms + onset_ms - from_days(anchor.day, anchor.day_ms)
+    assert alarm.value == told["value"] / 10
+    assert home.rows("SELECT COUNT(*) FROM alarm") == home.rows("SELECT COUNT(*) FROM alarm_event") == [(1,)]
+
+
+async def test_who_else_hears_while_a_bridge_holds_the_link(
+    home: Home, air: Air, wearable_of: Callable[..., Wearable], personality: Personality
+) -> None:
+    wearable = wearable_of()
+    async with listening(air) as heard:
+        async with home.bridge():
+            await wearable.live_until(lambda: wearable.device.peripheral.connection_count)
+            await wearable.live(1)
+            heard.clear()
+            await wearable.live(8)
+            assert wearable.device.peripheral.connection_count == 1
+            assert (len(heard) >= 7) if personality.advertises_while_connected else (heard == [])
+        await wearable.live_until(lambda: not wearable.device.peripheral.connection_count)
+        heard.clear()
+        await wearable.live(3)
+        assert len(heard) >= 3
+
+
+async def test_a_stranger_who_connects_and_idles_is_dropped(
+    home: Home, air: Air, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(1)
+    async with BleakClient(wearable.address, backend=AirClient, air=air) as stranger:
+        await wearable.live(4.8)
+        assert stranger.is_connected
+        await wearable.live(0.5)
+        assert not stranger.is_connected
+    assert wearable.lines[-1] == "link: dropped a connection: it did not prove itself within 5 s"
+    async with home.bridge():  # and the place is free again
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 0)
+
+
+async def test_another_device_key_hears_nothing_and_gets_no_session(
+    air: Air, tmp_path: Path, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of()
+    elsewhere = Home(air, tmp_path, OTHER_KEY)
+    async with elsewhere.bridge() as bridge:
+        await wearable.live(5)
+        (view,) = bridge.live.snapshot()
+        assert (view.link, view.age_s, view.spo2_status) == ("silent", None, "stale")
+        assert air.counters.adverts > 0
+        assert air.counters.connections == 0
+    elsewhere.store.close()
+    frames: list[bytes] = []
+    seal = link.Session(OTHER_KEY, is_device=False)
+    async with BleakClient(wearable.address, backend=AirClient, air=air) as client:
+        await client.start_notify(link.STREAM_UUID, lambda _, frame: frames.append(bytes(frame)))
+        await client.write_gatt_char(link.CONTROL_UUID, link.hello(bytes(8)), response=True)
+        await wearable.live_until(lambda: frames)
+        seal.begin(bytes(8), link.nonce_of_hello(frames[0]))
+        seal.out[4] = link.ASK_INFO
+        length = seal.seal(1)
+        await client.write_gatt_char(link.CONTROL_UUID, bytes(seal.out[:length]), response=True)
+        await wearable.live_until(lambda: not client.is_connected)
+        with pytest.raises(BleakError):
+            await client.write_gatt_char(link.CONTROL_UUID, b"", response=True)
+    assert len(frames) == 1
+    assert wearable.lines[-1] == "link: dropped a connection: frame 0 is forged or damaged"
+
+
+async def test_nothing_medical_crosses_the_air_in_clear(
+    home: Home, air: Air, tmp_path: Path, wearable_of: Callable[..., Wearable]
+) -> None:
+    capture = tmp_path / "air.btsnoop"
+    air.capture(capture)
+    wearable = wearable_of(*FALLING)
+    adverts: list[Any] = []
+    told: set[bytes] = set()
+    async with BleakScanner(lambda _, data: adverts.append(data), backend=AirScanner, air=air), home.bridge():
+        while not wearable.device.monitor.alarms.bits:
+            await wearable.live(1)
+            told |= in_clear(wearable.device.monitor.vitals)
+        await settled(wearable, home)
+    await wearable.live(1)
+    async with BleakClient(wearable.address, backend=AirClient, air=air) as client:
+        assert await client.read_gatt_char(GAP_NAME) == b"Vigil"
+    await air.close()
+    on_air = capture.read_bytes()
+    assert {(data.local_name, *data.service_uuids, *data.service_data) for data in adverts} == {(None,)}
+    sealed = [data.manufacturer_data[advert.COMPANY_ID] for data in adverts]
+    assert all(each in on_air for each in sealed)  # so the capture is one of what was on the air
+    assert len(re.findall(rb"\x1b.\x00\x02", on_air, re.DOTALL)) > 20  # sealed frames, notified
+    assert len(told) > 20
+    assert len(wearable.kept()) > 20
+    for clear in (*told, *(data[records.HEADER_LENGTH :] for data in wearable.kept().values())):
+        assert len(clear) < 6 or clear not in on_air, clear.hex()
+    assert not any(data in on_air for data in wearable.kept().values())
+
+
+def in_clear(vitals: Vitals) -> set[bytes]:
+    """The readings of one second as adverts, records and the oximeter service would write them in clear."""
+    if not (vitals.pulse_rate.has_value and vitals.spo2.has_value and vitals.temperature.has_value):
+        return set()
+    spo2, pulse_rate = vitals.spo2.value, vitals.pulse_rate.value
+    oximeter = bytearray(plx.MAX_LENGTH)
+    both = (vitals.pulse_rate.status, vitals.spo2.status, vitals.temperature.status)
+    length = plx.encode_into(oximeter, spo2, pulse_rate, both, vitals.perfusion.value)
+    return {struct.pack("<HHh", pulse_rate, spo2, vitals.temperature.value), bytes(oximeter[:length])}
