@@ -2,6 +2,8 @@
 
 import pytest
 
+from vigil_firmware import led_gain
+from vigil_firmware.led_gain import LedGain
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.conditioning import Channel
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
@@ -53,7 +55,7 @@ class Bus:
 
     def __init__(self):
         self.write = 0
-        self.spo2 = bytearray(1)
+        self.registers = bytearray(256)
 
     def readfrom_mem_into(self, address, register, buffer):
         if register == 0 and len(buffer) == 7:
@@ -70,15 +72,13 @@ class Bus:
                 buffer[index] = 1 if index % 3 == 0 else 0x55
         elif register == 0xFF:
             buffer[0] = 0x15
-        elif register == 0x0A:
-            buffer[0] = self.spo2[0]
         else:
-            buffer[0] = 0
+            buffer[0] = self.registers[register]
 
     def writeto_mem(self, address, register, data):
-        if register == 0x0A:
-            self.spo2[0] = data[0]
-        elif register == 4:
+        for index in range(len(data)):
+            self.registers[register + index] = data[index] if register != 9 else data[index] & 0xBF
+        if register == 4:
             self.write = 0
 
 
@@ -123,9 +123,25 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Channel.add,
         ticks_add,
         ticks_diff,
+        Sampler._account,
+        Sampler._fill,
+        Sampler._differs,
+        Sampler._level,
+        Sampler._adjust,
+        LedGain.judge,
+        led_gain._better,
         Max30102.drain,
+        Max30102._drain,
         Max30102._count,
+        Max30102._saw_full,
+        Max30102._count_overflow,
+        Max30102._waiting,
+        Max30102._take,
+        Max30102._unpack_slot,
         Max30102._read_status,
+        Max30102._note_status,
+        Max30102._clear_fifo,
         max30102._unpack,
+        max30102._shift_right,
     )
     assert large_frames(*functions) == {}

@@ -47,6 +47,10 @@ class PulseOximeter:
         self._ir.restart()
         self._since_clipped = WINDOW
 
+    def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
+        """Go on with samples of another scale: the LED codes changed, and what is added from now on was lit by them."""
+        self.restart()
+
     def add(self, red: int, ir: int) -> None:
         """Take one sample (raw 18-bit counts) in."""
         if (ir >= _CONTACT_LEAST) != self.in_contact:

@@ -2,6 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     from vigil_hal.seams import ReadableBuffer, WritableBuffer
@@ -31,15 +32,20 @@ class SimulatedI2C:
     """Routes transactions to the parts by address.
 
     `stuck`: while True every transaction raises OSError(ETIMEDOUT), as with a line held low.
+    `garbled`: so many transactions to come carry other bytes than were sent, either way, and are acknowledged.
     `log`: None, or a list that collects every completed transaction as ("r" or "w", address, register,
     bytes); the register is None where the transaction carried none.
     """
 
     def __init__(self, *parts: "Part") -> None:
         self.stuck = False
+        self.garbled = 0
         self.log: list[tuple[str, int, int | None, bytes]] | None = None
         self._parts: dict[int, Part] = {}
         self._nak: set[int] = set()
+        self._noise = 1
+        self._calls_left = 0
+        self._action: Callable[[], object] | None = None
         for part in parts:
             self.attach(part)
 
@@ -59,6 +65,14 @@ class SimulatedI2C:
         """End `nak()`."""
         self._nak.discard(address)
 
+    def before(self, transactions: int, action: "Callable[[], object]") -> None:
+        """Call `action` once, when so many more transactions have begun and before the next one does.
+
+        A fault at any instant within a driver's work: `bus.before(1, part.brown_out)`.
+        """
+        self._calls_left = transactions
+        self._action = action
+
     def scan(self) -> list[int]:
         """Return the addresses that acknowledge."""
         if self.stuck:
@@ -70,6 +84,8 @@ class SimulatedI2C:
         part = self._part(address)
         part.select(register)
         part.read_into(buffer)
+        if self.garbled:
+            self._garble(buffer)
         if self.log is not None:
             self.log.append(("r", address, register, bytes(buffer)))
 
@@ -77,6 +93,9 @@ class SimulatedI2C:
         """Write the data from a register on."""
         part = self._part(address)
         part.select(register)
+        if self.garbled:
+            data = bytearray(data)
+            self._garble(data)
         part.write(data)
         if self.log is not None:
             self.log.append(("w", address, register, bytes(data)))
@@ -84,12 +103,17 @@ class SimulatedI2C:
     def readfrom_into(self, address: int, buffer: "WritableBuffer") -> None:
         """Fill the buffer from where the part's pointer stands."""
         self._part(address).read_into(buffer)
+        if self.garbled:
+            self._garble(buffer)
         if self.log is not None:
             self.log.append(("r", address, None, bytes(buffer)))
 
     def writeto(self, address: int, data: "ReadableBuffer") -> int:
         """Write a register number and data; return the number of bytes acknowledged."""
         part = self._part(address)
+        if self.garbled:
+            data = bytearray(data)
+            self._garble(data)
         if len(data):
             part.select(data[0])
             part.write(memoryview(data)[1:])
@@ -97,7 +121,20 @@ class SimulatedI2C:
             self.log.append(("w", address, None, bytes(data)))
         return len(data)
 
+    def _garble(self, data: "WritableBuffer") -> None:
+        """Turn some bits of every byte: a fixed sequence (a linear congruential generator's high bits)."""
+        self.garbled -= 1
+        for i in range(len(data)):
+            self._noise = (self._noise * 1021 + 4093) & 0xFFFFF
+            data[i] ^= (self._noise >> 12) | 1
+
     def _part(self, address: int) -> "Part":
+        if self._action is not None:
+            self._calls_left -= 1
+            if self._calls_left < 0:
+                action = self._action
+                self._action = None
+                action()
         if self.stuck:
             raise OSError(_ETIMEDOUT, "bus stuck")
         if address in self._nak or address not in self._parts:

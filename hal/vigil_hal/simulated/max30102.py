@@ -1,8 +1,8 @@
 """A MAX30102 at register level, after its datasheet (19-7740 Rev 1), fed by a signal source.
 
-Where the datasheet is silent: flags rise only when enabled, the overflow counter counts in rollover mode
-too, and RD_PTR moves with the samples that are overwritten. Only modes 2 (red) and 3 (SpO2) sample. Time
-comes from a millisecond clock, which may wrap at 2^30, and is caught up with on every bus access.
+Where the datasheet is silent: flags rise only when enabled; the overflow counter counts in rollover mode too, and
+RD_PTR moves with the samples that are overwritten (both can be had otherwise); three or four slots allow half the rate
+of two. Time comes from a millisecond clock, which may wrap at 2^30, and is caught up with on every bus access.
 """
 
 from array import array
@@ -23,11 +23,12 @@ _POWER_READY = 0x01
 _DIE_READY = 0x02
 
 _RATES_HZ = (50, 100, 200, 400, 800, 1000, 1600, 3200)
-# Index of the highest legal rate by pulse width 69, 118, 215, 411 us.
-_FASTEST_RED = (7, 6, 6, 5)
-_FASTEST_SPO2 = (6, 5, 4, 3)
-_RED_MODE = 2
-_SPO2_MODE = 3
+# Index of the highest legal rate by slots in use, then by pulse width 69, 118, 215, 411 us.
+_FASTEST = ((7, 6, 6, 5), (6, 5, 4, 3), (4, 3, 3, 2), (4, 3, 3, 2))
+_RED = 1
+_IR = 2
+_SLOTS_OF_MODE = {2: (_RED,), 3: (_RED, _IR)}
+_MULTI_LED = 7
 _DIE_CONVERSION_US = 29000
 _TICKS_MASK = 0x3FFFFFFF
 
@@ -35,9 +36,12 @@ _TICKS_MASK = 0x3FFFFFFF
 class SimulatedMax30102:
     """One part. It is constructed at the instant `start_us` of the source (default: the source's first).
 
-    `clock_error_ppm`: how much faster than nominal the oscillator runs; taken up when sampling (re)starts.
+    `clock_error_ppm`: how much faster than nominal the oscillator runs (-500,000: half), at any time another.
     `swapped_leds`: the red driver lights the infrared die and the other way round, as on some clones.
     `die_temperature_sixteenths`: what a die temperature conversion finds, in 1/16 degree Celsius.
+    `deaf_registers`: registers that acknowledge a write and keep what they had.
+    `ppg_ready_stuck`: PPG_RDY reads as this (0 or 1) whatever happens; None: it works.
+    `counts_overflow`, `overwriting_moves_read`: what the part does when its FIFO rolls over.
     """
 
     def __init__(
@@ -59,6 +63,10 @@ class SimulatedMax30102:
         self.swapped_leds = swapped_leds
         self.clock_error_ppm = clock_error_ppm
         self.die_temperature_sixteenths = die_temperature_sixteenths
+        self.deaf_registers: tuple[int, ...] = ()
+        self.ppg_ready_stuck: int | None = None
+        self.counts_overflow = True
+        self.overwriting_moves_read = True
         self._source = source
         self._clock_ms = clock_ms
         self._last_ms = clock_ms()
@@ -68,7 +76,7 @@ class SimulatedMax30102:
         self._pointer = 0
         self._fifo_red = array("i", bytes(128))
         self._fifo_ir = array("i", bytes(128))
-        self._word = bytearray(6)
+        self._word = bytearray(12)
         self.brown_out()
 
     def brown_out(self) -> None:
@@ -110,6 +118,7 @@ class SimulatedMax30102:
         self._byte = 0
         self._reset_polls = 0
         self._die_left_us = 0
+        self._make_legal()
         self._restart_sampling()
 
     # Registers
@@ -127,6 +136,8 @@ class SimulatedMax30102:
         value = registers[register]
         if register <= 0x01:
             registers[register] = 0
+            if register == 0x00 and self.ppg_ready_stuck is not None:
+                value = value & ~_PPG_READY | self.ppg_ready_stuck * _PPG_READY
         elif register == 0x20:
             registers[0x01] &= ~_DIE_READY & 0xFF
         elif register == 0x09 and self._reset_polls:
@@ -136,9 +147,13 @@ class SimulatedMax30102:
 
     def _store(self, register: int, value: int) -> None:
         registers = self._registers
+        if register in self.deaf_registers:
+            return
         if register in (0x04, 0x05, 0x06):
             registers[register] = value & 31
             self._unread = (registers[0x04] - registers[0x06]) & 31
+            if self._unread == 0 and registers[0x05]:  # equal pointers while samples are overwritten: full
+                self._unread = 32
         elif register == 0x08:
             registers[0x08] = value
             self._restart_sampling()
@@ -153,6 +168,9 @@ class SimulatedMax30102:
                 self._die_left_us = _DIE_CONVERSION_US  # TEMP_EN itself reads 0 again at once
         elif 0x02 <= register <= 0x03 or 0x0C <= register <= 0x12:
             registers[register] = value
+            if register >= 0x11:
+                self._make_legal()
+                self._restart_sampling()
 
     def _set_mode(self, value: int) -> None:
         registers = self._registers
@@ -172,22 +190,46 @@ class SimulatedMax30102:
     def _make_legal(self) -> None:
         """Replace a rate that the pulse width does not allow by the highest that it does, silently."""
         config = self._registers[0x0A]
+        self._slots = self._slots_in_use()
+        self._sample_bytes = 3 * len(self._slots) or 6
+        if self._slots:
+            fastest = _FASTEST[len(self._slots) - 1][config & 3]
+            if config >> 2 & 7 > fastest:
+                self._registers[0x0A] = config & 0x63 | fastest << 2
+
+    def _slots_in_use(self) -> "tuple[int, ...]":
+        """What each triplet of a sample holds; none in a mode that does not sample. A gap ends the slots."""
         mode = self._registers[0x09] & 7
-        fastest = (_FASTEST_RED if mode == _RED_MODE else _FASTEST_SPO2)[config & 3]
-        if mode in (_RED_MODE, _SPO2_MODE) and config >> 2 & 7 > fastest:
-            self._registers[0x0A] = config & 0x63 | fastest << 2
+        if mode != _MULTI_LED:
+            return _SLOTS_OF_MODE.get(mode, ())
+        slots: list[int] = []
+        for i in range(4):
+            kind = self._registers[0x11 + i // 2] >> 4 * (i & 1) & 7
+            if kind not in (_RED, _IR):
+                break
+            slots.append(kind)
+        return tuple(slots)
 
     # Time and conversion
 
     def _restart_sampling(self) -> None:
-        """Work out the conversion period from the registers and begin a new average."""
-        mode = self._registers[0x09]
-        self._sampling = mode & 0x80 == 0 and mode & 7 in (_RED_MODE, _SPO2_MODE)
-        self._sample_bytes = 3 if mode & 7 == _RED_MODE else 6
+        """Begin a new average in the mode that the registers say."""
+        self._sampling = self._registers[0x09] & 0x80 == 0 and len(self._slots) > 0
+        self._set_period()
+        self._rest = 0
+        self._next_us = self._period_us
+        self._wanted = 1 << min(self._registers[0x08] >> 5, 5)
+        self._averaged = 0
+        self._red_sum = 0
+        self._ir_sum = 0
+
+    def _set_period(self) -> None:
+        """Work out the conversion period from the programmed rate and the oscillator's error."""
+        self._period_ppm = self.clock_error_ppm
         config = self._registers[0x0A]
         # period = 10^6 / (rate * (1 + ppm / 10^6)) microseconds, as a whole part and a fraction rest / parts
         whole = 1000000 * 1000000
-        parts = _RATES_HZ[config >> 2 & 7] * (1000000 + self.clock_error_ppm)
+        parts = _RATES_HZ[config >> 2 & 7] * (1000000 + self._period_ppm)
         divisor, rest = parts, whole
         while rest:
             divisor, rest = rest, divisor % rest
@@ -196,12 +238,6 @@ class SimulatedMax30102:
         self._period_us = whole // parts
         self._period_rest = whole % parts
         self._period_parts = parts
-        self._rest = 0
-        self._next_us = self._period_us
-        self._wanted = 1 << min(self._registers[0x08] >> 5, 5)
-        self._averaged = 0
-        self._red_sum = 0
-        self._ir_sum = 0
 
     def _catch_up(self) -> None:
         """Live through the time since the last bus access."""
@@ -210,6 +246,9 @@ class SimulatedMax30102:
         self._last_ms = now_ms
         if self._die_left_us:
             self._convert_die_temperature(left_us)
+        if self.clock_error_ppm != self._period_ppm:
+            self._set_period()
+            self._rest = 0
         if self._sampling:
             while left_us >= self._next_us:
                 left_us -= self._next_us
@@ -251,7 +290,13 @@ class SimulatedMax30102:
             self._ir_sum = 0
 
     def _counts(self, at_reference: int, led_code: int) -> int:
-        """Return 18-bit counts at this LED code and ADC range."""
+        """Return 18-bit counts at this LED code and ADC range.
+
+        A source that is clipped is clipped at any code: how bright it was cannot be known. Brighter still is light
+        that a lower code brings into range.
+        """
+        if at_reference == FULL_SCALE:
+            return FULL_SCALE
         counts = at_reference * led_code // REFERENCE_LED_CODE << 3 - (self._registers[0x0A] >> 5)
         return counts if counts < FULL_SCALE else FULL_SCALE
 
@@ -260,10 +305,12 @@ class SimulatedMax30102:
     def _push(self, red: int, ir: int) -> None:
         registers = self._registers
         if self._unread == 32:
-            registers[0x05] = min(registers[0x05] + 1, 31)
+            if self.counts_overflow:
+                registers[0x05] = min(registers[0x05] + 1, 31)
             if not registers[0x08] & 0x10:
                 return
-            registers[0x06] = registers[0x06] + 1 & 31
+            if self.overwriting_moves_read:
+                registers[0x06] = registers[0x06] + 1 & 31
         else:
             self._unread += 1
         lost_bits = 3 - (registers[0x0A] & 3)
@@ -288,16 +335,18 @@ class SimulatedMax30102:
     def _pop(self) -> None:
         registers = self._registers
         read = registers[0x06]
-        red, ir = self._fifo_red[read], self._fifo_ir[read]
         word = self._word
-        word[0] = red >> 16
-        word[1] = red >> 8 & 0xFF
-        word[2] = red & 0xFF
-        word[3] = ir >> 16
-        word[4] = ir >> 8 & 0xFF
-        word[5] = ir & 0xFF
+        position = 0
+        for kind in self._slots:
+            counts = self._fifo_red[read] if kind == _RED else self._fifo_ir[read]
+            word[position] = counts >> 16
+            word[position + 1] = counts >> 8 & 0xFF
+            word[position + 2] = counts & 0xFF
+            position += 3
         registers[0x00] &= ~_PPG_READY & 0xFF
         registers[0x05] = 0
         if self._unread:
             self._unread -= 1
             registers[0x06] = read + 1 & 31
+            if not self.overwriting_moves_read and registers[0x06] == registers[0x04]:
+                self._unread = 0  # it knows no more than its pointers
