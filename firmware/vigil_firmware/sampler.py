@@ -26,7 +26,7 @@ class Sampler:
         self._oximeter = oximeter
         self._signal = signal
         self._nominal_milli_hz = 0
-        self.rate_milli_hz = 0
+        self.rate_milli_hz = 0  # not known yet
         self.lost = 0
         self._counted = 0  # samples since _measured_from_ms
         self._measured_from_ms = now_ms
@@ -87,8 +87,13 @@ class Sampler:
             self.rate_milli_hz = measured
             self._counted = 0
             self._measured_from_ms = now_ms
-        elif abs(measured - self.rate_milli_hz) > self._nominal_milli_hz * _TRUST_NOMINAL_PERMILLE // 1000:
+        elif self.rate_milli_hz == 0 and abs(measured - self._nominal_milli_hz) <= self._tolerance():
+            self.rate_milli_hz = self._nominal_milli_hz  # truer, so far, than a measurement of a few seconds
+        elif abs(measured - self.rate_milli_hz) > self._tolerance():
             self.rate_milli_hz = measured
+
+    def _tolerance(self) -> int:
+        return self._nominal_milli_hz * _TRUST_NOMINAL_PERMILLE // 1000
 
     def _configure(self, now_ms: int) -> None:
         self._tried_ms = now_ms
@@ -100,7 +105,7 @@ class Sampler:
             return
         self._is_configured = True  # the fault stays until a sample has come
         self._nominal_milli_hz = self._oximeter.output_rate_milli_hz
-        self.rate_milli_hz = self._nominal_milli_hz
+        self.rate_milli_hz = 0
         self._heard_ms = now_ms
         self._begin(now_ms)
 
