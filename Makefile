@@ -36,8 +36,12 @@ soak: $(VENV)/.dev ## run the whole line for half an hour: nothing may be lost o
 fuzz: $(VENV)/.dev ## search for inputs that break a property, 5,000 random ones for each
 	@VIGIL_LONG=1 $(PYTEST) -m "hypothesis and not soak" --timeout=0 --durations=15 $(ARGS)
 
-bench: $(VENV)/.dev ## measure speed on this machine
-	@set -e; for file in benchmarks/bench_*.py; do echo "$$file"; $(BIN)/python "$$file" $(ARGS); done
+# Accuracy first, which takes the longest; ARGS are its own. All run, and then it fails if a figure was not reached.
+bench: $(VENV)/.bench ## measure accuracy beside other programs, the driver, what it costs a device, and replay's speed
+	@missed=; for name in accuracy driver device replay_speed; do \
+	  printf '\n%s\n' "$$name"; [ "$$name" = accuracy ] && arguments="$(ARGS)" || arguments=; \
+	  $(BIN)/python "benchmarks/$$name.py" $$arguments || missed="$$missed $$name"; \
+	done; [ -z "$$missed" ] || { echo "not reached:$$missed"; exit 1; }
 
 clean: ## remove .venv and everything that was built or fetched
 	rm -rf $(VENV) .typings build dist host/vigil_host/vendor .pytest_cache .hypothesis .mypy_cache .ruff_cache
@@ -60,6 +64,11 @@ $(VENV)/.dev: $(BUILD_FILES) | $(BIN)/python
 	@echo "Installing Vigil and what its tests need into $(VENV): a minute or two the first time ..."
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "Installing the programs that Vigil is compared with ..."
+	@$(INSTALL) --editable '.[dev,bench]'
+	@touch $@
 
 # The stub packages of two ports overwrite each other in one environment: a folder for each.
 .typings/%/.$(STUBS): | $(BIN)/python

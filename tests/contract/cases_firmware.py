@@ -67,7 +67,7 @@ def case_spo2_curve() -> None:
 
 def case_wander_is_removed() -> None:
     window = array("i", [3 * index + (50 if index % 10 < 5 else -50) for index in range(200)])
-    left = remove_wander(window, 200, 10 << 8)
+    left = remove_wander(window, 200, 10 << 6)
     assert left == 190
     assert max(window[:left]) <= 62
     assert min(window[:left]) >= -62

@@ -14,7 +14,7 @@ from vigil_firmware.signal import conditioning, oximetry, periodicity, pulse_oxi
 from vigil_firmware.signal.conditioning import remove_wander
 from vigil_firmware.signal.oximetry import square_root
 from vigil_firmware.signal.periodicity import Periodicity
-from vigil_firmware.signal.pulse_oximeter import WINDOW, PulseOximeter
+from vigil_firmware.signal.pulse_oximeter import SHORT_WINDOW, WINDOW, PulseOximeter
 from vigil_firmware.vitals import Vitals
 from vigil_wire import statuses
 
@@ -60,8 +60,9 @@ def judged(raw: Iterator[tuple[int, int]]) -> list[Vitals]:
 def test_patients_pulse_rate_is_found(make_rig: Any, bpm: int) -> None:
     rig = make_rig(f"0,{bpm},97,1,36.7,0,1")
     rig.run(22)
-    readings = rig.column("pulse_rate")[9:]
-    assert None not in readings
+    readings = rig.column("pulse_rate")
+    assert None not in readings[15 if bpm <= 30 else 9 :]  # a slow pulse takes longer to show three beats
+    readings = [value for value in readings if value is not None]
     assert all(abs(value - bpm * 10) <= max(20, bpm // 5) for value in readings), readings
 
 
@@ -72,7 +73,7 @@ def test_pulse_rate_at_the_ends_of_the_range_is_right_or_refused(make_rig: Any, 
     readings = [value for value in rig.column("pulse_rate") if value is not None]
     assert readings
     assert all(abs(value - bpm * 10) <= max(20, bpm // 5) for value in readings), readings
-    assert set(rig.column("pulse_rate_status")[9:]) == {"validated", "out_of_range"}
+    assert set(rig.column("pulse_rate_status")[15:]) <= {"validated", "out_of_range"}
 
 
 @pytest.mark.parametrize("bpm", [10, 15, 20, 244, 250, 262, 275, 280, 290, 300, 320, 340, 350])
@@ -95,7 +96,7 @@ def test_spo2_is_the_patients_own_in_spite_of_his_breathing(make_rig: Any, spo2:
 def test_spo2_of_a_slow_pulse_is_at_most_two_points_low(make_rig: Any, bpm: int) -> None:
     rig = make_rig(f"0,{bpm},97,1,36.7,0,1")
     rig.run(20)
-    assert all(950 <= value <= 975 for value in rig.column("spo2")[9:])
+    assert all(950 <= value <= 975 for value in rig.column("spo2")[15:])
 
 
 @pytest.mark.parametrize(("percent", "least", "most"), [(0.5, 30, 60), (1, 60, 110), (5, 300, 500), (15, 950, 1500)])
@@ -117,16 +118,16 @@ def test_sensor_off_is_told_within_three_seconds_and_shows_no_value(make_rig: An
 def test_sensor_put_on_again_begins_a_new_window(make_rig: Any) -> None:
     rig = make_rig("0,72,97,2,36.7,0.02,1", "15,72,97,2,36.7,0.02,0", "20,110,90,2,36.7,0.02,1")
     rig.run(35)
-    assert rig.column("pulse_rate_status")[21:27] == ["acquiring"] * 6
+    assert rig.column("pulse_rate_status")[21:24] == ["acquiring"] * 3
     assert all(abs(value - 1100) <= 22 for value in rig.column("pulse_rate")[29:])
     assert all(abs(value - 900) <= 10 for value in rig.column("spo2")[29:])
 
 
-def test_slipping_sensor_shows_no_value_until_its_window_is_whole(make_rig: Any) -> None:
+def test_slipping_sensor_shows_no_value_until_a_short_window_is_whole(make_rig: Any) -> None:
     rows = [f"{at},72,97,2,36.7,0.02,{contact}" for at, contact in ((0, 1), (15, 0), (15.3, 1))]
     rig = make_rig(*rows)  # too short for sensor_off
     rig.run(30)
-    assert rig.column("pulse_rate")[15:22] == [None] * 7
+    assert rig.column("pulse_rate")[15:20] == [None] * 5
     assert rig.column("pulse_rate_status")[25:] == ["validated"] * 5
 
 
@@ -234,28 +235,28 @@ def test_wander_goes_and_the_pulse_stays(period: float) -> None:
 
     pulse = [round(400 * math.sin(2 * math.pi * n / period)) for n in range(WINDOW)]
     window = array("i", pulse)
-    left = remove_wander(window, WINDOW, round(period * 256))
+    left = remove_wander(window, WINDOW, round(period * 64))
     assert WINDOW - period - 1 <= left <= WINDOW - period + 2
     assert rms(window[:left]) == pytest.approx(rms(pulse), rel=0.12)
     slow = array("i", [round(400 * math.sin(2 * math.pi * n / 100)) for n in range(WINDOW)])
-    left = remove_wander(slow, WINDOW, round(period * 256))
+    left = remove_wander(slow, WINDOW, round(period * 64))
     assert rms(slow[:left]) < rms(pulse) * (0.12 if period <= 25 else 0.55)
 
 
 @given(st.floats(9, 60), st.floats(0, 1), st.integers(40, 1000))
 def test_period_of_a_clean_wave(period: float, phase: float, height: int) -> None:
     window = array("i", [round(height * (wave(phase + n / period) - 0.4)) for n in range(WINDOW)])
-    found = Periodicity(WINDOW)
-    found.find(window)
-    assert found.peak_permille >= 900
-    assert found.period / 256 == pytest.approx(period, rel=0.02)
+    found = Periodicity()
+    found.correlate(window, WINDOW)
+    assert found.peak_near(int(period * 0.9), int(period * 1.1) + 1) >= 900
+    assert found.lag / 64 == pytest.approx(period, rel=0.02)
 
 
 @pytest.mark.parametrize("value", [0, 1, -1024, 1023])
 def test_flat_window_has_no_period(value: int) -> None:
-    found = Periodicity(WINDOW)
-    found.find(array("i", [value] * WINDOW))
-    assert found.period == 0 or found.peak_permille < 600 or value
+    found = Periodicity()
+    found.correlate(array("i", [value] * WINDOW), WINDOW)
+    assert found.peak_near(1, 64) == 0
 
 
 class Small(int):
@@ -343,13 +344,13 @@ def test_every_sum_over_the_largest_window_stays_small(monkeypatch: pytest.Monke
     most = 1 << periodicity._MOST_BITS
     assert max(light >> periodicity.shift_for(light) for light in range(1 << 19)) < most
     window: Any = [Small(most if count // half % 2 else -most) for count in range(WINDOW)]
-    Periodicity(WINDOW).find(window)
+    Periodicity().correlate(window, WINDOW)
     doubled: Any = [2 * value for value in window]
     root = oximetry.root_sum_square(doubled, WINDOW)
     assert oximetry.sum_product(doubled, window, WINDOW) > 0
     assert periodicity.likeness_permille(doubled, WINDOW, 6) <= 1001
     oximetry.ratio_of_ratios_milli(Small(root), Small(262_143), Small(1), Small(1))
-    remove_wander(window, WINDOW, 63 << 8)
+    remove_wander(window, WINDOW, 63 << 6)
 
 
 def test_overflow_would_be_noticed() -> None:
@@ -365,9 +366,9 @@ def test_nothing_is_published_from_before_a_restart(seed: int) -> None:
     for red, ir in samples(40, perfusion=0.05):
         signal.add(red, ir)
     signal.restart()
-    for red, ir in samples(150, perfusion=0.005, seconds=8):
+    for index, (red, ir) in enumerate(samples(150, perfusion=0.005, seconds=8)):
         signal.judge(vitals, 25_000)
-        assert vitals.pulse_rate.status == statuses.ACQUIRING
+        assert vitals.pulse_rate.has_value or index < SHORT_WINDOW + 25
+        assert index >= SHORT_WINDOW or vitals.pulse_rate.status == statuses.ACQUIRING
+        assert not vitals.pulse_rate.has_value or vitals.pulse_rate.value == pytest.approx(1500, abs=20)
         signal.add(red, ir)
-    signal.judge(vitals, 25_000)
-    assert vitals.pulse_rate.value == pytest.approx(1500, abs=15)

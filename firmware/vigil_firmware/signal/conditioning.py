@@ -25,6 +25,7 @@ class Channel:
         self._dc = 0
         self._previous = 0
         self._before = 0
+        self.smooth = 0  # the newest sample, smoothed, baseline and all
 
     @property
     def dc(self) -> int:
@@ -33,49 +34,52 @@ class Channel:
 
     def add(self, sample: int) -> None:
         """Take one raw sample in."""
-        scaled = sample << _FRACTION_BITS
         if self.count == 0:
-            self._dc = scaled
-        self._dc += (scaled - self._dc) >> _DC_SHIFT
-        ac = sample - (self._dc >> _FRACTION_BITS)
-        self.ac[self._next] = (self._before + 2 * self._previous + ac) >> 2
+            self._dc = sample << _FRACTION_BITS
+            self._previous = self._before = sample
+        self._dc += ((sample << _FRACTION_BITS) - self._dc) >> _DC_SHIFT
+        self.smooth = (self._before + 2 * self._previous + sample) >> 2
         self._before = self._previous
-        self._previous = ac
+        self._previous = sample
+        self.ac[self._next] = self.smooth - (self._dc >> _FRACTION_BITS)
         self._next += 1
         if self._next == self.length:
             self._next = 0
         self.count += 1
 
-    def copy_window(self, out: "array[int]") -> int:
-        """Copy the window, oldest first, into `out` around its mean; the largest magnitude in it is returned."""
-        ac = self.ac
-        length = self.length
+    def copy_window(self, out: "array[int]", length: int) -> int:
+        """Copy the last `length` values, oldest first and around their mean, into `out`; the largest is returned."""
         total = 0
+        position = (self._next - length) % self.length
         for index in range(length):
-            total += ac[index]
-        mean = total // length
-        position = self._next
-        most = 0
-        for index in range(length):
-            value = ac[position] - mean
-            out[index] = value
-            if value < 0:
-                value = -value
-            if value > most:
-                most = value
+            out[index] = self.ac[position]
+            total += out[index]
             position += 1
-            if position == length:
+            if position == self.length:
                 position = 0
-        return most
+        return _centre(out, length, total // length)
+
+
+def _centre(values: "array[int]", length: int, mean: int) -> int:
+    """Take the mean from each value; the largest magnitude left is returned."""
+    most = 0
+    for index in range(length):
+        value = values[index] - mean
+        values[index] = value
+        if value < 0:
+            value = -value
+        if value > most:
+            most = value
+    return most
 
 
 def remove_wander(window: "array[int]", length: int, period: int) -> int:
-    """Take from each value the mean over one `period` (1/256 sample) around it; what breathing adds goes, beats stay.
+    """Take from each value the mean over one `period` (1/64 sample) around it; what breathing adds goes, beats stay.
 
     In place. Values nearer to an end than half a period have no such mean: how many are left, from index 0 on, is
     returned.
     """
-    half = period >> 9
+    half = period >> 7
     span = 2 * half + 1
     total = 0
     for index in range(span):

@@ -1,14 +1,18 @@
 """The signal path: samples in, one judged set of vitals a second out.
 
-A value is published only when its window deserves it: the sensor on the finger, eight seconds without a hole or a
-clipped sample, enough perfusion, a window that repeats itself. Otherwise the measurements carry the reason.
+A value is published only when its window deserves it: the sensor on the finger, eight seconds (at first, and after a
+disturbance, five) without a hole or a clipped sample, enough perfusion, beats and periodicity that agree. Otherwise the
+measurements carry the reason.
 """
 
 from array import array
 
 from vigil_firmware.signal import oximetry
+from vigil_firmware.signal.beats import FRACTION_BITS, Beats
 from vigil_firmware.signal.conditioning import Channel, remove_wander
+from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.periodicity import Periodicity, likeness_permille, shift_for
+from vigil_hal.max30102 import REFERENCE_LED_CODE
 from vigil_wire import statuses
 
 TYPE_CHECKING = False
@@ -16,13 +20,15 @@ if TYPE_CHECKING:
     from vigil_firmware.vitals import Vitals
 
 WINDOW = 200  # 8 s at 25 samples a second
-_CONTACT_LEAST = 20_000  # infrared counts: an open sensor sees a few hundred to a few thousand
+SHORT_WINDOW = 125  # 5 s: the first estimate, and the first after a disturbance
+_CONTACT_LEAST = (
+    20_000  # infrared counts at the reference LED code: an open sensor sees a few hundred to a few thousand
+)
 _CLIPPED = 262_000  # of 262,143
 _CONTACT_CHANGE_SAMPLES = 12  # half a second on the other side of the threshold
 _PERFUSION_LEAST_CENTI_PCT = 15
-_PERIODIC_PERMILLE = 600
-_LIKENESS_PERMILLE = 500  # of two neighbouring periods without the wander
 _CORRELATED_PERMILLE = 800
+_LIKENESS_PERMILLE = 350  # of the window, without its wander, and itself one repetition later
 _PULSE_LEAST_DECI_BPM = 250
 _PULSE_MOST_DECI_BPM = 2400
 _SPO2_MOST_DECI_PCT = 1000
@@ -36,7 +42,11 @@ class PulseOximeter:
         self._ir = Channel(WINDOW)
         self._window_red = array("i", [0] * WINDOW)
         self._window_ir = array("i", [0] * WINDOW)
-        self._periodicity = Periodicity(WINDOW)
+        self._falling = Beats(1)
+        self._rising = Beats(-1)
+        self._periodicity = Periodicity()
+        self._fusion = Fusion()
+        self._contact_least = _CONTACT_LEAST
         self.in_contact = False
         self._contrary = 0
         self._since_clipped = 0
@@ -45,15 +55,18 @@ class PulseOximeter:
         """Begin a new window: samples were lost, or the sensor was taken off or put on."""
         self._red.restart()
         self._ir.restart()
+        self._falling.restart()
+        self._rising.restart()
         self._since_clipped = WINDOW
 
     def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
         """Go on with samples of another scale: the LED codes changed, and what is added from now on was lit by them."""
+        self._contact_least = _CONTACT_LEAST * ir_after // REFERENCE_LED_CODE
         self.restart()
 
     def add(self, red: int, ir: int) -> None:
         """Take one sample (raw 18-bit counts) in."""
-        if (ir >= _CONTACT_LEAST) != self.in_contact:
+        if (ir >= self._contact_least) != self.in_contact:
             self._contrary += 1
             if self._contrary >= _CONTACT_CHANGE_SAMPLES:
                 self.in_contact = not self.in_contact
@@ -63,15 +76,24 @@ class PulseOximeter:
             self._contrary = 0
         self._red.add(red)
         self._ir.add(ir)
+        self._falling.add(self._ir.smooth)
+        self._rising.add(self._ir.smooth)
         self._since_clipped += 1
         if red >= _CLIPPED or ir >= _CLIPPED:
             self._since_clipped = 0
 
     def judge(self, vitals: "Vitals", rate_milli_hz: int) -> None:
-        """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not."""
+        """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not.
+
+        A rate of 0 is not known yet: no pulse rate can then be told.
+        """
         reason = self._unusable()
+        if reason == statuses.UNAVAILABLE and rate_milli_hz == 0:
+            reason = statuses.ACQUIRING
         if reason == statuses.UNAVAILABLE:
-            reason = self._judge_pulse(vitals, rate_milli_hz)
+            reason = self._judge_pulse(vitals, WINDOW, rate_milli_hz, statuses.VALIDATED)
+            if reason == statuses.POOR_SIGNAL or reason == statuses.ACQUIRING:
+                reason = self._judge_pulse(vitals, SHORT_WINDOW, rate_milli_hz, statuses.EARLY_ESTIMATE)
         if reason == statuses.UNAVAILABLE:
             self._judge_spo2(vitals)
             return
@@ -82,44 +104,58 @@ class PulseOximeter:
             vitals.perfusion.withhold(reason)
 
     def _unusable(self) -> int:
-        """Why the window cannot be judged at all; UNAVAILABLE when it can."""
+        """Why no window can be judged at all; UNAVAILABLE when one can."""
         if not self.in_contact:
             return statuses.SENSOR_OFF
-        if self._ir.count < WINDOW:
+        if self._ir.count < SHORT_WINDOW:
             return statuses.ACQUIRING
         if self._since_clipped < WINDOW:
             return statuses.POOR_SIGNAL
         return statuses.UNAVAILABLE
 
-    def _judge_pulse(self, vitals: "Vitals", rate_milli_hz: int) -> int:
-        """Publish perfusion and pulse rate; the reason where there is none, else UNAVAILABLE."""
-        most = max(self._red.copy_window(self._window_red), self._ir.copy_window(self._window_ir))
-        shift = shift_for(most)
-        _shift(self._window_red, shift)
-        _shift(self._window_ir, shift)
-        if self._publish_perfusion(vitals, WINDOW, shift) < _PERFUSION_LEAST_CENTI_PCT:
+    def _judge_pulse(self, vitals: "Vitals", length: int, rate_milli_hz: int, status: int) -> int:
+        """Publish perfusion and pulse rate from the last `length` samples; the reason for none, or UNAVAILABLE."""
+        if self._ir.count < length:
+            return statuses.ACQUIRING
+        shift = self._load_window(length)
+        self._steady = length
+        if self._publish_perfusion(vitals, shift) < _PERFUSION_LEAST_CENTI_PCT:
             return statuses.LOW_PERFUSION
-        self._periodicity.find(self._window_ir)
-        if self._periodicity.peak_permille < _PERIODIC_PERMILLE:
+        self._periodicity.correlate(self._window_ir, length)
+        self._fusion.fuse(self._systoles(), self._periodicity, length)
+        if self._fusion.interval_count == 0:
             return statuses.POOR_SIGNAL
-        pulse_rate = rate_milli_hz * 600 // 1000 * 256 // self._periodicity.period
+        pulse_rate = (rate_milli_hz * 600 // 1000 * self._fusion.interval_count << FRACTION_BITS) // self._fusion.span
         if not _PULSE_LEAST_DECI_BPM <= pulse_rate <= _PULSE_MOST_DECI_BPM:
             return statuses.OUT_OF_RANGE
-        period = self._periodicity.period
-        self._steady = remove_wander(self._window_red, WINDOW, period)
-        remove_wander(self._window_ir, WINDOW, period)
-        if self._publish_perfusion(vitals, self._steady, shift) < _PERFUSION_LEAST_CENTI_PCT:
+        self._steady = remove_wander(self._window_red, length, self._fusion.period)
+        remove_wander(self._window_ir, length, self._fusion.period)
+        if self._publish_perfusion(vitals, shift) < _PERFUSION_LEAST_CENTI_PCT:
             return statuses.LOW_PERFUSION
         # A slow wander is like itself at every short lag, and noise on it makes peaks: without it, only a pulse does.
-        likeness = likeness_permille(self._window_ir, self._steady, (period + 128) >> 8)
+        likeness = likeness_permille(self._window_ir, self._steady, (self._fusion.repeat + 32) >> FRACTION_BITS)
         if likeness < _LIKENESS_PERMILLE:
             return statuses.POOR_SIGNAL
-        vitals.pulse_rate.publish(pulse_rate, statuses.VALIDATED)
+        vitals.pulse_rate.publish(pulse_rate, status)
         vitals.quality = min(100, likeness // 10)
+        self._status = status
         return statuses.UNAVAILABLE
 
-    def _publish_perfusion(self, vitals: "Vitals", length: int, shift: int) -> int:
-        """Publish perfusion from the first `length` values of the infrared window, and return it in 0.01 %."""
+    def _systoles(self) -> Beats:
+        """The beats of the steeper direction, which is systole: the light falls, unless a channel is inverted."""
+        return self._falling if self._falling.level >= self._rising.level else self._rising
+
+    def _load_window(self, length: int) -> int:
+        """Copy the last `length` samples of both channels into the windows, within 10 bits; by how much is returned."""
+        most = max(self._red.copy_window(self._window_red, length), self._ir.copy_window(self._window_ir, length))
+        shift = shift_for(most)
+        _shift(self._window_red, shift, length)
+        _shift(self._window_ir, shift, length)
+        return shift
+
+    def _publish_perfusion(self, vitals: "Vitals", shift: int) -> int:
+        """Publish perfusion from the steady part of the infrared window, and return it in 0.01 %."""
+        length = self._steady
         self._ac_ir = oximetry.root_sum_square(self._window_ir, length)
         # Peak to peak of a sine is 2.8284 times its root mean square, here the root of the sum over that of the length.
         scale = 28_284 * 16 // oximetry.square_root(length << 8)
@@ -140,7 +176,7 @@ class PulseOximeter:
         if spo2 > _SPO2_MOST_DECI_PCT:
             vitals.spo2.publish(_SPO2_MOST_DECI_PCT, statuses.QUESTIONABLE)
         else:
-            vitals.spo2.publish(spo2, statuses.VALIDATED)
+            vitals.spo2.publish(spo2, self._status)
 
     def _channels_agree(self) -> bool:
         """Whether red and infrared carry the same pulse: correlation of 0.8 or more."""
@@ -148,6 +184,6 @@ class PulseOximeter:
         return product // self._ac_red >= self._ac_ir * _CORRELATED_PERMILLE // 1000
 
 
-def _shift(window: "array[int]", shift: int) -> None:
-    for index in range(WINDOW):
+def _shift(window: "array[int]", shift: int, length: int) -> None:
+    for index in range(length):
         window[index] >>= shift

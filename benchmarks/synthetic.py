@@ -1,0 +1,222 @@
+"""Light on a finger, made to measure: sources for the simulated oximeter whose pulse, SpO2 and disturbances are known.
+
+Everything is drawn on a grid of 100 instants a second from seeded generators, so that each run sees the same signal.
+Noise is given as it appears at 25 samples a second, after the part has averaged four conversions. Systole lowers the
+counts, as on the real part.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+GRID_HZ = 100
+_STEP_US = 1_000_000 // GRID_HZ
+_AVERAGED = 2.0  # the mean of four conversions has half their noise
+RED_STEADY = 100_000
+IR_STEADY = 120_000
+_FULL_SCALE = 262_143
+
+
+@dataclass
+class Synthetic:
+    """A signal source of 18-bit counts, and what is true of it."""
+
+    red: np.ndarray
+    ir: np.ndarray
+    beats_s: np.ndarray = field(default_factory=lambda: np.zeros(0))  # instants of the systolic peaks
+    has_temperature = False
+    start_us = 0
+
+    def __post_init__(self) -> None:
+        self.end_us = (len(self.ir) - 1) * _STEP_US
+        self._red = np.clip(np.rint(self.red), 0, _FULL_SCALE).astype(int).tolist()
+        self._ir = np.clip(np.rint(self.ir), 0, _FULL_SCALE).astype(int).tolist()
+
+    def sample_into(self, time_us, out) -> bool:
+        """Set out[0] = red, out[1] = ir at an instant, linear between two of the grid."""
+        if not 0 <= time_us <= self.end_us:
+            return False
+        index, after_us = divmod(time_us, _STEP_US)
+        out[0] = self._red[index]
+        out[1] = self._ir[index]
+        if after_us:
+            out[0] += (self._red[index + 1] - out[0]) * after_us // _STEP_US
+            out[1] += (self._ir[index + 1] - out[1]) * after_us // _STEP_US
+        return True
+
+    def temperature_centi_c(self, time_us) -> None:
+        """There is no thermometer."""
+        return
+
+    def rate_bpm(self, second: float, over_s: float = 8.0) -> float:
+        """Mean pulse rate over the last `over_s`: whole beats and the parts of beats at both ends."""
+        indices = np.arange(len(self.beats_s), dtype=float)
+        begin, end = np.interp([second - over_s, second], self.beats_s, indices)
+        return (end - begin) * 60 / over_s
+
+
+def beat_times(duration_s: float, rate_bpm, variability: float, rng: np.random.Generator) -> np.ndarray:
+    """Instants of beats, from before 0 until after the end; `rate_bpm` is a number or a function of time."""
+    rate_at = rate_bpm if callable(rate_bpm) else lambda _: rate_bpm
+    times = [-2 * 60 / rate_at(0.0) * (1 + rng.random())]
+    while times[-1] < duration_s + 3:
+        length = 60 / rate_at(max(times[-1], 0.0))
+        times.append(times[-1] + length * (1 + variability * np.clip(rng.standard_normal(), -3, 3)))
+    return np.array(times)
+
+
+def pulse_wave(time_s: np.ndarray, beats_s: np.ndarray, dicrotic: float, scaled: bool = True) -> np.ndarray:
+    """Absorption by the pulse: a systolic lobe at each beat and a dicrotic one of `dicrotic` times its height after it.
+
+    Peak to peak about 1. Lobes are `scaled` with the beat's length, or as long as a heart at 60 a minute makes them
+    (shortened with the square root of the beat's length): then a slow pulse is narrow spikes far apart.
+    """
+    wave = np.zeros_like(time_s)
+    for beat, length in zip(beats_s[:-1], np.diff(beats_s), strict=True):
+        scale = length if scaled else min(length, length**0.5)
+        for height, delay, width in ((1.0, 0.0, 0.09), (dicrotic, 0.33, 0.10)):
+            from_to = slice(*np.searchsorted(time_s, beat + scale * (delay + width * np.array([-5, 5]))))
+            wave[from_to] += height * np.exp(-0.5 * ((time_s[from_to] - beat - delay * scale) / (width * scale)) ** 2)
+    return wave
+
+
+def ratio_of(spo2_pct: float) -> float:
+    """Ratio of ratios at which AN6845's curve, 1.5958422 R^2 - 34.6596622 R + 112.6898759, reads `spo2_pct`."""
+    a, b, c = 1.5958422, -34.6596622, 112.6898759 - spo2_pct
+    return (-b - (b * b - 4 * a * c) ** 0.5) / (2 * a)
+
+
+def finger(
+    duration_s: float,
+    rate_bpm,
+    *,
+    seed: int,
+    variability: float = 0.03,
+    noise: float = 0.05,
+    sensor_noise_counts: float = 0.0,
+    wander: float = 0.5,
+    dicrotic: float = 0.25,
+    scaled: bool = True,
+    perfusion_pct: float = 1.5,
+    spo2_pct: float = 97.0,
+    motion=None,
+) -> Synthetic:
+    """A finger at rest, or under `motion` (see `cadence`).
+
+    `noise` (standard deviation) and `wander` (half its swing, at a breath's pace and slower) are relative to the
+    pulse's peak-to-peak amplitude; `sensor_noise_counts` is noise that does not shrink with it.
+    """
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(int(duration_s * GRID_HZ) + 1) / GRID_HZ
+    beats_s = beat_times(duration_s, rate_bpm, variability, rng)
+    wave = pulse_wave(time_s, beats_s, dicrotic, scaled)
+    breath, slow = 2 * np.pi * rng.random(2)
+    swing = wander * (0.7 * np.sin(2 * np.pi * 0.25 * time_s + breath) + 0.3 * np.sin(2 * np.pi * 0.06 * time_s + slow))
+    channels = []
+    for steady, strength in ((RED_STEADY, ratio_of(spo2_pct)), (IR_STEADY, 1.0)):
+        pulse = steady * perfusion_pct / 100 * strength
+        noise_counts = np.hypot(noise * pulse, sensor_noise_counts) * _AVERAGED
+        light = steady - pulse * (wave + swing) + noise_counts * rng.standard_normal(len(time_s))
+        if motion is not None:
+            light = light - steady * perfusion_pct / 100 * motion(time_s, rng)
+        channels.append(light)
+    return Synthetic(*channels, beats_s)
+
+
+def cadence(kind: str, per_minute: float, strength: float, from_s: float, seed: int):
+    """Motion as a function of (time, rng of the channel), in units of the infrared pulse's peak-to-peak amplitude.
+
+    Steps vary by 2 % in length and 20 % in force. Walking is a sine and its second harmonic, running is stronger and
+    rounder and shakes the baseline, tapping is a short blow that rings. Both channels feel the same movement, red by
+    a share that changes from step to step as the path of the light does.
+    """
+    rng = np.random.default_rng(seed)
+    steps_s = beat_times(600, per_minute, 0.02, rng)
+    force = np.clip(1 + 0.2 * rng.standard_normal(len(steps_s)), 0.3, 2)
+
+    def motion(time_s: np.ndarray, channel_rng: np.random.Generator) -> np.ndarray:
+        phase = np.interp(time_s, steps_s, np.arange(len(steps_s)))
+        step = phase.astype(int)
+        share = force[step] * (1 + 0.15 * channel_rng.standard_normal(len(steps_s))[step])
+        turn = 2 * np.pi * phase
+        if kind == "walking":
+            shape = 0.5 * np.sin(turn) + 0.3 * np.sin(2 * turn + 0.7)
+        elif kind == "running":
+            shape = 0.5 * np.sin(turn) + 0.15 * np.sin(2 * turn + 0.3) + 0.4 * np.sin(turn / 2 + 1)
+        else:
+            since_s = (phase - step) * 60 / per_minute
+            shape = np.exp(-since_s / 0.08) * np.cos(2 * np.pi * 5 * since_s)
+        smooth = np.convolve(share * shape, np.ones(5) / 5, mode="same")
+        return strength * smooth * (time_s >= from_s)
+
+    return motion
+
+
+def noise_only(kind: str, duration_s: float, level: float, seed: int) -> Synthetic:
+    """What a sensor sees without a pulse; `level` is the size of the disturbance in counts.
+
+    Kinds: `white` (each channel its own), `common` (both the same), `brown` (a random walk that is pulled back),
+    `breath` (a slow swing and white noise of a tenth of it), `knocks` (a new level at random instants, one a second),
+    all in contact; `empty` (an open sensor in the dark).
+    """
+    rng = np.random.default_rng(seed)
+    length = int(duration_s * GRID_HZ) + 1
+    time_s = np.arange(length) / GRID_HZ
+
+    def white() -> np.ndarray:
+        return _AVERAGED * rng.standard_normal(length)
+
+    if kind == "empty":
+        return Synthetic(300 + level * white(), 350 + level * white())
+    red, ir = RED_STEADY + 15 * white(), IR_STEADY + 15 * white()
+    if kind == "white":
+        return Synthetic(red + level * white(), ir + level * white())
+    if kind == "common":
+        same = level * white()
+    elif kind == "brown":
+        same = np.empty(length)
+        value = 0.0
+        for index, push in enumerate(rng.standard_normal(length)):
+            value = 0.99 * value + push
+            same[index] = value
+        same *= level / same.std()
+    elif kind == "breath":
+        same = level * (np.sin(2 * np.pi * np.cumsum(0.25 + 0.05 * np.sin(0.07 * time_s)) / GRID_HZ) + 0.1 * white())
+    else:
+        knocks = np.flatnonzero(rng.random(length) < 0.01)
+        same = level * rng.standard_normal(len(knocks) + 1)[np.searchsorted(knocks, np.arange(length), side="right")]
+    return Synthetic(red + 0.8 * same, ir + same)
+
+
+def flicker(lamp_hz: float, steady: float, depth: float, duration_s: float, seed: int) -> "Flicker":
+    """A lamp over an open sensor: light of `steady` counts that flickers by `depth` of itself, peak to peak."""
+    return Flicker(lamp_hz, steady, depth, duration_s, seed)
+
+
+class Flicker:
+    """Evaluated at the instants asked for, because what is seen is the alias of the lamp at the part's own rate."""
+
+    has_temperature = False
+    start_us = 0
+
+    def __init__(self, lamp_hz: float, steady: float, depth: float, duration_s: float, seed: int) -> None:
+        self.end_us = int(duration_s * 1e6)
+        self._lamp_hz = lamp_hz
+        self._steady = steady
+        self._depth = depth
+        self._noise = (8 * np.random.default_rng(seed).standard_normal(4096)).tolist()
+        self._count = 0
+
+    def sample_into(self, time_us, out) -> bool:
+        """Set out[0] = red, out[1] = ir at an instant."""
+        if not 0 <= time_us <= self.end_us:
+            return False
+        light = self._steady * (1 + self._depth / 2 * float(np.sin(2 * np.pi * self._lamp_hz * time_us / 1e6)))
+        for channel in range(2):
+            self._count = (self._count + 1) % 4096
+            out[channel] = min(_FULL_SCALE, max(0, round(light + self._noise[self._count])))
+        return True
+
+    def temperature_centi_c(self, time_us) -> None:
+        """There is no thermometer."""
+        return
