@@ -74,6 +74,6 @@ def test_private_folders_are_recognised(text: str) -> None:
     assert _PRIVATE_FOLDER.search(text)
 
 
-@pytest.mark.parametrize("text", ["docs/home/start.md", "https://vigil.example/home/page", "../work/notes"])
+@pytest.mark.parametrize("text", ["docs/home/start.md", "https://vigil.example/home/page", "../plans/notes"])
 def test_ordinary_paths_are_not_private(text: str) -> None:
     assert not _PRIVATE_FOLDER.search(text)
