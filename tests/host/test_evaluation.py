@@ -117,7 +117,7 @@ def test_the_reference_beside_a_recording_is_found(recording: Path) -> None:
     assert set(quantities) == {"hr_bpm", "spo2_pct"}
     pulse, spo2 = quantities["hr_bpm"], quantities["spo2_pct"]
     assert pulse["seconds"] == SECONDS + 1
-    assert 60 < pulse["coverage_pct"] < 70  # the first eight seconds have none
+    assert 70 < pulse["coverage_pct"] < 80  # the first five seconds have none
     assert pulse["mae"] < 2 > spo2["mae"]
     assert (pulse["off_by"], pulse["off_pct"], spo2["off_by"], spo2["off_pct"]) == (10, 0, 4, 0)
 
