@@ -1,7 +1,7 @@
 """SpO2 from the ratio of ratios R = (AC red / DC red) / (AC infrared / DC infrared), AC as root mean square.
 
 The default curve is Analog Devices' AN6845, SpO2 = 1.5958422 R^2 - 34.6596622 R + 112.6898759. It is not calibrated for
-any particular sensor: against clinical oximeters it read 1.7 points too high, root mean square error 3.6.
+any particular sensor, and such curves tend to read too high in hypoxia.
 """
 
 TYPE_CHECKING = False

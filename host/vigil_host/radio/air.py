@@ -185,7 +185,7 @@ class Air(LocalLink):
 
     def __init__(self, *, supervision_timeout_s: float = 0.72) -> None:
         """`supervision_timeout_s`: silence after which links are lost (Bumble's centrals ask for 0.72 s)."""
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # Bumble leaves it untyped
         self.supervision_timeout_s = supervision_timeout_s
         self.delay_s = 0.0
         self.counters = AirCounters()
@@ -400,6 +400,7 @@ class Air(LocalLink):
         for controller in self.controllers:
             receiver = controller.le_connections.get(sender_address)
             if receiver is not None and receiver.self_address == receiver_address:
+                # mypy cannot infer a lambda's default, which holds the receiver of this turn of the loop.
                 self.transmit(lambda end=receiver: self._deliver_control(end, packet))  # type: ignore[misc]
                 return
 

@@ -162,7 +162,7 @@ class AttributeTable:
             _READABLE_AND_WRITEABLE,
             descriptors=[],
         )
-        characteristic.value = self._access(characteristic, flags, value)  # type: ignore[assignment]
+        characteristic.value = self._access(characteristic, flags, value)  # type: ignore[assignment]  # Bumble takes it
         attached: list[Descriptor] = []
         parts: list[tuple[Attribute[bytes] | None, Value]] = [(characteristic, value)]
         count = _ATTRIBUTE_BYTES + 3 + size + _ATTRIBUTE_BYTES + (size - 2)

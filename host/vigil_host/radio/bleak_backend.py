@@ -223,7 +223,7 @@ class AirClient(BaseBleakClient):
             await self._request(connection.encrypt())
         elif pair:
             await self._request(connection.pair())
-        await self._request(peer.discover_all())  # type: ignore[no-untyped-call]
+        await self._request(peer.discover_all())  # type: ignore[no-untyped-call]  # Bumble leaves it untyped
         self.services = self._collect(peer)
 
     def _collect(self, peer: Peer) -> BleakGATTServiceCollection:

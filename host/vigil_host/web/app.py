@@ -84,7 +84,7 @@ class _Static(StaticFiles):
     """Files that a browser asks about each time, so that page and program never differ in version."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
         response.headers["Cache-Control"] = "no-cache"
         return response
 
