@@ -1,93 +1,67 @@
-"""Takes the slow part out of one optical channel: a baseline tracker and a short smoother.
+"""Prepares one optical channel for judgement: the newest seconds at the rate that suits the pulse, without their wander.
 
-The baseline (DC) is a one-pole low-pass, y += (x - y) / 16, whose complement passes what is faster than 0.25 Hz at 25
-samples a second: a 25 bpm pulse and its harmonics. The smoother (1, 2, 1) / 4 has its zero at half the sample rate.
+Pairs of samples are summed (a zero at half the sample rate); of a slow pulse every second pair is kept, which is 12.5
+values a second. From each value the mean over one whole beat around it is taken: what breathing, pressure and the LEDs
+add goes, and the shape of the beats stays, because a mean over a whole period holds no trace of the pulse.
 """
 
-from array import array
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
 
-_DC_SHIFT = 4
-_FRACTION_BITS = 8  # 18-bit counts with 8 fraction bits stay within 30 bits
-
-
-class Channel:
-    """The last `length` pulsatile (AC) values of one channel in a ring, and its baseline (DC), in raw counts."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.ac = array("i", [0] * length)
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget everything: the next sample starts a new baseline."""
-        self.count = 0
-        self._next = 0
-        self._dc = 0
-        self._previous = 0
-        self._before = 0
-        self.smooth = 0  # the newest sample, smoothed, baseline and all
-
-    @property
-    def dc(self) -> int:
-        """Baseline, raw counts."""
-        return self._dc >> _FRACTION_BITS
-
-    def add(self, sample: int) -> None:
-        """Take one raw sample in."""
-        if self.count == 0:
-            self._dc = sample << _FRACTION_BITS
-            self._previous = self._before = sample
-        self._dc += ((sample << _FRACTION_BITS) - self._dc) >> _DC_SHIFT
-        self.smooth = (self._before + 2 * self._previous + sample) >> 2
-        self._before = self._previous
-        self._previous = sample
-        self.ac[self._next] = self.smooth - (self._dc >> _FRACTION_BITS)
-        self._next += 1
-        if self._next == self.length:
-            self._next = 0
-        self.count += 1
-
-    def copy_window(self, out: "array[int]", length: int) -> int:
-        """Copy the last `length` values, oldest first and around their mean, into `out`; the largest is returned."""
-        total = 0
-        position = (self._next - length) % self.length
-        for index in range(length):
-            out[index] = self.ac[position]
-            total += out[index]
-            position += 1
-            if position == self.length:
-                position = 0
-        return _centre(out, length, total // length)
+RING = 256  # samples kept of each channel, the last ten seconds in use
+_MASK = RING - 1
 
 
-def _centre(values: "array[int]", length: int, mean: int) -> int:
-    """Take the mean from each value; the largest magnitude left is returned."""
-    most = 0
+def load(ring: "array[int]", newest: int, window: "array[int]", length: int, stride: int) -> int:
+    """Fill `window` with the last `length` sums of two samples, `stride` samples apart, oldest first.
+
+    `newest` is where the ring's newest sample lies. Their mean, twice the baseline (DC) in raw counts, is returned, and
+    taken from each.
+    """
+    position = newest - (length - 1) * stride
+    total = 0
+    first = 2 * ring[position & _MASK]
     for index in range(length):
-        value = values[index] - mean
-        values[index] = value
-        if value < 0:
-            value = -value
-        if value > most:
-            most = value
-    return most
+        value = ring[position & _MASK] + ring[position - 1 & _MASK] - first
+        window[index] = value
+        total += value
+        position += stride
+    return first + total // length
 
 
 def remove_wander(window: "array[int]", length: int, period: int) -> int:
-    """Take from each value the mean over one `period` (1/64 sample) around it; what breathing adds goes, beats stay.
+    """Take from each value the mean over `period` values around it. In place; how many are left, from 0 on, is returned.
 
-    In place. Values nearer to an end than half a period have no such mean: how many are left, from index 0 on, is
-    returned.
+    Values nearer to an end than half a period have no such mean.
     """
-    half = period >> 7
+    half = period >> 1
     span = 2 * half + 1
-    total = 0
+    total = half
     for index in range(span):
         total += window[index]
     left = length - 2 * half
     for index in range(left):
         oldest = window[index]
-        window[index] = window[index + half] - (total + half) // span
+        window[index] = window[index + half] - total // span
         if index + span < length:
             total += window[index + span] - oldest
     return left
+
+
+def excess_bits(window: "array[int]", length: int, bits: int) -> int:
+    """How far the values must be shifted right for their magnitude to fit in `bits`."""
+    used = 0
+    for index in range(length):
+        value = window[index]
+        used |= value ^ (value >> 29)
+    excess = 0
+    while used >> excess >> bits:
+        excess += 1
+    return excess
+
+
+def shift(window: "array[int]", length: int, bits: int) -> None:
+    """Divide the values by a power of two."""
+    for index in range(length):
+        window[index] >>= bits

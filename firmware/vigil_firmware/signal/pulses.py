@@ -1,0 +1,105 @@
+"""What the single pulses of a window say: how large each is, and how red follows infrared in it.
+
+Arterial blood has one colour for seconds, and beats at rest are much alike. Movement shifts tissue and veins, whose
+size and colour change from step to step. The spread of both between pulses tells the two apart, once what the noise
+within the pulses explains is taken off (an analysis of variance of the regression of red on infrared).
+"""
+
+from array import array
+
+from vigil_firmware.signal.beats import CAPACITY
+from vigil_firmware.signal.oximetry import square_root
+
+SLOPE_BITS = 10  # slopes of red on infrared count 1/1024
+CORRELATED_PERMILLE = 800
+_SLOPE_MOST = 4 << SLOPE_BITS
+_OFF_MOST = 2 << SLOPE_BITS
+_NOISE_FACTOR = 2  # smoothed noise is not white: neighbours share it
+
+
+class Pulses:
+    """The pulses of one window, from one beat's fall to the next. `start`, then `add` each."""
+
+    def __init__(self) -> None:
+        self._slopes = array("i", [0] * CAPACITY)
+        self._sizes = array("i", [0] * CAPACITY)
+        self.start()
+
+    def start(self) -> None:
+        """Begin a new window."""
+        self.count = 0
+        self.values = 0
+        self.ir_ir = 0  # sums of products over all pulses
+        self.ir_red = 0
+        self.red_red = 0
+
+    def add(self, red: "array[int]", ir: "array[int]", first: int, last: int) -> None:
+        """Take in one pulse: the values, within 10 bits, from `first` up to, not including, `last`."""
+        ir_ir = 0
+        ir_red = 0
+        for index in range(first, last):
+            one = ir[index]
+            ir_ir += one * one
+            ir_red += one * red[index]
+        self._sizes[self.count] = square_root(ir_ir)
+        self._slopes[self.count] = slope(ir_red, ir_ir)
+        self.count += 1
+        self.values += last - first
+        self.ir_ir += ir_ir
+        self.ir_red += ir_red
+        for index in range(first, last):
+            self.red_red += red[index] * red[index]
+
+    @property
+    def correlation_permille(self) -> int:
+        """Correlation of red and infrared."""
+        product = square_root(self.ir_ir) * square_root(self.red_red)
+        return self.ir_red // (product // 1000) if product >= 1000 else 0
+
+    def spread_permille(self) -> int:
+        """How much size and colour differ from pulse to pulse: the sum of both."""
+        return self._size_spread() + self._colour_spread()
+
+    def _size_spread(self) -> int:
+        """Mean deviation of the pulses' sizes (root of their energy), relative to their mean.
+
+        Steady growth is none: it makes no more than small steps.
+        """
+        if self.count < 2:
+            return 0
+        sizes = self._sizes
+        total = 0
+        steps = 0
+        for index in range(self.count):
+            total += sizes[index]
+            if index:
+                steps += abs(sizes[index] - sizes[index - 1])
+        mean = max(total // self.count, 1)
+        deviation = 0
+        for index in range(self.count):
+            deviation += abs(sizes[index] - mean)
+        # Steps between independent sizes are 1.4 times their deviations.
+        return min(deviation * 1000 // self.count, steps * 700 // (self.count - 1)) // mean
+
+    def _colour_spread(self) -> int:
+        """Root mean square deviation of red on infrared, relative to its mean, beyond what the noise explains."""
+        mean = slope(self.ir_red, self.ir_ir)
+        if mean <= 0 or self.correlation_permille < CORRELATED_PERMILLE:
+            return 0
+        total = 0
+        for index in range(self.count):
+            off = min(abs(self._slopes[index] - mean), _OFF_MOST)
+            total += off * off
+        noise = slope(self.red_red - (self.ir_red >> SLOPE_BITS) * mean, self.ir_ir)
+        between = total // self.count - _NOISE_FACTOR * (noise << SLOPE_BITS) * self.count // self.values
+        return square_root(between) * 1000 // mean if between > 0 else 0
+
+
+def slope(product: int, square: int) -> int:
+    """Regression of one channel on another, in 1/1024 and within +-4, from the sums of products and of squares."""
+    while square >> 19:
+        square >>= 1
+        product >>= 1
+    if square == 0:
+        return 0
+    return max(-_SLOPE_MOST, min(_SLOPE_MOST, (product << SLOPE_BITS) // square))

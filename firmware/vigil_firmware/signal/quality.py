@@ -1,0 +1,74 @@
+"""Whether the light changes as a pulse changes it, or as movement does.
+
+Vessels widen, and blood loses oxygen, over many seconds; a step or a tap changes the size and the colour of what looks
+like a pulse at once, and differs from the next step. So size and colour are compared with those that were trusted
+before, and their spread within the window counts as well. What jumped stays distrusted until the reference, which
+follows slowly, has come near it. A sensor just put on has no reference: until thirty windows were trusted, less spread
+is allowed.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vigil_firmware.signal.pulses import Pulses
+
+_TRUST_MOST = 30
+# Spreads of finger recordings at rest: 90 in the median, 150 in the worst twentieth. Under rhythmic motion: 250 to 450.
+_SPREAD_FIRST = 150
+_SPREAD_MOST = 400
+# Each of these alone would be reason enough; parts of them add up.
+_SPREAD_SHARE = 800
+_SIZE_SHARE = 2200  # 3.2 times as large, or as small
+_RATIO_SHARE = 500  # some 17 points of SpO2
+_DRIFT_SIZE_PERMILLE = 15
+_DRIFT_RATIO = 3
+
+
+class Steadiness:
+    """Size (perfusion, 0.01 %) and colour (ratio of ratios, thousandths) of the pulses that were trusted."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget: the sensor was put on anew."""
+        self._size = -1
+        self._ratio = -1
+        self._trust = 0
+
+    def admit(self, pulses: "Pulses", size: int, ratio: int, is_slow: bool) -> bool:
+        """Whether the pulses of this window may be trusted. `ratio`: -1 where red does not follow infrared.
+
+        `is_slow`: they are slower than anybody moves, and too few to tell their spread from that of breathing.
+        """
+        spread = pulses.spread_permille()
+        most = _SPREAD_MOST
+        if not is_slow:
+            most = _SPREAD_FIRST + (_SPREAD_MOST - _SPREAD_FIRST) * self._trust // _TRUST_MOST
+        if spread > most or spread * 1000 // _SPREAD_SHARE + self._jump(size, ratio) > 1000:
+            self._trust = max(self._trust - 1, 0)
+            self._drift(size, ratio)
+            return False
+        self._trust = min(self._trust + 1, _TRUST_MOST)
+        self._follow(size, ratio)
+        return True
+
+    def _jump(self, size: int, ratio: int) -> int:
+        """How far both are from what was trusted; 1000 is reason enough to distrust them."""
+        jump = 0
+        if self._size > 0:
+            jump = (max(size, self._size) * 1000 // max(min(size, self._size), 1) - 1000) * 1000 // _SIZE_SHARE
+        if ratio >= 0 and self._ratio >= 0:
+            jump += abs(ratio - self._ratio) * 1000 // _RATIO_SHARE
+        return jump
+
+    def _follow(self, size: int, ratio: int) -> None:
+        self._size = size if self._size < 0 else self._size + ((size - self._size) >> 3)
+        if ratio >= 0:
+            self._ratio = ratio if self._ratio < 0 else self._ratio + ((ratio - self._ratio) >> 3)
+
+    def _drift(self, size: int, ratio: int) -> None:
+        if self._size > 0:
+            step = self._size * _DRIFT_SIZE_PERMILLE // 1000 + 1
+            self._size += max(-step, min(step, size - self._size))
+        if ratio >= 0 and self._ratio >= 0:
+            self._ratio += max(-_DRIFT_RATIO, min(_DRIFT_RATIO, ratio - self._ratio))
