@@ -40,28 +40,33 @@ def remove_wander(window: "array[int]", length: int, period: int) -> int:
     total = half
     for index in range(span):
         total += window[index]
-    left = length - 2 * half
+    left = length - 2 * half - 1
     for index in range(left):
         oldest = window[index]
         window[index] = window[index + half] - total // span
-        if index + span < length:
-            total += window[index + span] - oldest
-    return left
+        total += window[index + span] - oldest
+    window[left] = window[left + half] - total // span
+    return left + 1
 
 
-def excess_bits(window: "array[int]", length: int, bits: int) -> int:
-    """How far the values must be shifted right for their magnitude to fit in `bits`."""
+def bits_in(window: "array[int]", length: int) -> int:
+    """How many bits the magnitudes of the values take."""
     used = 0
-    for index in range(length):
+    for index in range(0, length - 1, 2):
         value = window[index]
-        used |= value ^ (value >> 29)
-    excess = 0
-    while used >> excess >> bits:
-        excess += 1
-    return excess
+        other = window[index + 1]
+        used |= value ^ (value >> 29) | other ^ (other >> 29)
+    value = window[length - 1]
+    used |= value ^ (value >> 29)
+    bits = 0
+    while used >> bits:
+        bits += 1
+    return bits
 
 
 def shift(window: "array[int]", length: int, bits: int) -> None:
     """Divide the values by a power of two."""
-    for index in range(length):
+    window[length] = 0  # may be beyond the end
+    for index in range(0, length, 2):
         window[index] >>= bits
+        window[index + 1] >>= bits

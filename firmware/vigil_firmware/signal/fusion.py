@@ -53,10 +53,12 @@ class Fusion:
         if count < _BEATS_LEAST:
             return False
         self.beats = count
+        newer = beats.age(0)
         for index in range(count - 1):
-            interval = beats.age(index + 1) - beats.age(index)
-            self._intervals[index] = interval
-            self._insert(index, interval)
+            older = beats.age(index + 1)
+            self._intervals[index] = older - newer
+            self._insert(index, older - newer)
+            newer = older
         return self._is_regular(beats, count - 1)
 
     def _insert(self, count: int, interval: int) -> None:

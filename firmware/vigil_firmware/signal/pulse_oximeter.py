@@ -10,7 +10,7 @@ from array import array
 from vigil_firmware.signal import conditioning, oximetry
 from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS, Beats
 from vigil_firmware.signal.fusion import Fusion
-from vigil_firmware.signal.pulses import CORRELATED_PERMILLE, Pulses, slope
+from vigil_firmware.signal.pulses import CORRELATED_PERMILLE, SLOPE_BITS, Pulses
 from vigil_firmware.signal.quality import Steadiness
 from vigil_firmware.signal.periodicity import MOST_BITS, MOST_LENGTH, Periodicity
 from vigil_hal.max30102 import REFERENCE_LED_CODE
@@ -179,10 +179,9 @@ class PulseOximeter:
                 return statuses.POOR_SIGNAL
         period = fusion.period
         stride = 1 if period < _FAST else 2
-        values = self._load(min(length // stride, MOST_LENGTH - 1), stride, period)
+        self._load(min(length // stride, MOST_LENGTH - 1), stride, period)
         if self._publish_perfusion(vitals) < _PERFUSION_LEAST_CENTI_PCT:
             return statuses.LOW_PERFUSION
-        self._periodicity.load(self._window_ir, values)
         agreement = fusion.agreement(beats, self._periodicity, period // stride)
         if agreement < self._needed(period):
             return statuses.POOR_SIGNAL
@@ -224,38 +223,37 @@ class PulseOximeter:
             if first >= 0:
                 pulses.add(self._window_red, self._window_ir, first, last)
             first = last
+        pulses.close()
 
     def _ratio(self) -> int:
         """R in thousandths where red follows infrared; otherwise -1."""
         pulses = self._pulses
         if pulses.correlation_permille < CORRELATED_PERMILLE:
             return -1
-        ratio = slope(pulses.ir_red, pulses.ir_ir) * 1000 >> 10
-        return ratio * ((self._dc_ir << 10) // self._dc_red) >> 10
+        return (pulses.slope * 1000 >> SLOPE_BITS) * ((self._dc_ir << 10) // self._dc_red) >> 10
 
-    def _load(self, length: int, stride: int, period: int) -> int:
-        """Load both windows without their wander, within 10 bits; how many values they have."""
+    def _load(self, length: int, stride: int, period: int) -> None:
+        """Load both windows, `_values` long, without their wander and within 11 bits."""
         newest = self._count - 1
         period = (period // stride + 32) >> FRACTION_BITS
         self._dc_red = conditioning.load(self._red, newest, self._window_red, length, stride) >> 1
         self._dc_ir = conditioning.load(self._ir, newest, self._window_ir, length, stride) >> 1
         conditioning.remove_wander(self._window_red, length, period)
         left = conditioning.remove_wander(self._window_ir, length, period)
-        bits = max(
-            conditioning.excess_bits(self._window_red, left, MOST_BITS),
-            conditioning.excess_bits(self._window_ir, left, MOST_BITS),
-        )
-        if bits:
+        bits = max(conditioning.bits_in(self._window_red, left), conditioning.bits_in(self._window_ir, left)) - MOST_BITS
+        if bits > 0:
             conditioning.shift(self._window_red, left, bits)
             conditioning.shift(self._window_ir, left, bits)
+        else:
+            bits = 0
+        self._periodicity.load(self._window_ir, left)
         self._bits = bits
         self._values = left
-        return left
 
     def _publish_perfusion(self, vitals: "Vitals") -> int:
         """Publish perfusion from the infrared window, and return it in 0.01 %."""
         length = self._values
-        self._ac_ir = oximetry.root_sum_square(self._window_ir, length)
+        self._ac_ir = oximetry.square_root(self._periodicity.energy)
         # Peak to peak of a sine is 2.8284 times its root mean square, here the root of the sum over that of the length;
         # values are sums of two samples.
         scale = 14_142 * 16 // oximetry.square_root(length << 8)
@@ -265,11 +263,13 @@ class PulseOximeter:
         return perfusion
 
     def _judge_spo2(self, vitals: "Vitals") -> None:
-        self._ac_red = oximetry.root_sum_square(self._window_red, self._values)
-        if self._ac_red == 0 or self._dc_red == 0 or not self._channels_agree():
+        pulses = self._pulses
+        if pulses.correlation_permille < CORRELATED_PERMILLE:
             vitals.spo2.withhold(statuses.POOR_SIGNAL)
             return
-        ratio = oximetry.ratio_of_ratios_milli(self._ac_red, self._dc_red, self._ac_ir, self._dc_ir)
+        ratio = oximetry.ratio_of_ratios_milli(
+            oximetry.square_root(pulses.red_red), self._dc_red, oximetry.square_root(pulses.ir_ir), self._dc_ir
+        )
         if not oximetry.RATIO_LEAST_MILLI <= ratio <= oximetry.RATIO_MOST_MILLI:
             vitals.spo2.withhold(statuses.OUT_OF_RANGE)
             return
@@ -278,8 +278,3 @@ class PulseOximeter:
             vitals.spo2.publish(_SPO2_MOST_DECI_PCT, statuses.QUESTIONABLE)
         else:
             vitals.spo2.publish(spo2, self._status)
-
-    def _channels_agree(self) -> bool:
-        """Whether red and infrared carry the same pulse: correlation of 0.8 or more."""
-        product = oximetry.sum_product(self._window_red, self._window_ir, self._values)
-        return product // self._ac_red >= self._ac_ir * _CORRELATED_PERMILLE // 1000

@@ -18,11 +18,11 @@ _NOISE_FACTOR = 2  # smoothed noise is not white: neighbours share it
 
 
 class Pulses:
-    """The pulses of one window, from one beat's fall to the next. `start`, then `add` each."""
+    """The pulses of one window, from one beat's fall to the next. `start`, `add` each, `close`."""
 
     def __init__(self) -> None:
         self._slopes = array("i", [0] * CAPACITY)
-        self._sizes = array("i", [0] * CAPACITY)
+        self._energies = array("i", [0] * CAPACITY)
         self.start()
 
     def start(self) -> None:
@@ -32,16 +32,18 @@ class Pulses:
         self.ir_ir = 0  # sums of products over all pulses
         self.ir_red = 0
         self.red_red = 0
+        self.correlation_permille = 0
+        self.slope = 0  # regression of red on infrared, in 1/1024
 
     def add(self, red: "array[int]", ir: "array[int]", first: int, last: int) -> None:
-        """Take in one pulse: the values, within 10 bits, from `first` up to, not including, `last`."""
+        """Take in one pulse: the values, within 11 bits, from `first` up to, not including, `last`."""
         ir_ir = 0
         ir_red = 0
         for index in range(first, last):
             one = ir[index]
             ir_ir += one * one
             ir_red += one * red[index]
-        self._sizes[self.count] = square_root(ir_ir)
+        self._energies[self.count] = ir_ir
         self._slopes[self.count] = slope(ir_red, ir_ir)
         self.count += 1
         self.values += last - first
@@ -50,47 +52,47 @@ class Pulses:
         for index in range(first, last):
             self.red_red += red[index] * red[index]
 
-    @property
-    def correlation_permille(self) -> int:
-        """Correlation of red and infrared."""
+    def close(self) -> None:
+        """All pulses of the window are in: judge how red and infrared go together."""
         product = square_root(self.ir_ir) * square_root(self.red_red)
-        return self.ir_red // (product // 1000) if product >= 1000 else 0
+        self.correlation_permille = self.ir_red // (product // 1000) if product >= 1000 else 0
+        self.slope = slope(self.ir_red, self.ir_ir)
 
     def spread_permille(self) -> int:
         """How much size and colour differ from pulse to pulse: the sum of both."""
         return self._size_spread() + self._colour_spread()
 
     def _size_spread(self) -> int:
-        """Mean deviation of the pulses' sizes (root of their energy), relative to their mean.
+        """Mean deviation of the pulses' sizes, relative to their mean: half that of their energies.
 
         Steady growth is none: it makes no more than small steps.
         """
         if self.count < 2:
             return 0
-        sizes = self._sizes
-        total = 0
-        steps = 0
-        for index in range(self.count):
-            total += sizes[index]
-            if index:
-                steps += abs(sizes[index] - sizes[index - 1])
-        mean = max(total // self.count, 1)
+        mean = self.ir_ir // self.count
+        if mean < 1000:
+            return 0
         deviation = 0
+        steps = 0
+        last = self._energies[0]
         for index in range(self.count):
-            deviation += abs(sizes[index] - mean)
+            energy = self._energies[index]
+            deviation += abs(energy - mean)
+            steps += abs(energy - last)
+            last = energy
         # Steps between independent sizes are 1.4 times their deviations.
-        return min(deviation * 1000 // self.count, steps * 700 // (self.count - 1)) // mean
+        return min(deviation // self.count, steps // (self.count - 1) * 7 // 10) // (mean // 500)
 
     def _colour_spread(self) -> int:
         """Root mean square deviation of red on infrared, relative to its mean, beyond what the noise explains."""
-        mean = slope(self.ir_red, self.ir_ir)
+        mean = self.slope
         if mean <= 0 or self.correlation_permille < CORRELATED_PERMILLE:
             return 0
         total = 0
         for index in range(self.count):
             off = min(abs(self._slopes[index] - mean), _OFF_MOST)
             total += off * off
-        noise = slope(self.red_red - (self.ir_red >> SLOPE_BITS) * mean, self.ir_ir)
+        noise = slope(self.red_red - ((self.ir_red >> 12) * mean << 2), self.ir_ir)
         between = total // self.count - _NOISE_FACTOR * (noise << SLOPE_BITS) * self.count // self.values
         return square_root(between) * 1000 // mean if between > 0 else 0
 
