@@ -11,6 +11,7 @@ from vigil_firmware.signal import oximetry
 from vigil_firmware.signal.beats import FRACTION_BITS, Beats
 from vigil_firmware.signal.conditioning import Channel, remove_wander
 from vigil_firmware.signal.fusion import Fusion
+from vigil_firmware.signal.intervals import Intervals
 from vigil_firmware.signal.periodicity import Periodicity, likeness_permille, shift_for
 from vigil_hal.max30102 import REFERENCE_LED_CODE
 from vigil_wire import statuses
@@ -32,12 +33,16 @@ _LIKENESS_PERMILLE = 350  # of the window, without its wander, and itself one re
 _PULSE_LEAST_DECI_BPM = 250
 _PULSE_MOST_DECI_BPM = 2400
 _SPO2_MOST_DECI_PCT = 1000
+_SETTLED = 6 << FRACTION_BITS  # a younger beat may still give way to a higher one
+_INTERVAL_OFF_PERCENT = 35  # of the mean interval
 
 
 class PulseOximeter:
-    """Keeps one window of both channels and judges it once a second."""
+    """Keeps one window of both channels and judges it once a second. `intervals` are those of the newest second."""
 
     def __init__(self) -> None:
+        self.intervals = Intervals()
+        self._since_judged = 0  # samples
         self._red = Channel(WINDOW)
         self._ir = Channel(WINDOW)
         self._window_red = array("i", [0] * WINDOW)
@@ -78,6 +83,7 @@ class PulseOximeter:
         self._ir.add(ir)
         self._falling.add(self._ir.smooth)
         self._rising.add(self._ir.smooth)
+        self._since_judged += 1
         self._since_clipped += 1
         if red >= _CLIPPED or ir >= _CLIPPED:
             self._since_clipped = 0
@@ -87,6 +93,9 @@ class PulseOximeter:
 
         A rate of 0 is not known yet: no pulse rate can then be told.
         """
+        self.intervals.clear()
+        ending = self._since_judged << FRACTION_BITS
+        self._since_judged = 0
         reason = self._unusable()
         if reason == statuses.UNAVAILABLE and rate_milli_hz == 0:
             reason = statuses.ACQUIRING
@@ -96,6 +105,7 @@ class PulseOximeter:
                 reason = self._judge_pulse(vitals, SHORT_WINDOW, rate_milli_hz, statuses.EARLY_ESTIMATE)
         if reason == statuses.UNAVAILABLE:
             self._judge_spo2(vitals)
+            self._accept_intervals(ending, rate_milli_hz, vitals.quality)
             return
         vitals.pulse_rate.withhold(reason)
         vitals.spo2.withhold(reason)
@@ -144,6 +154,18 @@ class PulseOximeter:
     def _systoles(self) -> Beats:
         """The beats of the steeper direction, which is systole: the light falls, unless a channel is inverted."""
         return self._falling if self._falling.level >= self._rising.level else self._rising
+
+    def _accept_intervals(self, ending: int, rate_milli_hz: int, quality: int) -> None:
+        """Take over the intervals whose last beat has settled in the newest `ending` 1/64 samples."""
+        beats = self._systoles()
+        period = self._fusion.period
+        for index in range(beats.count - 2, -1, -1):
+            age = beats.age(index)
+            interval = beats.age(index + 1) - age
+            is_near = abs(interval - period) * 100 <= period * _INTERVAL_OFF_PERCENT
+            if is_near and _SETTLED <= age < _SETTLED + ending:
+                # 1/64 sample at r mHz is 15,625/r ms.
+                self.intervals.add(interval * 15_625 // rate_milli_hz, age * 15_625 // rate_milli_hz, quality)
 
     def _load_window(self, length: int) -> int:
         """Copy the last `length` samples of both channels into the windows, within 10 bits; by how much is returned."""
