@@ -37,8 +37,8 @@ def encode_into(
     `intervals_ms`: the first `interval_count` of them count, oldest first; where not all fit, the newest are sent.
     ValueError for a rate or an interval that the layout does not hold.
     """
-    # None is sent as "contact not detected" and a rate of 0, which is what chest straps send and receivers know as no
-    # reading. To send nothing would leave the last rate on a phone's screen as if it were live.
+    # The layout has no code for "no reading". Contact not detected and a rate of 0 is what other sensors send, and
+    # nobody takes it for a pulse; to send nothing would leave the last rate on a phone's screen as if it were live.
     if pulse_rate_deci_bpm is None:
         buf[0] = _CONTACT_WATCHED
         buf[1] = 0

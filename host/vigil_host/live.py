@@ -1,8 +1,8 @@
 """What every device last said, in memory only: adverts and live frames are never part of the record.
 
 A value is shown as live for five seconds after the device said it; later the status is `stale` and the value is only
-what it last was. Silence is a state of its own, never a good reading. While only the signal's quality is lost, a display
-may show the last reading as held (`held`).
+what it last was. Silence is a state of its own, never a good reading. While only the signal's quality is lost, a
+display may show the last reading as held (`vigil_host.held`).
 """
 
 from collections.abc import Callable, Iterable
@@ -161,17 +161,17 @@ class Live:
             pulse_rate_status=status_name(content.pulse_rate_status) if content else "stale",
             last_pulse_rate_bpm=state.pulse_rate.value,
             last_pulse_rate_age_s=_age(state.pulse_rate, now),
-            held_pulse_rate_bpm=_held(state.pulse_rate, content and content.pulse_rate_status, now),
+            held_pulse_rate_bpm=_held(state.pulse_rate, content.pulse_rate_status if content else None, now),
             spo2_pct=_spo2(content) if content else None,
             spo2_status=status_name(content.spo2_status) if content else "stale",
             last_spo2_pct=state.spo2.value,
             last_spo2_age_s=_age(state.spo2, now),
-            held_spo2_pct=_held(state.spo2, content and content.spo2_status, now),
+            held_spo2_pct=_held(state.spo2, content.spo2_status if content else None, now),
             temperature_c=_temperature(content) if content else None,
             temperature_status=status_name(content.temperature_status) if content else "stale",
             last_temperature_c=state.temperature.value,
             last_temperature_age_s=_age(state.temperature, now),
-            held_temperature_c=_held(state.temperature, content and content.temperature_status, now),
+            held_temperature_c=_held(state.temperature, content.temperature_status if content else None, now),
             perfusion_index_pct=None if perfusion is None else perfusion / 10,
             quality=_quality(state, content, now),
             battery_pct=content.battery_pct if content else None,

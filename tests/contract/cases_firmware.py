@@ -112,7 +112,7 @@ def case_monitor_gives_each_interval_once_and_none_without_a_pulse_rate() -> Non
                 assert abs(intervals.interval_ms[index] - 800) <= 25
                 assert intervals.quality[index] == monitor.vitals.quality > 50
                 ends.append(ticks_diff(clock.now_ms, first_tick) - intervals.age_ms[index])
-        steps = [later - earlier for earlier, later in zip(ends, ends[1:])]
+        steps = [ends[index + 1] - ends[index] for index in range(len(ends) - 1)]
         assert len(ends) >= 16
         assert all(abs(step - 800) <= 25 for step in steps), steps
         assert ends[-1] <= 20_500

@@ -53,7 +53,9 @@ def _contact(at_ms: int, bpm: int, before: int) -> tuple[str, str]:
 
 
 # The brightest finger needs another LED current first, which costs a second of light and a new window.
-@pytest.mark.parametrize(("bpm", "percent"), [(40, 40), (40, 100), (72, 40), (72, 100), (72, 200), (150, 40), (150, 200)])
+@pytest.mark.parametrize(
+    ("bpm", "percent"), [(40, 40), (40, 100), (72, 40), (72, 100), (72, 200), (150, 40), (150, 200)]
+)
 def test_first_reading_within_eight_seconds_of_good_contact(make_rig: Any, bpm: int, percent: int) -> None:
     for at_ms in INSTANTS_MS:
         rig = make_rig(source=Finger(percent, *_contact(at_ms, bpm, before=0)))
@@ -67,8 +69,7 @@ def test_first_reading_within_eight_seconds_of_good_contact(make_rig: Any, bpm: 
 def test_first_reading_within_eight_seconds_of_switching_on(make_rig: Any, first_tick: int, bpm: int) -> None:
     rig = make_rig(f"0,{bpm},97,2,,0.02,1", first_tick=first_tick)
     assert (
-        until_ms(rig, 0, lambda vitals: bool(vitals.pulse_rate.has_value and vitals.spo2.has_value))
-        <= FIRST_READING_MS
+        until_ms(rig, 0, lambda vitals: bool(vitals.pulse_rate.has_value and vitals.spo2.has_value)) <= FIRST_READING_MS
     )
 
 

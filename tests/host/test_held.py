@@ -14,9 +14,7 @@ from vigil_wire import statuses
 from vigil_wire.advert import Content
 
 QUALITY_LOST = (statuses.LOW_PERFUSION, statuses.POOR_SIGNAL, statuses.ERRATIC)
-OTHER = [
-    code for code in range(len(statuses.NAMES)) if code not in QUALITY_LOST and not statuses.has_value(code)
-]
+OTHER = [code for code in range(len(statuses.NAMES)) if code not in QUALITY_LOST and not statuses.has_value(code)]
 CODE = st.integers(0, 15)  # also those of a newer firmware
 
 
@@ -94,9 +92,7 @@ def test_nothing_is_held_across_a_time_in_which_the_device_was_not_heard(
     assert held_in(view_of(live)) == (None, None, None)
 
 
-def test_nothing_is_held_once_the_device_is_not_heard(
-    live: Live, clock: Any, content: Callable[..., Content]
-) -> None:
+def test_nothing_is_held_once_the_device_is_not_heard(live: Live, clock: Any, content: Callable[..., Content]) -> None:
     live.update("d", content(), "advert")
     clock.now_s += 1
     live.update("d", content(status=statuses.POOR_SIGNAL), "advert")

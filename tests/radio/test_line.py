@@ -217,7 +217,9 @@ async def test_lost_quality_is_held_for_those_who_look_and_for_nothing_else(
 ) -> None:
     wearable = wearable_of(WELL, "13.9,72,97.5,2,36.7,0.02,1", "14,72,97.5,2,36.7,20,1")
     async with listening(air) as heard, home.bridge() as bridge:
-        await wearable.live_until(lambda: wearable.now_ms > 14_000 and not wearable.device.monitor.vitals.spo2.has_value)
+        await wearable.live_until(
+            lambda: wearable.now_ms > 14_000 and not wearable.device.monitor.vitals.spo2.has_value
+        )
         await wearable.live(1)
         await asyncio.sleep(0.02)
         (device,) = Picture(bridge.live, bridge.alerts, lambda _: {}, Clock()).now()["devices"]

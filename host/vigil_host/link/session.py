@@ -17,7 +17,7 @@ from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import to_days
 from vigil_wire import link, records
-from vigil_wire.advert import CONTENT_LENGTH, Content
+from vigil_wire.advert import Content
 from vigil_wire.link import LinkError
 
 CONNECT_TIMEOUT_S = 30.0
