@@ -100,3 +100,20 @@ def test_lost_quality_is_no_reading_at_once_and_for_everything(make_rig: Any, no
     assert not vitals.pulse_rate.has_value and not vitals.spo2.has_value
     assert vitals.pulse_rate.status != statuses.SENSOR_OFF  # the sensor is still on
     assert (vitals.quality, rig.monitor.intervals.count) == (0, 0)
+
+
+def test_a_sensor_fault_is_no_reading_and_repeats_no_interval(make_rig: Any) -> None:
+    rig = make_rig("0,72,97,2,,0.02,1")
+    rig.run(14)
+    assert rig.monitor.vitals.pulse_rate.has_value
+    while rig.monitor.intervals.count == 0:  # at 72 a minute some seconds have none
+        rig.run(1)
+    rig.source.is_silent = True
+    for _ in range(50):
+        rig.elapsed_ms += 100
+        rig.monitor.step(rig.now())
+        if rig.monitor.sampler.fault and rig.elapsed_ms % 1000 == 0:
+            vitals = rig.monitor.vitals
+            assert vitals.pulse_rate.status == vitals.spo2.status == statuses.SENSOR_FAULT
+            assert vitals.quality == rig.monitor.intervals.count == 0
+    assert rig.monitor.sampler.fault
