@@ -20,6 +20,8 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 import peers
 from playing import Played, play
 from synthetic import Synthetic, cadence, finger, flicker, noise_only
@@ -281,15 +283,83 @@ def _outside(low: int, high: int, results: list[Result], who: str) -> float:
     return sum(not low <= value <= high for value, _ in _shown(results, who))
 
 
+BEATS_RATES_BPM = (40, 50, 60, 75, 90, 110, 130, 150, 180)
+BEATS_DICROTIC = (0.0, 0.25, 0.5)
+BEATS_FROM_S = 10
+BEATS_UNTIL_S = 70
+
+
+@dataclass
+class BeatsResult(Result):
+    """The accepted intervals of one case against the beats that were drawn."""
+
+    delay_ms: float = 0.0
+    errors_ms: list[float] = field(default_factory=list)  # of the ending beat of each accepted interval
+    wrong: int = 0  # accepted intervals that do not go from one beat to the next
+    beats: int = 0  # that ended in the time that is judged
+
+
 def beats_cases() -> Iterator[Case]:
-    """None yet: the monitor publishes no beats."""
-    return iter(())
+    """Rates and dicrotic lobes as of most people at rest or in motion."""
+    for rate, dicrotic in product(BEATS_RATES_BPM, BEATS_DICROTIC):
+        case = f"beats {rate} bpm, dicrotic {dicrotic:.0%}"
+        yield case, partial(_beats, case, rate, dicrotic)
+
+
+def _beats(case: str, rate: int, dicrotic: float, with_peers: bool) -> Result:
+    source = finger(
+        BEATS_UNTIL_S + 2, rate, seed=rate + round(dicrotic * 4), variability=0.03, noise=0.02, dicrotic=dicrotic
+    )
+    played = play(source)
+    ends_s, lengths_s = np.array(played.intervals).reshape(-1, 2).T
+    judged = (ends_s > BEATS_FROM_S) & (ends_s <= BEATS_UNTIL_S)
+    ends_s, lengths_s = ends_s[judged], lengths_s[judged]
+    true_s = source.beats_s
+    beats = int(np.sum((true_s > BEATS_FROM_S) & (true_s <= BEATS_UNTIL_S)))
+    if not len(ends_s):
+        return BeatsResult(case, {VIGIL: {}}, beats=beats)
+    # The delay is what makes the errors least, to half a beat either way.
+    delays_s = np.arange(-30 / rate, 30 / rate, 0.002)
+    errors_s = [np.sqrt(np.mean(_off_nearest(ends_s - delay_s, true_s)[0] ** 2)) for delay_s in delays_s]
+    delay_s = delays_s[int(np.argmin(errors_s))]
+    delay_s += np.median(_off_nearest(ends_s - delay_s, true_s)[0])
+    off_s, index = _off_nearest(ends_s - delay_s, true_s)
+    _, index_before = _off_nearest(ends_s - lengths_s - delay_s, true_s)
+    wrong = int(np.sum(index - index_before != 1))
+    return BeatsResult(case, {VIGIL: {}}, {}, delay_s * 1000, list(off_s * 1000), wrong, beats)
+
+
+def _off_nearest(times_s: np.ndarray, true_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far each instant is from the beat nearest to it, and which one that is."""
+    after = np.clip(np.searchsorted(true_s, times_s), 1, len(true_s) - 1)
+    index = np.where(times_s - true_s[after - 1] < true_s[after] - times_s, after - 1, after)
+    return times_s - true_s[index], index
 
 
 def beats_figures(results: list[Result]) -> Iterator[Figure]:
-    """Times of beats: not yet."""
-    yield Figure("beats: RMS error of beat times, ms", ("<=", 15.0), NOT_YET)
-    yield Figure("beats: missed or extra, % of accepted intervals", ("<=", 1.0), NOT_YET)
+    """Instants of the beats, less each case's constant delay, over all cases and by rate."""
+    yield Figure("beats: RMS error of beat times, ms", ("<=", 15.0), over(results, _beats_rms_ms))
+    yield Figure("beats: missed or extra, % of accepted intervals", ("<=", 1.0), over(results, _beats_wrong_pct))
+    yield Figure("  beats: accepted intervals, % of beats after 10 s", None, over(results, _beats_accepted_pct))
+    names = [f"{rate} bpm" for rate in BEATS_RATES_BPM] + [f"dicrotic {dicrotic:.0%}" for dicrotic in BEATS_DICROTIC]
+    for name in names:
+        group = [result for result in results if name in result.case.removeprefix("beats ").split(", ")]
+        yield Figure(f"  beats, {name}: RMS error of beat times, ms", None, over(group, _beats_rms_ms))
+        yield Figure(f"  beats, {name}: missed or extra, %", None, over(group, _beats_wrong_pct))
+
+
+def _beats_rms_ms(results: list[BeatsResult], who: str) -> float | None:
+    errors = [error for result in results for error in result.errors_ms]
+    return float(np.sqrt(np.mean(np.square(errors)))) if errors else None
+
+
+def _beats_wrong_pct(results: list[BeatsResult], who: str) -> float | None:
+    accepted = sum(len(result.errors_ms) for result in results)
+    return 100 * sum(result.wrong for result in results) / accepted if accepted else None
+
+
+def _beats_accepted_pct(results: list[BeatsResult], who: str) -> float:
+    return 100 * sum(len(result.errors_ms) for result in results) / sum(result.beats for result in results)
 
 
 # No pulse

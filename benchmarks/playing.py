@@ -11,9 +11,14 @@ WINDOW = 8 * RATE_HZ
 
 @dataclass
 class Played:
-    """The rows shown, by second, and the light at 25 samples a second, which is what other programs are given."""
+    """What was shown, and the light at 25 samples a second, which is what other programs are given.
+
+    `rows` are by second; `intervals` are the accepted pulse intervals: the instant of the beat that ended it, s, and
+    its length, s.
+    """
 
     rows: dict[int, dict[str, str]]
+    intervals: list[tuple[float, float]]
     start_s: float
     red: list[int]
     ir: list[int]
@@ -33,10 +38,12 @@ class Played:
 def play(source) -> Played:
     """Play `source` to its end."""
     lines: list[str] = []
-    replay(source, lines.append)
+    interval_lines: list[str] = []
+    replay(source, lines.append, 0, interval_lines.append)
+    intervals = [(float(row["time_s"]), int(row["interval_ms"]) / 1000) for row in csv.DictReader(interval_lines)]
     rows = {int(row["time_s"]): row for row in csv.DictReader(lines)}
     red, ir = _light(source)
-    return Played(rows, source.start_us / 1e6, red, ir)
+    return Played(rows, intervals, source.start_us / 1e6, red, ir)
 
 
 def _light(source) -> tuple[list[int], list[int]]:

@@ -126,7 +126,8 @@ class LinkEnd:
         out[_MESSAGE] = link.LIVE
         for index in range(CONTENT_LENGTH):
             out[_MESSAGE + 1 + index] = content[start + index]
-        return 1 + CONTENT_LENGTH
+        out[_MESSAGE + 1 + CONTENT_LENGTH] = self._monitor.vitals.quality
+        return link.LIVE_LENGTH
 
     def _pack_missing(self) -> int:
         struct.pack_into("<BII", self._session.out, _MESSAGE, link.MISSING, self._cursor, self._missing_to)

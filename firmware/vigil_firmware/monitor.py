@@ -16,6 +16,7 @@ from vigil_wire import conditions, records, statuses
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_firmware.journal import Journal
+    from vigil_firmware.signal.intervals import Intervals
     from vigil_hal.max30102 import Max30102
     from vigil_hal.seams import Battery, Thermometer
     from vigil_wire.settings import Settings
@@ -79,6 +80,11 @@ class Monitor:
         self._keep(records.TIME_ANCHOR, records.pack_time_anchor(self.journal.buf, utc_day, utc_day_ms))
 
     @property
+    def intervals(self) -> "Intervals":
+        """The pulse intervals that were accepted in the newest judged second."""
+        return self._signal.intervals
+
+    @property
     def battery_pct(self) -> int:
         """Charge of the battery in %, or records.NO_U8 where it is not known."""
         percent = None if self._battery is None else self._battery.percent()
@@ -90,6 +96,7 @@ class Monitor:
             for measurement in (vitals.pulse_rate, vitals.spo2, vitals.perfusion):
                 measurement.withhold(statuses.SENSOR_FAULT)
             vitals.quality = 0
+            self._signal.intervals.clear()
         else:
             self._signal.judge(vitals, self.sampler.rate_milli_hz)
         self._read_temperature()

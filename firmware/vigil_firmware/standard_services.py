@@ -1,11 +1,13 @@
-"""The Bluetooth SIG's services that phones and gateways understand: oximeter, thermometer, battery, device information.
+"""The Bluetooth SIG's services that phones and gateways understand.
+
+They are: pulse oximeter, thermometer, heart rate, battery and device information.
 
 They carry vital signs in clear, so what they may tell whom is the owner's choice (settings.standard_services): nobody
 (`off`), encrypted and authenticated connections (`bonded`), or everybody (`open`).
 """
 
 from vigil_firmware import VERSION
-from vigil_wire import battery, health_thermometer, plx
+from vigil_wire import battery, health_thermometer, heart_rate, plx
 from vigil_wire.settings import SERVICES_OFF, SERVICES_OPEN
 
 TYPE_CHECKING = False
@@ -40,6 +42,7 @@ class StandardServices:
         self.is_open = settings.standard_services == SERVICES_OPEN
         self._plx = bytearray(plx.MAX_LENGTH)
         self._temperature = bytearray(health_thermometer.MAX_LENGTH)
+        self._heart_rate = bytearray(heart_rate.MAX_LENGTH)
 
     def definitions(self, bluetooth: "BluetoothModule") -> "list[Any]":
         """What to register, in the order of importance: a table may be too small for all."""
@@ -56,6 +59,10 @@ class StandardServices:
                 uuid(health_thermometer.SERVICE_UUID),
                 ((uuid(health_thermometer.MEASUREMENT_UUID), _INDICATE), (uuid(health_thermometer.TYPE_UUID), read)),
             ),
+            (
+                uuid(heart_rate.SERVICE_UUID),
+                ((uuid(heart_rate.MEASUREMENT_UUID), _NOTIFY), (uuid(heart_rate.LOCATION_UUID), read)),
+            ),
             (uuid(battery.SERVICE_UUID), ((uuid(battery.LEVEL_UUID), read | _NOTIFY),)),
             (
                 uuid(_DEVICE_INFORMATION),
@@ -67,10 +74,12 @@ class StandardServices:
     def registered(self, ble: "BLE", handles: "list[tuple[int, ...]]") -> None:
         """Take the handles of `definitions`, in its order, and write the values that do not change."""
         self._ble = ble
-        (self._plx_handle, features), (self._temperature_handle, site), (self._battery_handle,), about = handles
+        (self._plx_handle, features), (self._temperature_handle, site) = handles[:2]
+        (self._heart_rate_handle, location), (self._battery_handle,), about = handles[2:]
         ble.gatts_write(features, plx.features())
         if self._settings.temperature_site:
             ble.gatts_write(site, health_thermometer.encode_type(self._settings.temperature_site))
+        ble.gatts_write(location, heart_rate.encode_location(heart_rate.FINGER))
         for handle, text in zip(about, ("Vigil", "Vigil monitor", "%d.%d.%d" % VERSION)):
             ble.gatts_write(handle, text.encode())
         self._write_battery()
@@ -95,6 +104,12 @@ class StandardServices:
         )
         for connection in connections:
             notify(connection, self._plx_handle, memoryview(self._plx)[:length])
+        intervals = self._monitor.intervals
+        length = heart_rate.encode_into(
+            self._heart_rate, _value(vitals.pulse_rate), intervals.interval_ms, intervals.count
+        )
+        for connection in connections:
+            notify(connection, self._heart_rate_handle, memoryview(self._heart_rate)[:length])
         if second % _TEMPERATURE_EVERY_S == 0 and vitals.temperature.has_value:
             self._indicate_temperature(connections)
 

@@ -16,7 +16,7 @@ Messages, little-endian, first byte the type:
     11 ack     newest sequence on disk (u32)                      acknowledged sequence (u32 each), uptime day (u16),
     12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32)
     13 info                                           91 records  (length u8, record) ...
-                                                      92 live     advert content (15)
+                                                      92 live     advert content (15), quality 0-100 (u8)
                                                       93 missing  first, last sequence (u32) the device no longer has
 
 After `fetch` the device streams records from there on and goes on with new ones as they come; at most `WINDOW` records
@@ -52,6 +52,7 @@ INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
 MISSING = 0x93
+LIVE_LENGTH = 17
 
 _TO_DEVICE = 0
 _TO_HOST = 1

@@ -1,13 +1,15 @@
 """What every device last said, in memory only: adverts and live frames are never part of the record.
 
 A value is shown as live for five seconds after the device said it; later the status is `stale` and the value is only
-what it last was. Silence is a state of its own, never a good reading.
+what it last was. Silence is a state of its own, never a good reading. While only the signal's quality is lost, a
+display may show the last reading as held (`vigil_host.held`).
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vigil_host import held
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
 from vigil_host.store.queries import status_name
@@ -25,7 +27,9 @@ class LiveView:
     """A device at this moment. A reading is None unless it is live and valid; its status says why.
 
     `age_s` is the time since the device was last heard (None: never), `link` how it is heard. `last_*` is the last
-    reading there was and its age. `active` names the alarm conditions in what was last heard.
+    reading there was and its age; `held_*` is that reading where a display may still show it, marked as held.
+    `quality` (0-100) is that of the pulse and SpO2; None where there is no pulse or no record link, which tells it.
+    `active` names the alarm conditions in what was last heard.
     """
 
     device_id: str
@@ -39,25 +43,30 @@ class LiveView:
     pulse_rate_status: str
     last_pulse_rate_bpm: float | None
     last_pulse_rate_age_s: float | None
+    held_pulse_rate_bpm: float | None
     spo2_pct: float | None
     spo2_status: str
     last_spo2_pct: float | None
     last_spo2_age_s: float | None
+    held_spo2_pct: float | None
     temperature_c: float | None
     temperature_status: str
     last_temperature_c: float | None
     last_temperature_age_s: float | None
+    held_temperature_c: float | None
     perfusion_index_pct: float | None
+    quality: int | None
     battery_pct: float | None
     active: list[str]
 
 
 @dataclass
 class _Reading:
-    """The last reading of one signal and when it was heard."""
+    """The last reading of one signal, when it was heard, and whether nothing since forbids to hold it."""
 
     value: float | None = None
     heard_s: float = 0.0
+    holds: bool = False
 
 
 @dataclass
@@ -67,6 +76,8 @@ class _State:
     heard_s: float | None = None
     rssi_dbm: int | None = None
     connected: bool = False
+    quality: int | None = None
+    quality_s: float = 0.0
     pulse_rate: _Reading = field(default_factory=_Reading)
     spo2: _Reading = field(default_factory=_Reading)
     temperature: _Reading = field(default_factory=_Reading)
@@ -81,22 +92,36 @@ class Live:
         self._started_s = clock.monotonic()
         self._states: dict[str, _State] = {}
 
-    def update(self, device_id: str, content: Content, source: Source, rssi_dbm: int | None = None) -> None:
-        """Take in what a device has just said, by advert or over the link."""
+    def update(
+        self,
+        device_id: str,
+        content: Content,
+        source: Source,
+        rssi_dbm: int | None = None,
+        quality: int | None = None,
+    ) -> None:
+        """Take in what a device has just said, by advert or, with the `quality` of its signal, over the link."""
         now = self._clock.monotonic()
         state = self._state(device_id)
+        gap_s = now - state.content_s
+        if quality is not None:
+            state.quality = quality
+            state.quality_s = now
         state.content = content
         state.content_s = state.heard_s = now
         if source == "advert":
             state.rssi_dbm = rssi_dbm
-        for reading, value in (
-            (state.pulse_rate, _pulse_rate(content)),
-            (state.spo2, _spo2(content)),
-            (state.temperature, _temperature(content)),
+        for reading, value, status in (
+            (state.pulse_rate, _pulse_rate(content), content.pulse_rate_status),
+            (state.spo2, _spo2(content), content.spo2_status),
+            (state.temperature, _temperature(content), content.temperature_status),
         ):
             if value is not None:
                 reading.value = value
                 reading.heard_s = now
+                reading.holds = True
+            elif not held.goes_on(status, gap_s):
+                reading.holds = False
 
     def heard(self, device_id: str) -> None:
         """Note that the device has said something, if only a record: it is not silent."""
@@ -136,15 +161,19 @@ class Live:
             pulse_rate_status=status_name(content.pulse_rate_status) if content else "stale",
             last_pulse_rate_bpm=state.pulse_rate.value,
             last_pulse_rate_age_s=_age(state.pulse_rate, now),
+            held_pulse_rate_bpm=_held(state.pulse_rate, content.pulse_rate_status if content else None, now),
             spo2_pct=_spo2(content) if content else None,
             spo2_status=status_name(content.spo2_status) if content else "stale",
             last_spo2_pct=state.spo2.value,
             last_spo2_age_s=_age(state.spo2, now),
+            held_spo2_pct=_held(state.spo2, content.spo2_status if content else None, now),
             temperature_c=_temperature(content) if content else None,
             temperature_status=status_name(content.temperature_status) if content else "stale",
             last_temperature_c=state.temperature.value,
             last_temperature_age_s=_age(state.temperature, now),
+            held_temperature_c=_held(state.temperature, content.temperature_status if content else None, now),
             perfusion_index_pct=None if perfusion is None else perfusion / 10,
+            quality=_quality(state, content, now),
             battery_pct=content.battery_pct if content else None,
             active=conditions.names_of(state.content.alarm_bits) if state.content else [],
         )
@@ -165,6 +194,18 @@ def _temperature(content: Content) -> float | None:
 def _reading(value: int | None, status: int, divisor: int) -> float | None:
     """A number that may be shown, or None: a status without a reading outweighs any number."""
     return value / divisor if value is not None and statuses.has_value(status) else None
+
+
+def _quality(state: _State, content: Content | None, now: float) -> int | None:
+    """The quality that came with the pulse; adverts have no room for it."""
+    is_current = now - state.quality_s < STALE_AFTER_S
+    return state.quality if is_current and content and _pulse_rate(content) is not None else None
+
+
+def _held(reading: _Reading, status: int | None, now: float) -> float | None:
+    """The last reading where a display may still show it; `status` is None where the device is not heard."""
+    is_held = reading.holds and status is not None and held.may_show(status, now - reading.heard_s)
+    return reading.value if is_held else None
 
 
 def _age(reading: _Reading, now: float) -> float | None:

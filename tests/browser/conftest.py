@@ -67,7 +67,7 @@ class Home:
             logins = Logins(folder / "login.json")
             logins.set_passphrase(passphrase)
         self._access = Access(logins)
-        self._said: dict[str, Content] = {}
+        self._said: dict[str, tuple[Content, int | None]] = {}
         self._sequence = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -87,12 +87,12 @@ class Home:
         """Each device says again each second what it said last; the alarms are kept up."""
         while True:
             await asyncio.sleep(0.5)
-            for device_id, content in self._said.items():
-                self._hear(device_id, content)
+            for device_id, said in self._said.items():
+                self._hear(device_id, *said)
             await self.alerts.step()
 
-    def _hear(self, device_id: str, content: Content) -> None:
-        self.live.update(device_id, content, "advert", -60)
+    def _hear(self, device_id: str, content: Content, quality: int | None) -> None:
+        self.live.update(device_id, content, "advert" if quality is None else "link", -60, quality)
         self.alerts.hear(device_id, content)
         self.events.publish("live")
 
@@ -101,9 +101,13 @@ class Home:
         *active: str,
         device: int = 0,
         status: tuple[int, int, int] = (statuses.VALIDATED,) * 3,
+        quality: int | None = None,
         **values: int | None,
     ) -> None:
-        """Have a device say its alarms and, unless given (0.1 bpm, 0.1 %, 0.01 C, 0.1 %), that its wearer is well."""
+        """Have a device say its alarms and, unless given (0.1 bpm, 0.1 %, 0.01 C, 0.1 %), that its wearer is well.
+
+        Without `quality` it says so by an advert, with it over the record link.
+        """
         content = bytearray(advert.CONTENT_LENGTH)
         given = WELL | values
         absent = {
@@ -116,11 +120,11 @@ class Home:
         bits = sum(1 << conditions.NAMES.index(name) for name in active)
         advert.pack_content(content, 0, status, bits, (*packed, 84, self._sequence))
         device_id = self.devices[device].id
-        self._said[device_id] = Content(content)
+        self._said[device_id] = Content(content), quality
         self._do(self._speak(device_id))
 
     async def _speak(self, device_id: str) -> None:
-        self._hear(device_id, self._said[device_id])
+        self._hear(device_id, *self._said[device_id])
         await self.alerts.step()
 
     def hush(self) -> None:

@@ -110,6 +110,69 @@ def test_no_reading_names_its_cause_and_keeps_the_last_value_small(home: Any, vi
     expect(tile(page, "pulse_rate").locator(".status")).to_have_text("Too little blood flow at the sensor")
 
 
+def test_a_value_whose_quality_was_lost_is_held_and_marked_for_ten_seconds(home: Any, visit: Any) -> None:
+    lost = {"status": (statuses.POOR_SIGNAL,) * 3} | dict.fromkeys(("pulse_rate", "spo2", "temperature", "perfusion"))
+    home.say(spo2=824)
+    page = visit(**PHONE).page
+    expect(number(page, "spo2")).to_have_text("82")
+    colour = number(page, "spo2").evaluate("each => getComputedStyle(each).color")
+    home.say(**lost)
+    spo2 = tile(page, "spo2")
+    expect(spo2).to_have_attribute("data-reading", "held")
+    for _ in range(3):
+        home.later(2)
+        home.say(**lost)
+    expect(spo2.locator(".value")).to_have_text(re.compile(r"^82%held, [67] s ago$"))
+    expect(spo2.locator(".held")).to_be_visible()
+    expect(spo2.locator(".number")).not_to_have_attribute("aria-hidden", "")
+    assert number(page, "spo2").evaluate("each => getComputedStyle(each).fontStyle") == "italic"
+    assert number(page, "spo2").evaluate("each => getComputedStyle(each).color") != colour
+    expect(spo2.locator(".note")).to_have_text("No reading")
+    expect(spo2.locator(".status")).to_have_text("Signal too noisy, keep still")
+    expect(page.locator("#quiet")).to_have_text("No alarm now, and no reading.")  # a held value is none
+    expect(page.locator("#banner .alarm")).to_have_count(0)  # nor is it judged, though below its limit
+    expect(spo2).not_to_have_attribute("data-alarm", re.compile(""))
+    for _ in range(2):
+        home.later(2)
+        home.say(**lost)
+    expect(number(page, "spo2")).to_have_text("—")
+    expect(spo2.locator(".held")).to_have_text("")
+    expect(spo2.locator(".last")).to_have_text(re.compile(r"last 82 % · 1\d s ago"))
+    expect(spo2).to_have_attribute("data-reading", "none")
+
+
+def test_nothing_is_held_once_contact_was_lost(home: Any, visit: Any) -> None:
+    lost = {"status": (statuses.POOR_SIGNAL,) * 3, "pulse_rate": None, "spo2": None}
+    home.say()
+    page = visit().page
+    expect(number(page, "spo2")).to_have_text("97")
+    home.say(**lost)
+    expect(tile(page, "spo2")).to_have_attribute("data-reading", "held")
+    home.say("sensor_off", status=OFF, pulse_rate=None, spo2=None)
+    expect(number(page, "spo2")).to_have_text("—", timeout=1000)
+    home.say(**lost)
+    expect(tile(page, "spo2").locator(".status")).to_have_text("Signal too noisy, keep still")
+    expect(number(page, "spo2")).to_have_text("—")
+
+
+def test_a_held_value_ends_with_the_contact_to_the_bridge(home: Any, visit: Any) -> None:
+    home.say()
+    page = visit().page
+    expect(number(page, "spo2")).to_have_text("97")
+    home.say(status=(statuses.POOR_SIGNAL,) * 3, pulse_rate=None, spo2=None)
+    expect(tile(page, "spo2")).to_have_attribute("data-reading", "held")
+    home.stop()
+    expect(page.get_by_role("alert").filter(has_text="No contact with Vigil")).to_be_visible(timeout=LOST_WITHIN_MS)
+    expect(tile(page, "spo2")).to_have_attribute("data-reading", "none")
+
+
+def test_quality_is_shown_where_the_record_link_tells_it(home: Any, visit: Any) -> None:
+    home.say(quality=93)
+    page = visit().page
+    expect(tile(page, "pulse_rate").locator(".age")).to_contain_text("signal\u00a093\u00a0%")
+    expect(tile(page, "temperature").locator(".age")).not_to_contain_text("signal")
+
+
 def test_an_uncertain_value_is_marked(home: Any, visit: Any) -> None:
     home.say(status=(statuses.QUESTIONABLE, statuses.EARLY_ESTIMATE, statuses.VALIDATED))
     page = visit().page

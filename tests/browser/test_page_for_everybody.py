@@ -1,5 +1,6 @@
 """The page for every eye, hand and ear: widths, dark and light, contrast, names, keyboard; and it stays at home."""
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -189,6 +190,18 @@ def test_it_speaks_values_at_a_calm_pace(home: Any, visit: Any) -> None:
     assert page.evaluate("() => window.said") == 0
     live = page.evaluate("() => [...document.querySelectorAll('.tile, .device')].some((e) => e.closest('[aria-live]'))")
     assert not live
+
+
+def test_a_held_value_is_spoken_as_held(home: Any, visit: Any) -> None:
+    home.say(spo2=824)
+    page = visit().page
+    home.say(spo2=None, status=(statuses.VALIDATED, statuses.LOW_PERFUSION, statuses.VALIDATED))
+    expect(page.locator('.tile[data-signal="spo2"]')).to_have_attribute("data-reading", "held")
+    page.evaluate("() => { const now = performance.now.bind(performance); performance.now = () => now() + 60000; }")
+    home.say(spo2=None, status=(statuses.VALIDATED, statuses.LOW_PERFUSION, statuses.VALIDATED))
+    expect(page.locator("#spoken")).to_have_text(
+        re.compile(r"blood oxygen 82 percent, held, \d+ s old, Too little blood flow at the sensor")
+    )
 
 
 def test_an_alarm_is_spoken_once_not_each_second(home: Any, visit: Any) -> None:

@@ -6,9 +6,10 @@ from vigil_firmware.journal import Journal
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.signal.conditioning import remove_wander
+from vigil_firmware.signal.intervals import CAPACITY, Intervals
 from vigil_firmware.signal.oximetry import spo2_deci_pct, square_root
 from vigil_firmware.simulation.parts import Parts
-from vigil_firmware.simulation.replay import COLUMNS, Clock, replay
+from vigil_firmware.simulation.replay import COLUMNS, INTERVAL_COLUMNS, Clock, replay
 from vigil_firmware.storage import BLOCK_COUNT, Storage
 from vigil_firmware.ticks import DAY_MS, PERIOD, Uptime, ticks_add, ticks_diff
 from vigil_firmware.two_copies import TwoCopies
@@ -85,6 +86,36 @@ def case_monitor_measures_the_patient_from_any_tick() -> None:
         assert vitals.temperature.value == 3670
         shown.append((vitals.pulse_rate.value, vitals.spo2.value, vitals.perfusion.value))
     assert shown[0] == shown[1] == shown[2]
+
+
+def case_intervals_hold_a_second_and_no_more() -> None:
+    intervals = Intervals()
+    for number in range(CAPACITY + 2):
+        intervals.add(800 + number, 900 - number, 90)
+    assert intervals.count == CAPACITY
+    assert list(intervals.interval_ms) == list(range(800, 800 + CAPACITY))
+    assert list(intervals.age_ms) == list(range(900, 900 - CAPACITY, -1))
+    intervals.clear()
+    intervals.add(750, 20, 80)
+    assert (intervals.count, intervals.interval_ms[0], intervals.age_ms[0], intervals.quality[0]) == (1, 750, 20, 80)
+
+
+def case_monitor_gives_each_interval_once_and_none_without_a_pulse_rate() -> None:
+    for first_tick in (0, PERIOD - 7_000):
+        clock, monitor = _monitor(["0,75,97,2,36.7,0.02,1", "20,75,97,2,36.7,0.02,0"], first_tick)
+        ends = []
+        for _ in range(30):
+            _run(clock, monitor, 1)
+            intervals = monitor.intervals
+            assert monitor.vitals.pulse_rate.has_value or intervals.count == 0
+            for index in range(intervals.count):
+                assert abs(intervals.interval_ms[index] - 800) <= 25
+                assert intervals.quality[index] == monitor.vitals.quality > 50
+                ends.append(ticks_diff(clock.now_ms, first_tick) - intervals.age_ms[index])
+        steps = [ends[index + 1] - ends[index] for index in range(len(ends) - 1)]
+        assert len(ends) >= 16
+        assert all(abs(step - 800) <= 25 for step in steps), steps
+        assert ends[-1] <= 20_500
 
 
 def case_alarm_is_raised_cleared_and_journalled() -> None:
@@ -220,10 +251,19 @@ def case_replay_writes_rows() -> None:
         millis = count * 33
         lines.append(f"{millis // 1000}.{millis % 1000:03d},{out[0]},{out[1]},-0.5")
     written = []
-    replay(parse_recording(lines, "test"), written.append, PERIOD - 3_000)
+    beats = []
+    replay(parse_recording(lines, "test"), written.append, PERIOD - 3_000, beats.append)
     assert written[0] == COLUMNS + "\n"
-    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,\n"
+    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,0,\n"
     cells = written[-1].split(",")
     assert cells[0] == "12"
     assert cells[2] == cells[4] == "validated"
+    assert 50 < int(cells[8]) <= 100
     assert len(written) == 13
+    assert beats[0] == INTERVAL_COLUMNS + "\n"
+    assert len(beats) >= 7
+    for beat in beats[1:]:
+        time_s, interval_ms, quality = beat.split(",")
+        assert len(time_s.split(".")[1]) == 3
+        assert abs(int(interval_ms) - 833) <= 25
+        assert 50 < int(quality) <= 100

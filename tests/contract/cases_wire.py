@@ -1,5 +1,6 @@
 """What the wire formats must do on every runtime: `case_*` functions that assert, in the portable subset."""
 
+from array import array
 from binascii import unhexlify
 
 from vigil_wire import (
@@ -8,6 +9,7 @@ from vigil_wire import (
     conditions,
     date_time,
     health_thermometer,
+    heart_rate,
     ieee11073,
     keys,
     link,
@@ -169,6 +171,20 @@ def case_plx_features() -> None:
     assert features.sensor_status is not None and features.sensor_status & 1 << 11
     assert plx.Features(_hex("7C00")).sensor_status is None
     assert "have 7 bytes" in _says(ValueError, plx.Features, _hex("7F00"))
+
+
+def case_heart_rate() -> None:
+    buf = bytearray(heart_rate.MAX_LENGTH)
+    assert heart_rate.encode_into(buf, 724, array("i", [1000, 500, 7]), 2) == 6
+    assert buf[:6] == _hex("16 48 0004 0002")
+    assert heart_rate.encode_into(buf, None, array("i", [1000]), 1) == 2
+    assert buf[:2] == _hex("04 00")
+    assert heart_rate.encode_into(buf, 2600, array("i", range(300, 312)), 12) == 19
+    # NordicSemiconductor/Android-BLE-Common-Library, HeartRateMeasurementDataCallbackTest
+    read = heart_rate.Measurement(_hex("1F 0101 3201 0100 0201 FFFF"))
+    assert (read.rate_bpm, read.has_contact, read.energy_kj, read.intervals) == (257, True, 306, [1, 258, 65535])
+    assert "does not have 3" in _says(ValueError, heart_rate.Measurement, _hex("17 0101"))
+    assert heart_rate.decode_location(heart_rate.encode_location(heart_rate.FINGER)) == 3
 
 
 def case_health_thermometer() -> None:

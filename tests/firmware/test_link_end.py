@@ -85,10 +85,11 @@ def test_info(wire: Wire) -> None:
 
 
 def test_live_content_once_a_second(wire: Wire) -> None:
+    wire.rig.monitor.vitals.quality = 87
     wire.say(bytes([link.ASK_INFO]))
     for second in (1, 1, 2, 2, 2, 3):
         wire.step(second)
-    assert wire.host.live == [bytes(wire.content)] * 3
+    assert wire.host.live == [bytes(wire.content) + bytes((87,))] * 3
 
 
 @pytest.mark.parametrize("start", [0, 1, 17, 39])

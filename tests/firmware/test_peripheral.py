@@ -83,7 +83,7 @@ def test_our_service_is_the_first_and_its_handles_are_used(air: Air) -> None:
     uuid, ((control, write), (stream, notify)) = air.ble.services[0]
     assert (uuid, control, stream) == (link.SERVICE_UUID, link.CONTROL_UUID, link.STREAM_UUID)
     assert (write, notify) == (0x08, 0x10)
-    assert len(air.ble.services) == (1 if air.storage.settings.standard_services == SERVICES_OFF else 5)
+    assert len(air.ble.services) == (1 if air.storage.settings.standard_services == SERVICES_OFF else 6)
 
 
 @pytest.mark.parametrize("table", [1, 2, 3, 5, 8])

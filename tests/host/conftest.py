@@ -102,10 +102,17 @@ def content_of(
     newest: int = 0,
     pulse_rate: int = 720,
     status: int = statuses.VALIDATED,
+    spo2_status: int | None = None,
 ) -> bytearray:
-    """Fifteen bytes of advert content."""
+    """Fifteen bytes of advert content; `status` is that of all three, unless SpO2 has its own."""
     buf = bytearray(advert.CONTENT_LENGTH)
-    advert.pack_content(buf, 0, (status, status, status), alarm_bits, (pulse_rate, 970, 3660, 25, 80, newest))
+    advert.pack_content(
+        buf,
+        0,
+        (status, status if spo2_status is None else spo2_status, status),
+        alarm_bits,
+        (pulse_rate, 970, 3660, 25, 80, newest),
+    )
     return buf
 
 

@@ -111,9 +111,21 @@ def record(data_folder: Path) -> Path:
 
 def test_readings_are_shown_oldest_first_and_none_is_a_dash(record: Path) -> None:
     heading, *lines = told(vigil("readings")).splitlines()
-    assert heading.split() == ["time", "SpO2", "%", "pulse", "bpm", "temperature", "°C", "perfusion", "%", "alarms"]
+    assert heading.split() == [
+        "time",
+        "SpO2",
+        "%",
+        "pulse",
+        "bpm",
+        "temperature",
+        "°C",
+        "perfusion",
+        "%",
+        "quality",
+        "alarms",
+    ]
     assert [line.split()[1] for line in lines] == ["11:06:50", "11:07:00", "11:07:10"]
-    assert lines[1].split()[2:] == ["88.5", "73.1", "-", "unavailable", "1.57", "spo2_low"]
+    assert lines[1].split()[2:] == ["88.5", "73.1", "-", "unavailable", "1.57", "90", "spo2_low"]
     assert "- sensor off" in lines[2]
     assert told(vigil("readings", "--last", "1", "--device", "Clip")).splitlines()[1].split() == lines[2].split()
     assert told(vigil("readings", "--db", str(record), "--device", ID)).splitlines()[1:] == lines

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from vigil_host.cli import main
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,alarms"
+    "temperature_c,temperature_status,quality,alarms"
 )
 SECONDS = 20
 
@@ -70,9 +71,30 @@ def test_output_goes_to_the_file_that_is_named(recording: Path, tmp_path: Path) 
 
 @pytest.mark.vm
 def test_both_runtimes_give_the_same_bytes(recording: Path, tmp_path: Path) -> None:
+    out, beats, beats_here = tmp_path / "shown.csv", tmp_path / "beats.csv", tmp_path / "beats_here.csv"
+    assert replay(recording, "--vm", "micropython", "--output", out, "--intervals", beats).exit_code == 0
+    assert out.read_bytes() == replay(recording, "--intervals", beats_here).stdout_bytes
+    assert beats.read_bytes() == beats_here.read_bytes()
+
+
+def test_intervals_are_those_of_the_pulse(recording: Path, tmp_path: Path) -> None:
+    beats = tmp_path / "beats.csv"
+    result = replay(recording, "--intervals", beats)
+    assert (result.exit_code, result.stdout) == (0, replay(recording).stdout)
+    rows = list(csv.DictReader(io.StringIO(beats.read_text())))
+    assert list(rows[0]) == ["time_s", "interval_ms", "quality"]
+    assert 14 <= len(rows) <= 18
+    for earlier, later in itertools.pairwise(rows):
+        assert abs(float(later["time_s"]) - float(earlier["time_s"]) - int(later["interval_ms"]) / 1000) < 0.002
+    assert all(abs(int(row["interval_ms"]) - 833) <= 30 and 0 < int(row["quality"]) <= 100 for row in rows)
+
+
+def test_the_recording_and_the_rows_are_not_overwritten_by_the_intervals(recording: Path, tmp_path: Path) -> None:
+    before = recording.read_bytes()
+    assert refused(replay(recording, "--intervals", recording)).startswith(f"{recording}: this is the recording itself")
     out = tmp_path / "shown.csv"
-    assert replay(recording, "--vm", "micropython", "--output", out).exit_code == 0
-    assert out.read_bytes() == replay(recording).stdout_bytes
+    assert refused(replay(recording, "--output", out, "--intervals", out)).startswith(f"{out}: ")
+    assert recording.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -109,7 +131,7 @@ def test_an_output_that_was_there_survives_a_bad_recording(tmp_path: Path) -> No
 def test_an_interrupted_replay_leaves_the_old_output(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_source: Any, write: Callable[[str], object]) -> None:
+    def interrupted(_source: Any, write: Callable[[str], object], *_: object) -> None:
         write("half a row")
         raise KeyboardInterrupt
 

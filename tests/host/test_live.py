@@ -75,6 +75,24 @@ def test_a_status_without_a_reading_outweighs_a_number(live: Live, content: Call
     assert (view.pulse_rate_bpm, view.pulse_rate_status, view.last_pulse_rate_bpm) == (None, "sensor_off", 72.0)
 
 
+def test_quality_is_the_links_and_only_while_there_is_a_pulse(
+    live: Live, clock: Any, content: Callable[..., Content]
+) -> None:
+    live.update("d", content(), "advert")
+    assert view_of(live).quality is None
+    live.update("d", content(), "link", quality=93)
+    clock.now_s += 1
+    live.update("d", content(), "advert")
+    assert view_of(live).quality == 93
+    live.update("d", content(status=statuses.POOR_SIGNAL), "advert")
+    assert view_of(live).quality is None
+    for _ in range(3):  # the link has gone, adverts go on
+        clock.now_s += 2
+        live.update("d", content(), "advert")
+    view = view_of(live)
+    assert (view.pulse_rate_bpm, view.quality) == (72.0, None)
+
+
 def test_a_status_of_a_newer_firmware(live: Live, content: Callable[..., Content]) -> None:
     live.update("d", content(status=15), "link")
     assert view_of(live).spo2_status == "status_15"

@@ -261,9 +261,10 @@ def test_live_frames_are_live_state_and_no_rows(
     async def scenario() -> None:
         task = asyncio.create_task(home.session().run(home.device.ble_device()))
         await until(lambda: bool(home.device.fetched))
-        home.device.clients[0].send(bytes((link.LIVE,)) + content_bytes(pulse_rate=815))
+        home.device.clients[0].send(bytes((link.LIVE,)) + content_bytes(pulse_rate=815) + bytes((93,)))
         await until(lambda: home.live.snapshot()[0].pulse_rate_bpm == 81.5)
         assert home.live.snapshot()[0].link == "connected"
+        assert home.live.snapshot()[0].quality == 93
         assert home.stored() == 0
         home.device.clients[0].drop()
         await asyncio.wait((task,))
@@ -276,6 +277,8 @@ def test_live_frames_are_live_state_and_no_rows(
     "message",
     [
         bytes((link.LIVE, 1, 2)),
+        bytes((link.LIVE, *bytes(9), 16, *bytes(5))),  # one byte too few
+        bytes((link.LIVE, 16, *bytes(14), 101)),  # a quality above 100
         bytes((link.RECORDS, 3, 1, 2, 3)),
         bytes((link.RECORDS, 200, 1)),
         bytes((link.MISSING, 1)),

@@ -38,9 +38,10 @@ def state_of(client: TestClient) -> Any:
 
 
 def test_a_reading_has_its_unit_status_words_age_and_limits(client: TestClient, home: Any, content: Any) -> None:
-    home.live.update(home.device_id, content(), "advert", -60)
+    home.live.update(home.device_id, content(), "link", quality=93)
     home.clock.now_s += 1.5
     (device,) = state_of(client)["devices"]
+    assert device["quality"] == 93
     assert device["wearer_name"] == "Wearer"
     assert (device["pulse_rate_bpm"], device["spo2_pct"], device["temperature_c"]) == (72.0, 97.0, 36.6)
     assert device["perfusion_index_pct"] == 2.5
@@ -59,6 +60,17 @@ def test_no_reading_is_null_with_its_cause_and_the_last_value(client: TestClient
     assert device["spo2_pct"] is None
     assert device["spo2_status_text"] == "Sensor is off the skin"
     assert (device["last_spo2_pct"], device["spo2_age_s"]) == (97.0, 2.0)
+
+
+def test_a_held_value_stands_beside_the_null_of_no_reading(client: TestClient, home: Any, content: Any) -> None:
+    home.live.update(home.device_id, content(), "advert")
+    home.clock.now_s += 3
+    home.live.update(home.device_id, content(spo2_status=statuses.POOR_SIGNAL), "advert")
+    state = state_of(client)
+    (device,) = state["devices"]
+    assert (device["spo2_pct"], device["spo2_status"], device["quality"]) == (None, "poor_signal", None)
+    assert (device["held_spo2_pct"], device["spo2_age_s"], state["held_most_s"]) == (97.0, 3.0, 10.0)
+    assert (device["pulse_rate_bpm"], device["held_pulse_rate_bpm"]) == (72.0, None)
 
 
 def test_an_old_value_is_never_sent_as_a_current_one(client: TestClient, home: Any, content: Any) -> None:

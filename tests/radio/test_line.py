@@ -17,6 +17,7 @@ from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.vitals import Vitals
 from vigil_hal.simulated.patient import parse_patient
 from vigil_host.bridge import Bridge
+from vigil_host.clock import Clock
 from vigil_host.devices import Devices
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirClient, AirScanner
@@ -26,6 +27,7 @@ from vigil_host.simulated_device import simulated_device
 from vigil_host.store import Gap, Store
 from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import from_days
+from vigil_host.web.picture import Picture
 from vigil_wire import advert, conditions, keys, link, plx, records
 from vigil_wire.settings import Settings
 
@@ -186,6 +188,53 @@ async def test_every_record_is_stored_once_to_the_byte(home: Home, wearable_of: 
     assert home.stored() == wearable.kept()
     assert len(home.stored()) > 30
     assert home.store.gaps(home.device_id) == []
+
+
+async def test_lost_contact_is_no_reading_everywhere_within_three_seconds(
+    home: Home, air: Air, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of(WELL, "14,72,97.5,2,36.7,0.02,0")
+    async with listening(air) as heard, home.bridge() as bridge:
+        await wearable.live(13)
+        (before,) = bridge.live.snapshot()
+        quality = wearable.device.monitor.vitals.quality
+        assert (before.pulse_rate_status, before.link, before.quality) == ("validated", "connected", quality)
+        await wearable.live(4)
+        await asyncio.sleep(0.02)
+        (device,) = Picture(bridge.live, bridge.alerts, lambda _: {}, Clock()).now()["devices"]
+        for signal, key in (("pulse_rate", "pulse_rate_bpm"), ("spo2", "spo2_pct")):
+            assert device[f"{signal}_status"] == "sensor_off"
+            assert device[key] is device[f"held_{key}"] is device["quality"] is None
+            assert device[f"last_{key}"] is not None
+        if heard:  # one of the stacks is silent during a link
+            assert heard[-1].pulse_rate_deci_bpm is heard[-1].spo2_deci_pct is heard[-1].perfusion_deci_pct is None
+        await settled(wearable, home)
+    assert newest_vitals(home)["pulse_rate_mean_deci_bpm"] is None
+
+
+async def test_lost_quality_is_held_for_those_who_look_and_for_nothing_else(
+    home: Home, air: Air, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of(WELL, "13.9,72,97.5,2,36.7,0.02,1", "14,72,97.5,2,36.7,20,1")
+    async with listening(air) as heard, home.bridge() as bridge:
+        await wearable.live_until(
+            lambda: wearable.now_ms > 14_000 and not wearable.device.monitor.vitals.spo2.has_value
+        )
+        await wearable.live(1)
+        await asyncio.sleep(0.02)
+        (device,) = Picture(bridge.live, bridge.alerts, lambda _: {}, Clock()).now()["devices"]
+        assert (device["spo2_pct"], device["spo2_status"]) == (None, "poor_signal")
+        assert abs(device["held_spo2_pct"] - 97.5) < 2
+        if heard:
+            assert heard[-1].spo2_deci_pct is None
+        await settled(wearable, home)
+    assert newest_vitals(home)["spo2_mean_deci_pct"] is None
+
+
+def newest_vitals(home: Home) -> dict[str, int | None]:
+    """The newest record of vitals on disk."""
+    stored = [records.Record(data) for _, data in sorted(home.stored().items())]
+    return [each.fields for each in stored if each.kind == records.VITALS][-1]
 
 
 async def test_a_link_lost_in_the_middle_loses_and_doubles_nothing(

@@ -20,7 +20,7 @@ from vigil_host.radio.bleak_backend import AirClient
 from vigil_host.radio.bluetooth import VirtualBluetooth
 from vigil_host.radio.personality import BTSTACK, NIMBLE, Personality
 from vigil_host.simulated_device import simulated_device
-from vigil_wire import battery, health_thermometer, plx
+from vigil_wire import battery, health_thermometer, heart_rate, plx
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN, Settings
 
 pytestmark = pytest.mark.anyio
@@ -34,19 +34,23 @@ PLX = "00002a5f-0000-1000-8000-00805f9b34fb"
 PLX_FEATURES = "00002a60-0000-1000-8000-00805f9b34fb"
 TEMPERATURE = "00002a1c-0000-1000-8000-00805f9b34fb"
 TEMPERATURE_TYPE = "00002a1d-0000-1000-8000-00805f9b34fb"
+HEART_RATE = "00002a37-0000-1000-8000-00805f9b34fb"
+SENSOR_LOCATION = "00002a38-0000-1000-8000-00805f9b34fb"
 BATTERY = "00002a19-0000-1000-8000-00805f9b34fb"
 ABOUT = {
     "00002a29-0000-1000-8000-00805f9b34fb": "Vigil",
     "00002a24-0000-1000-8000-00805f9b34fb": "Vigil monitor",
     "00002a26-0000-1000-8000-00805f9b34fb": ".".join(map(str, VERSION)),
 }
-READABLE = (PLX_FEATURES, TEMPERATURE_TYPE, BATTERY, *ABOUT)
+TOLD = (PLX, TEMPERATURE, HEART_RATE, BATTERY)
+NOTHING: dict[str, list[bytes]] = {uuid: [] for uuid in TOLD}
+READABLE = (PLX_FEATURES, TEMPERATURE_TYPE, SENSOR_LOCATION, BATTERY, *ABOUT)
 
 
 class Wearable:
     """The firmware on simulated parts, stepped by the test."""
 
-    def __init__(self, air: Air, personality: Personality, services: int) -> None:
+    def __init__(self, air: Air, personality: Personality, services: int, *frames: str) -> None:
         """Start it with its standard services off, bonded or open."""
         self.air = air
         self.now_ms = 0
@@ -54,7 +58,7 @@ class Wearable:
         self.bluetooth = VirtualBluetooth(air, personality)
         self.device = simulated_device(
             bytes(16),
-            parse_patient(SCRIPT, "script"),
+            parse_patient([*SCRIPT[:1], *(frames or SCRIPT[1:])], "script"),
             Settings(standard_services=services, temperature_site=FINGER),
             self.bluetooth,
             self.lines.append,
@@ -96,7 +100,7 @@ class Reader(PairingDelegate):
 
 async def heard_by(client: BleakClient) -> dict[str, list[bytes]]:
     """Subscribe to everything, and return what will come."""
-    heard: dict[str, list[bytes]] = {PLX: [], TEMPERATURE: [], BATTERY: []}
+    heard: dict[str, list[bytes]] = {uuid: [] for uuid in TOLD}
     for uuid, values in heard.items():
         await client.start_notify(uuid, lambda _, value, values=values: values.append(bytes(value)))
     return heard
@@ -121,12 +125,32 @@ async def test_open_services_tell_everybody_the_vitals(air: Air, personality: Pe
         assert (measured.measurement_status, measured.sensor_status) == both
         (taken,) = map(health_thermometer.Measurement, heard[TEMPERATURE])
         assert (taken.temperature, taken.unit, taken.site) == ((vitals.temperature.value, -2), "C", FINGER)
+        rates = [heart_rate.Measurement(value) for value in heard[HEART_RATE]]
+        assert (rates[-1].rate_bpm, rates[-1].has_contact) == ((vitals.pulse_rate.value + 5) // 10, True)
+        intervals = [each for rate in rates for each in rate.intervals]
+        assert 4 <= len(intervals) <= 7
+        assert all(abs(each * 1000 / 1024 - 833) < 25 for each in intervals)
+        assert heart_rate.decode_location(await client.read_gatt_char(SENSOR_LOCATION)) == heart_rate.FINGER
         assert [battery.decode(value) for value in heard[BATTERY]] == [98]
         assert battery.decode(await client.read_gatt_char(BATTERY)) == 98
         features = plx.Features(await client.read_gatt_char(PLX_FEATURES))
         assert features.supported & plx.PULSE_AMPLITUDE_INDEX_SUPPORTED
         assert health_thermometer.decode_type(await client.read_gatt_char(TEMPERATURE_TYPE)) == FINGER
         assert {uuid: (await client.read_gatt_char(uuid)).decode() for uuid in ABOUT} == ABOUT
+
+
+async def test_a_phone_is_told_each_second_that_there_is_no_pulse_rate(air: Air, personality: Personality) -> None:
+    wearable = Wearable(air, personality, SERVICES_OPEN, "0,72,97.5,2,36.7,0.02,1", "12,72,97.5,2,36.7,0.02,0")
+    await wearable.live(11)
+    async with wearable.central() as client:
+        heard = await heard_by(client)
+        await wearable.live(8)
+        await asyncio.sleep(0.02)
+        rates = [heart_rate.Measurement(value) for value in heard[HEART_RATE]]
+        assert (rates[0].rate_bpm, rates[0].has_contact) == (72, True)
+        assert len(rates) >= 7
+        for rate in rates[4:]:  # three seconds after the sensor was taken off, at the latest
+            assert (rate.has_contact, rate.rate_bpm, rate.intervals) == (False, 0, [])
 
 
 async def refusals(client: BleakClient) -> set[BleakGATTProtocolErrorCode]:
@@ -147,7 +171,7 @@ async def test_bonded_services_tell_nothing_to_who_did_not_pair(air: Air, person
         assert await refusals(client) == {BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION}
         await wearable.live(4.5)
         await asyncio.sleep(0.02)
-        assert heard == {PLX: [], TEMPERATURE: [], BATTERY: []}
+        assert heard == NOTHING
 
 
 async def test_a_passkey_makes_a_bonded_device_tell_one_central_and_not_the_next(air: Air) -> None:
@@ -164,7 +188,7 @@ async def test_a_passkey_makes_a_bonded_device_tell_one_central_and_not_the_next
             await asyncio.sleep(0.02)
             assert plx.Continuous(told[PLX][-1]).spo2_pct == (wearable.device.monitor.vitals.spo2.value, -1)
             assert told[TEMPERATURE]
-            assert untold == {PLX: [], TEMPERATURE: [], BATTERY: []}
+            assert untold == NOTHING
 
 
 async def test_just_works_is_not_trusted(air: Air) -> None:
@@ -175,7 +199,7 @@ async def test_just_works_is_not_trusted(air: Air) -> None:
         await client.pair()
         await wearable.live(4.5)
         assert await refusals(client) == {BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION}
-        assert heard == {PLX: [], TEMPERATURE: [], BATTERY: []}
+        assert heard == NOTHING
         await wearable.live(1)
         assert not client.is_connected
 
@@ -198,7 +222,7 @@ async def test_services_that_are_off_are_not_there(air: Air, personality: Person
     wearable = Wearable(air, personality, SERVICES_OFF)
     await wearable.live(1)
     async with wearable.central() as client:
-        assert {PLX, TEMPERATURE, BATTERY}.isdisjoint(each.uuid for each in client.services.characteristics.values())
+        assert set(TOLD).isdisjoint(each.uuid for each in client.services.characteristics.values())
 
 
 @pytest.mark.parametrize("services", [SERVICES_BONDED, SERVICES_OPEN])
@@ -218,4 +242,4 @@ async def test_all_services_fit_the_table_of_a_pico_w(air: Air, services: int) -
     await wearable.live(1)
     async with wearable.central() as client:
         found = {each.uuid for each in client.services.characteristics.values()}
-        assert found >= {PLX, TEMPERATURE, *READABLE}
+        assert found >= {*TOLD, *READABLE}

@@ -20,7 +20,7 @@ from vigil_host.radio.bleak_backend import AirClient
 from vigil_host.radio.bluetooth import VirtualBluetooth
 from vigil_host.radio.personality import NIMBLE
 from vigil_host.simulated_device import simulated_device
-from vigil_wire import health_thermometer, plx
+from vigil_wire import health_thermometer, heart_rate, plx
 from vigil_wire.settings import SERVICES_OPEN, Settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.capture]
@@ -33,6 +33,7 @@ SCRIPT = (
 )
 NORMAL = "btatt.plxs.spot_check_measurement."  # tshark's names, for continuous measurements too
 THERMOMETER = "btatt.temperature_measurement."
+HEART_RATE = "btatt.heart_rate_measurement."
 CONTINUOUS = "btatt.plxs.continuous_measurement."
 
 
@@ -46,7 +47,7 @@ async def sent(air: Air, tmp_path: Path) -> tuple[Path, dict[int, list[bytes]], 
     settings = Settings(standard_services=SERVICES_OPEN, temperature_site=4)
     source = parse_patient(SCRIPT, "script")
     device = simulated_device(bytes(16), source, settings, bluetooth, lambda _: None, lambda: now_ms)
-    told: dict[int, list[bytes]] = {uuid: [] for uuid in (0x2A5F, 0x2A1C, 0x2A19)}
+    told: dict[int, list[bytes]] = {uuid: [] for uuid in (0x2A5F, 0x2A1C, 0x2A37, 0x2A19)}
     shown: list[tuple[int | None, int | None]] = []
     device.step(now_ms)
     address = ":".join(f"{byte:02X}" for byte in bluetooth.BLE().config("mac")[1])
@@ -104,6 +105,17 @@ async def test_tshark_reads_what_was_measured(sent: Any, system_program: Callabl
         validated = packet[NORMAL + "measurement_status.validated_data"] == "1"
         assert not (off and validated)
         assert not validated or None not in (spo2, pulse_rate)
+    rates = [fields(packet) for packet in decoded(tshark, capture, HEART_RATE + "flags")]
+    assert len(rates) == len(told[0x2A37]) == len(shown)
+    for packet, (_, pulse_rate), value in zip(rates, shown, told[0x2A37], strict=True):
+        contact = packet[HEART_RATE + "flags.sensor_contact_status.contact"]
+        assert packet[HEART_RATE + "flags.sensor_contact_status.support"] == "1"
+        assert (contact, int(packet[HEART_RATE + "value.8"])) == (
+            ("0", 0) if pulse_rate is None else ("1", (pulse_rate + 5) // 10)
+        )
+        intervals = packet.get(HEART_RATE + "rr_interval", [])
+        read = [int(each) for each in ([intervals] if isinstance(intervals, str) else intervals)]
+        assert read == heart_rate.Measurement(value).intervals
     assert off  # at the end; and before that there was something to read
     assert sum(None not in both for both in shown) >= 5
     temperatures = [fields(packet) for packet in decoded(tshark, capture, THERMOMETER + "flags")]

@@ -26,18 +26,19 @@ def _recordings() -> list[object]:
     return [pytest.param(file, id=file.stem) for file in longest_first]
 
 
-def _in_vm(file: Path) -> bytes:
+def _in_vm(file: Path) -> tuple[bytes, bytes]:
     result = MicroPythonVm(timeout_s=_TIMEOUT_S).run(
         "vigil_firmware.simulation.replay:replay_file",
-        ["in.csv", "out.csv"],
+        ["in.csv", "out.csv", "intervals.csv"],
         files_in={"in.csv": file.read_bytes()},
-        files_out=["out.csv"],
+        files_out=["out.csv", "intervals.csv"],
     )
-    return result.check().files["out.csv"]
+    files = result.check().files
+    return files["out.csv"], files["intervals.csv"]
 
 
 @pytest.fixture(scope="module")
-def outputs(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future[bytes]]]:
+def outputs(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future[tuple[bytes, bytes]]]]:
     """What the VM writes for each file that was chosen to be tested: one VM on each processor."""
     chosen = [item for item in request.session.items if item.name.startswith("test_replay_is_identical[")]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -47,12 +48,14 @@ def outputs(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future[bytes]
 
 @pytest.mark.timeout(_TIMEOUT_S)
 @pytest.mark.parametrize("file", _recordings())
-def test_replay_is_identical(outputs: dict[Path, "Future[bytes]"], file: Path) -> None:
+def test_replay_is_identical(outputs: dict[Path, "Future[tuple[bytes, bytes]]"], file: Path) -> None:
     rows: list[str] = []
-    replay(open_recording(str(file)), rows.append)
-    written = outputs[file].result()
+    intervals: list[str] = []
+    replay(open_recording(str(file)), rows.append, 0, intervals.append)
+    written, written_intervals = outputs[file].result()
     assert written.decode().splitlines() == "".join(rows).splitlines()
     assert written == "".join(rows).encode()
+    assert written_intervals == "".join(intervals).encode()
     assert len(rows) > 60
 
 

@@ -135,6 +135,76 @@ def test_a_negative_reading_is_refused() -> None:
         encoded(970, -1)
 
 
+# PLX 1.0.1's own names; tshark 4.0.17 has the same bits.
+MEASUREMENT = {
+    "ongoing": 5,
+    "early estimate": 6,
+    "validated": 7,
+    "unavailable": 13,
+    "questionable": 14,
+    "invalid": 15,
+}
+SENSOR = {
+    "signal processing irregularity": 2,
+    "poor signal": 4,
+    "low perfusion": 5,
+    "erratic signal": 6,
+    "questionable pulse": 8,
+    "signal analysis ongoing": 9,
+    "unconnected to user": 11,
+    "malfunctioning": 14,
+    "disconnected": 15,
+}
+SAID = {
+    statuses.UNAVAILABLE: ({"unavailable"}, {"disconnected"}),
+    statuses.VALIDATED: ({"validated"}, set()),
+    statuses.EARLY_ESTIMATE: ({"early estimate"}, set()),
+    statuses.QUESTIONABLE: ({"questionable"}, {"questionable pulse"}),
+    statuses.ACQUIRING: ({"ongoing"}, {"signal analysis ongoing"}),
+    statuses.SENSOR_OFF: ({"unavailable"}, {"unconnected to user"}),
+    statuses.LOW_PERFUSION: ({"invalid"}, {"low perfusion"}),
+    statuses.POOR_SIGNAL: ({"invalid"}, {"poor signal"}),
+    statuses.ERRATIC: ({"invalid"}, {"erratic signal"}),
+    statuses.OUT_OF_RANGE: ({"invalid"}, {"signal processing irregularity"}),
+    statuses.SENSOR_FAULT: ({"unavailable"}, {"malfunctioning"}),
+}
+
+
+def said(pulse_rate: int, spo2: int) -> tuple[set[str], set[str]]:
+    """The status words of a measurement that was sent, by the names of the bits in it."""
+    read = plx.Continuous(encoded(None, None, (pulse_rate, spo2, statuses.VALIDATED)))
+    assert read.measurement_status is not None and read.sensor_status is not None
+    words = (
+        {name for name, bit in MEASUREMENT.items() if read.measurement_status >> bit & 1},
+        {name for name, bit in SENSOR.items() if read.sensor_status >> bit & 1},
+    )
+    assert read.measurement_status == sum(1 << MEASUREMENT[name] for name in words[0])
+    assert read.sensor_status == sum(1 << SENSOR[name] for name in words[1])
+    return words
+
+
+@pytest.mark.parametrize("status", range(len(statuses.NAMES)), ids=lambda code: statuses.NAMES[code])
+def test_each_reason_by_the_services_own_names(status: int) -> None:
+    assert said(status, status) == SAID[status]
+
+
+@pytest.mark.parametrize(
+    ("pulse_rate", "spo2", "measurement", "sensor"),
+    [
+        (statuses.VALIDATED, statuses.LOW_PERFUSION, {"invalid"}, {"low perfusion"}),
+        (statuses.VALIDATED, statuses.EARLY_ESTIMATE, {"early estimate"}, set()),
+        (statuses.VALIDATED, statuses.QUESTIONABLE, {"questionable"}, {"questionable pulse"}),
+        (statuses.POOR_SIGNAL, statuses.LOW_PERFUSION, {"invalid"}, {"poor signal", "low perfusion"}),
+        (statuses.ERRATIC, statuses.ACQUIRING, {"invalid", "ongoing"}, {"erratic signal", "signal analysis ongoing"}),
+        (statuses.UNAVAILABLE, statuses.SENSOR_FAULT, {"unavailable"}, {"disconnected", "malfunctioning"}),
+    ],
+)
+def test_several_reasons_are_all_said_whichever_signal_they_are_of(
+    pulse_rate: int, spo2: int, measurement: set[str], sensor: set[str]
+) -> None:
+    assert said(pulse_rate, spo2) == said(spo2, pulse_rate) == (measurement, sensor)
+
+
 @given(STATUS, STATUS)
 def test_validated_is_said_only_of_both(pulse_rate: int, spo2: int) -> None:
     measurement, sensor = plx.status_bits(pulse_rate, spo2)

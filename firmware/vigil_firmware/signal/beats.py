@@ -10,7 +10,6 @@ from array import array
 
 CAPACITY = 48  # at 250 bpm the last ten seconds hold 42
 FRACTION_BITS = 6  # positions count 1/64 sample
-DELAY = 3  # samples from the middle of the fall to where its peak is seen
 _ONE = 1 << FRACTION_BITS
 _POSITION_MASK = (1 << 26) - 1
 _SHORTEST = 5 << FRACTION_BITS
@@ -46,6 +45,23 @@ class Beats:
         self.level = 0  # height of a beat, in quarter counts, tracked
         self._interval = _FIRST_INTERVAL
 
+    @property
+    def delay(self) -> int:
+        """From the middle of the fall to where its peak is found, in 1/64 sample."""
+        return 3 * self._stride << FRACTION_BITS
+
+    def rescale(self, before: int, after: int) -> None:
+        """Go on as if all samples had been taken under another LED code."""
+        for index in range(4):
+            self._smooth[index] = self._smooth[index] * after // before
+        for index in range(CAPACITY):
+            self._heights[index] = self._heights[index] * after // before
+        self._previous = self._previous * after // before
+        self._before = self._before * after // before
+        self._fall = self._fall * after // before
+        self._fall_1 = self._fall_1 * after // before
+        self.level = self.level * after // before
+
     def add(self, value: int) -> None:
         """Take the next value in: the sum of `stride` samples."""
         previous = self._previous
@@ -79,9 +95,7 @@ class Beats:
             if self._values > _FILLED:
                 self.level = max(self.level, height - (height >> 2))
             return
-        before = self._fall_1
-        part = (before - after) * (_ONE >> 1) // (before - 2 * height + after)
-        position = self._now() + (part - _ONE) * self._stride
+        position = self._now() + (self._offset(height, after) - _ONE) * self._stride
         if self.count == 0:
             if height << 8 >= self.level * _LOW_256THS:
                 self.level = max(self.level, height - (height >> 2))
@@ -100,12 +114,18 @@ class Beats:
             self.count -= 1
             self._keep(position, height)
 
+    def _offset(self, height: int, after: int) -> int:
+        """Where between its neighbours a parabola through the peak has its top, in 1/64 value."""
+        before = self._fall_1
+        return (before - after) * (_ONE >> 1) // (before - 2 * height + after)
+
     def _follow(self, since: int, height: int) -> None:
         """Let the expected interval and height follow those of a beat."""
         if since > 2 * self._interval:
             self.level = min(self.level, height)  # it was long waited for: beats have become weaker
         if since <= _LONGEST:
-            self._interval += (min(max(since, self._interval * 5 // 8), self._interval * 13 // 8) - self._interval) >> 1
+            since = min(max(since, self._interval * 5 // 8), self._interval * 13 // 8)
+            self._interval += (since - self._interval) >> 1
         if height > self.level:
             self.level += (min(height, 4 * self.level) - self.level) >> 1
         else:

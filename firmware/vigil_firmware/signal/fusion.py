@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _BEATS_LEAST = 3
 _NEAR_PERCENT = 35  # an interval this near to their median is one of the rhythm
-_WHOLE_PERCENT = 20
-_MOST_PERMILLE = 700  # of the intervals must be
+_WHOLE_PERCENT = 20  # and what is put together must be nearer
+_MOST_PERMILLE = 700  # of the intervals must be of the rhythm
 _ALIKE_PERMILLE = 400
 _ALIKE_TWICE_PERMILLE = 500
 _MISSED_PERMILLE = 850  # of the agreement at the interval itself
@@ -31,11 +31,10 @@ class Fusion:
 
     def __init__(self) -> None:
         self._sorted = array("i", [0] * CAPACITY)
-        self._intervals = array("i", [0] * CAPACITY)
+        self._intervals = array("i", [0] * CAPACITY)  # newest first
         self.beats = 0
         self.count = 0
         self.span = 0
-        self.repeat = 0  # intervals after which the window repeats itself: one or two
         self.is_sine = False
 
     @property
@@ -45,61 +44,61 @@ class Fusion:
 
     def gather(self, beats: "Beats", length: int, most: int) -> bool:
         """Collect the intervals between up to `most` beats of the last `length` samples; whether they make a rhythm."""
-        limit = length << FRACTION_BITS
         most = min(most, beats.count)
+        length <<= FRACTION_BITS
         count = 0
-        while count < most and beats.age(count) < limit:
+        while count < most and beats.age(count) < length:
             count += 1
         if count < _BEATS_LEAST:
             return False
         self.beats = count
-        newer = beats.age(0)
         for index in range(count - 1):
-            older = beats.age(index + 1)
-            self._intervals[index] = older - newer
-            self._insert(index, older - newer)
-            newer = older
-        return self._is_regular(beats, count - 1)
+            self._insert(index, beats.age(index + 1) - beats.age(index))
+        median = self._sorted[(count - 1) // 2]
+        if count == beats.count and self._is_off(count - 2, median):
+            self.beats -= 1  # the first beat of all is found before it is known how high one is
+        if beats.age(0) > median * 8 // 5 + (5 << FRACTION_BITS):
+            return False  # a beat is overdue
+        return self._is_regular(median)
 
-    def _insert(self, count: int, interval: int) -> None:
+    def _insert(self, index: int, interval: int) -> None:
+        self._intervals[index] = interval
         intervals = self._sorted
-        while count > 0 and intervals[count - 1] > interval:
-            intervals[count] = intervals[count - 1]
-            count -= 1
-        intervals[count] = interval
+        while index > 0 and intervals[index - 1] > interval:
+            intervals[index] = intervals[index - 1]
+            index -= 1
+        intervals[index] = interval
 
-    def _is_regular(self, beats: "Beats", count: int) -> bool:
-        """Whether most intervals are near their median, which then make the rate, and the newest beat is not overdue."""
-        median = self._sorted[count // 2]
+    def _is_off(self, index: int, median: int) -> bool:
+        return abs(self._intervals[index] - median) * 100 > median * _WHOLE_PERCENT
+
+    def _is_regular(self, median: int) -> bool:
+        """Whether most intervals are near their median; those then make the rate."""
         near = median * _NEAR_PERCENT // 100
-        self.count = 0
-        self.span = 0
-        if count + 1 == beats.count and abs(self._intervals[count - 1] - median) * 100 > median * _WHOLE_PERCENT:
-            count -= 1  # the first beat of all is found before it is known how high one is
-            self.beats -= 1
+        count = self.beats - 1
         for index in range(count):
             if self._intervals[index] < median - near:
-                self._mend(index, count, median)
+                self._mend(index, median)
+        self.count = 0
+        self.span = 0
         for index in range(count):
             interval = self._intervals[index]
             if abs(interval - median) < near:
                 self.count += 1
                 self.span += interval
-        is_overdue = beats.age(0) > median * 8 // 5 + (5 << FRACTION_BITS)
-        return not is_overdue and self.count * 1000 >= count * _MOST_PERMILLE
+        return self.count > 0 and self.count * 1000 >= count * _MOST_PERMILLE
 
-    def _mend(self, index: int, count: int, median: int) -> None:
+    def _mend(self, index: int, median: int) -> None:
         """Add a short interval to the neighbour with which it makes a whole one: the beat between them was none."""
         intervals = self._intervals
-        short = intervals[index]
-        best = median * _WHOLE_PERCENT // 100
-        chosen = -1
-        for other in (index - 1, index + 1):
-            if 0 <= other < count and abs(intervals[other] + short - median) < best:
-                best = abs(intervals[other] + short - median)
-                chosen = other
-        if chosen >= 0:
-            intervals[chosen] += short
+        whole = median - intervals[index]
+        other = index - 1
+        newer = abs(intervals[other] - whole) if other >= 0 else median
+        older = abs(intervals[index + 1] - whole) if index + 2 < self.beats else median
+        if older < newer:
+            other = index + 1
+        if min(older, newer) * 100 < median * _WHOLE_PERCENT:
+            intervals[other] += intervals[index]
             intervals[index] = 0
 
     def agreement(self, beats: "Beats", periodicity: "Periodicity", lag: int) -> int:
@@ -109,14 +108,11 @@ class Fusion:
         """
         half = periodicity.near(lag >> 1)
         self.is_sine = -half >= _MIRRORED_PERMILLE
-        once = periodicity.peak(lag, _SEARCHED_PERCENT)
+        agreed = periodicity.peak(lag, _SEARCHED_PERCENT)
         off = abs(periodicity.lag - lag)
-        self.repeat = 1
-        agreed = once
-        if once < _ALIKE_PERMILLE:
+        if agreed < _ALIKE_PERMILLE:
             agreed = periodicity.peak(2 * lag, _SEARCHED_PERCENT)
             off = abs(periodicity.lag - 2 * lag) >> 1
-            self.repeat = 2
             if agreed < _ALIKE_TWICE_PERMILLE or not self._beats_are_alike(beats):
                 return 0
         missed = max(half, periodicity.near(lag // 3))
@@ -126,7 +122,8 @@ class Fusion:
 
     def _beats_are_alike(self, beats: "Beats") -> bool:
         """Whether all beats of the window fall about as steeply: a second wave within each beat does not."""
-        lowest = highest = beats.height(0)
+        lowest = beats.height(0)
+        highest = lowest
         for index in range(self.beats):
             lowest = min(lowest, beats.height(index))
             highest = max(highest, beats.height(index))

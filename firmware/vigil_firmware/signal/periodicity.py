@@ -6,8 +6,9 @@ ICMC 2005) is 1 for a perfect repetition at any lag.
 
 from array import array
 
+from vigil_firmware.signal.conditioning import MOST_LENGTH
+
 PERMILLE = 1000
-MOST_LENGTH = 128
 MOST_BITS = 11  # 128 products of 11-bit values stay within 29 bits
 FRACTION_BITS = 6  # lags count 1/64 of a value
 _ONE = 1 << FRACTION_BITS
@@ -18,35 +19,29 @@ class Periodicity:
     """One window, and how well it repeats itself."""
 
     def __init__(self) -> None:
-        self._energy = array("i", [0] * (MOST_LENGTH + 1))  # sum of squares of the first values
+        self._energies = array("i", [0] * (MOST_LENGTH + 1))  # sums of squares of the first values
         self._length = 0
-        self._lag = 0
-        self.lag = 0
+        self.lag = 0  # of the last peak, in 1/64 values
 
     def load(self, window: "array[int]", length: int) -> None:
         """Take in a window of `length` values within 11 bits around their mean; it must stay as it is meanwhile."""
         self._window = window
         self._length = length
-        energy = self._energy
-        total = 0
-        for index in range(length):
-            value = window[index]
-            total += value * value
-            energy[index + 1] = total
+        _accumulate(window, length, self._energies)
 
     @property
     def energy(self) -> int:
         """Sum of squares of the window."""
-        return self._energy[self._length]
+        return self._energies[self._length]
 
     def at(self, lag: int) -> int:
         """The correlation at a lag in whole values, in thousandths; 0 where fewer than half the window overlaps."""
         length = self._length
         if lag < _LEAST_LAG or 2 * lag > length:
             return 0
-        energy = self._energy
-        half = (energy[length - lag] >> 1) + ((energy[length] - energy[lag]) >> 1)
-        return _product(self._window, length, lag) // (half // PERMILLE) if half >= PERMILLE else 0
+        energies = self._energies
+        half = (energies[length - lag] >> 1) + ((energies[length] - energies[lag]) >> 1)
+        return _product(self._window, length - lag, lag) // (half // PERMILLE) if half >= PERMILLE else 0
 
     def near(self, lag: int) -> int:
         """The correlation at the whole lag nearest to one in 1/64 values."""
@@ -55,9 +50,8 @@ class Periodicity:
     def peak(self, lag: int, percent: int) -> int:
         """The peak up the hill from a lag in 1/64 values, in thousandths; 0 where it lies beyond some percent, and one.
 
-        `self.lag` is then where it is, in 1/64 values, by a parabola through it.
+        `self.lag` is then where it is, by a parabola through it.
         """
-        slack = lag * percent // 100 + _ONE
         whole = (lag + (_ONE >> 1)) >> FRACTION_BITS
         before = self.at(whole - 1)
         value = self.at(whole)
@@ -73,25 +67,28 @@ class Periodicity:
                 before = value
                 value = after
                 after = self.at(whole + 1)
-            if abs((whole << FRACTION_BITS) - lag) > slack:
+            if abs((whole << FRACTION_BITS) - lag) > lag * percent // 100 + _ONE:
                 return 0
-        if value <= 0 or before == after == value:
+        return self._refine(whole, before, value, after)
+
+    def _refine(self, whole: int, before: int, value: int, after: int) -> int:
+        curve = before - 2 * value + after
+        if value <= 0 or curve == 0:
             return 0
-        self.lag = (whole << FRACTION_BITS) + (before - after) * (_ONE >> 1) // (before - 2 * value + after)
+        self.lag = (whole << FRACTION_BITS) + (before - after) * (_ONE >> 1) // curve
         return value
+
+
+def _accumulate(window: "array[int]", length: int, energies: "array[int]") -> None:
+    total = 0
+    for index in range(length):
+        value = window[index]
+        total += value * value
+        energies[index + 1] = total
 
 
 def _product(window: "array[int]", length: int, lag: int) -> int:
     total = 0
-    length -= lag
-    last = length & ~3
-    for index in range(0, last, 4):  # four at a time: on a board the loop itself costs as much as a product
-        total += (
-            window[index] * window[index + lag]
-            + window[index + 1] * window[index + 1 + lag]
-            + window[index + 2] * window[index + 2 + lag]
-            + window[index + 3] * window[index + 3 + lag]
-        )
-    for index in range(last, length):
+    for index in range(length):
         total += window[index] * window[index + lag]
     return total

@@ -1,18 +1,18 @@
 """The signal path: samples in, one judged set of vitals a second out.
 
 A value is published only when its window deserves it: the sensor on the finger, eight seconds (at first, and after a
-disturbance, five) without a hole or a clipped sample, enough perfusion, beats and periodicity that agree. Otherwise the
-measurements carry the reason.
+disturbance, five; of a slow pulse up to ten) without a hole or a clipped sample, enough perfusion, beats and periodicity
+that agree, and pulses that are alike. Otherwise the measurements carry the reason.
 """
 
-from array import array
-
-from vigil_firmware.signal import conditioning, oximetry
+from vigil_firmware.signal import oximetry
 from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS, Beats
+from vigil_firmware.signal.conditioning import MOST_LENGTH, RING, Channel
 from vigil_firmware.signal.fusion import Fusion
+from vigil_firmware.signal.intervals import Intervals
+from vigil_firmware.signal.periodicity import MOST_BITS, Periodicity
 from vigil_firmware.signal.pulses import CORRELATED_PERMILLE, SLOPE_BITS, Pulses
 from vigil_firmware.signal.quality import Steadiness
-from vigil_firmware.signal.periodicity import MOST_BITS, MOST_LENGTH, Periodicity
 from vigil_hal.max30102 import REFERENCE_LED_CODE
 from vigil_wire import statuses
 
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
 WINDOW = 200  # 8 s at 25 samples a second
 LONG_WINDOW = 250  # 10 s, which no value's past exceeds: for a slow pulse
 SHORT_WINDOW = 125  # 5 s: the first estimate, and the first after a disturbance
-_SLOW = 28 << FRACTION_BITS  # below 54 bpm the slow beats are believed
-_SLOW_STRIDE = 3
-_VERY_SLOW = 38 << FRACTION_BITS  # below 39 bpm eight seconds hold too few beats
 _FAST = 14 << FRACTION_BITS  # above 107 bpm every sample counts
+_SLOW = 28 << FRACTION_BITS  # below 54 bpm the slow beats are believed
+_VERY_SLOW = 38 << FRACTION_BITS  # below 39 bpm eight seconds hold too few beats
+_SLOW_STRIDE = 3
+_FEWEST_BEATS = 3
 _CONTACT_LEAST = (
     20_000  # infrared counts at the reference LED code: an open sensor sees a few hundred to a few thousand
 )
 _CLIPPED = 262_000  # of 262,143
 _CONTACT_CHANGE_SAMPLES = 12  # half a second on the other side of the threshold
 _PERFUSION_LEAST_CENTI_PCT = 15
-_CORRELATED_PERMILLE = 800
+# How well a window must repeat itself: a rhythm that is new, also one of three intervals or two, and one just published.
 _NEW_PERMILLE = 550
 _NEW_FEW_PERMILLE = 650
 _NEW_FEWEST_PERMILLE = 800
@@ -42,23 +43,24 @@ _CONTINUES_S = 5
 _PULSE_LEAST_DECI_BPM = 220
 _PULSE_MOST_DECI_BPM = 2550
 _SPO2_MOST_DECI_PCT = 1000
+_SETTLED = 6 << FRACTION_BITS  # a younger beat may still give way to a higher one
+_INTERVAL_OFF_PERCENT = 35  # of the mean interval
 _COUNT_MOST = 1 << 20
 
 
 class PulseOximeter:
-    """Keeps ten seconds of both channels and judges them once a second."""
+    """Keeps ten seconds of both channels and judges them once a second. `intervals` are those of the newest second."""
 
     def __init__(self) -> None:
-        self._red = array("i", [0] * conditioning.RING)
-        self._ir = array("i", [0] * conditioning.RING)
-        self._window_red = array("i", [0] * MOST_LENGTH)
-        self._window_ir = array("i", [0] * MOST_LENGTH)
+        self._red = Channel()
+        self._ir = Channel()
         self._beats = Beats(1)
         self._slow_beats = Beats(_SLOW_STRIDE)
         self._periodicity = Periodicity()
         self._fusion = Fusion()
         self._pulses = Pulses()
         self._steadiness = Steadiness()
+        self.intervals = Intervals()
         self._contact_least = _CONTACT_LEAST
         self.in_contact = False
         self._contrary = 0
@@ -70,6 +72,7 @@ class PulseOximeter:
         """Begin a new window: samples were lost, or the sensor was taken off or put on."""
         self._count = 0  # samples since the restart
         self._clean_from = 0  # the count after the newest clipped sample
+        self._judged_at = 0  # the count at the last judgement
         self._beats.restart()
         self._slow_beats.restart()
         self._sum = 0
@@ -78,7 +81,14 @@ class PulseOximeter:
     def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
         """Go on with samples of another scale: the LED codes changed, and what is added from now on was lit by them."""
         self._contact_least = _CONTACT_LEAST * ir_after // REFERENCE_LED_CODE
-        self.restart()
+        if red_before == 0 or ir_before == 0:
+            self.restart()
+            return
+        self._red.rescale(red_before, red_after)
+        self._ir.rescale(ir_before, ir_after)
+        self._beats.rescale(ir_before, ir_after)
+        self._slow_beats.rescale(ir_before, ir_after)
+        self._sum = self._sum * ir_after // ir_before
 
     def add(self, red: int, ir: int) -> None:
         """Take one sample (raw 18-bit counts) in."""
@@ -87,9 +97,8 @@ class PulseOximeter:
         elif self._contrary:
             self._contrary = 0
         count = self._count
-        slot = count & conditioning.RING - 1
-        self._red[slot] = red
-        self._ir[slot] = ir
+        self._red.ring[count & RING - 1] = red
+        self._ir.ring[count & RING - 1] = ir
         self._count = count + 1
         if red >= _CLIPPED or ir >= _CLIPPED:
             self._clean_from = count + 1
@@ -98,7 +107,8 @@ class PulseOximeter:
         self._summed += 1
         if self._summed == _SLOW_STRIDE:
             self._slow_beats.add(self._sum)
-            self._sum = self._summed = 0
+            self._sum = 0
+            self._summed = 0
 
     def _doubt_contact(self) -> None:
         self._contrary += 1
@@ -113,49 +123,40 @@ class PulseOximeter:
 
         A rate of 0 is not known yet: no pulse rate can then be told.
         """
-        if self._count >= _COUNT_MOST:
-            self._count -= _COUNT_MOST >> 1
-            self._clean_from = max(self._clean_from - (_COUNT_MOST >> 1), 0)
-        clean = self._count - self._clean_from
         self._since_published_s = min(self._since_published_s + 1, _CONTINUES_S + 1)
-        reason = self._unusable(clean)
-        if reason == statuses.UNAVAILABLE and rate_milli_hz == 0:
-            reason = statuses.ACQUIRING
-        if reason == statuses.UNAVAILABLE:
-            reason = self._judge_pulse(vitals, min(clean, LONG_WINDOW), rate_milli_hz)
+        self.intervals.clear()
+        reason = self._judge_pulse(vitals, rate_milli_hz)
         if reason == statuses.UNAVAILABLE:
             self._judge_spo2(vitals)
-            return
-        vitals.pulse_rate.withhold(reason)
-        vitals.spo2.withhold(reason)
-        vitals.quality = 0
-        if reason != statuses.LOW_PERFUSION:
-            vitals.perfusion.withhold(reason)
+            self._accept_intervals(rate_milli_hz, vitals.quality)
+        else:
+            vitals.pulse_rate.withhold(reason)
+            vitals.spo2.withhold(reason)
+            vitals.quality = 0
+            if reason != statuses.LOW_PERFUSION:
+                vitals.perfusion.withhold(reason)
+        self._judged_at = self._count
+        if self._count >= _COUNT_MOST:
+            self._count -= _COUNT_MOST >> 1
+            self._judged_at = self._count
+            self._clean_from = max(self._clean_from - (_COUNT_MOST >> 1), 0)
 
-    def _unusable(self, clean: int) -> int:
-        """Why no window can be judged at all; UNAVAILABLE when one can."""
+    def _judge_pulse(self, vitals: "Vitals", rate_milli_hz: int) -> int:
+        """Publish perfusion and pulse rate; the reason for none, or UNAVAILABLE."""
         if not self.in_contact:
             return statuses.SENSOR_OFF
+        clean = self._count - self._clean_from
         if clean < SHORT_WINDOW:
-            return statuses.ACQUIRING if self._clean_from == 0 else statuses.POOR_SIGNAL
-        return statuses.UNAVAILABLE
-
-    def _judge_pulse(self, vitals: "Vitals", clean: int, rate_milli_hz: int) -> int:
-        """Publish perfusion and pulse rate; the reason for none, or UNAVAILABLE."""
-        fusion = self._fusion
-        reason = statuses.POOR_SIGNAL
-        self._status = statuses.VALIDATED
-        if clean >= WINDOW:
-            reason = self._try(vitals, self._beats, WINDOW, CAPACITY)
-        if reason == statuses.POOR_SIGNAL:
-            self._status = statuses.EARLY_ESTIMATE
-            reason = self._try(vitals, self._beats, SHORT_WINDOW, CAPACITY)
-        if reason == statuses.POOR_SIGNAL:
-            reason = self._try(vitals, self._slow_beats, clean, CAPACITY)
-        if reason == statuses.POOR_SIGNAL:
-            reason = self._try(vitals, self._slow_beats, clean, 3)
+            return statuses.POOR_SIGNAL if self._clean_from else statuses.ACQUIRING
+        if rate_milli_hz == 0:
+            return statuses.ACQUIRING
+        reason = self._search(vitals, min(clean, LONG_WINDOW))
         if reason != statuses.UNAVAILABLE:
             return reason
+        return self._publish_pulse_rate(vitals, rate_milli_hz)
+
+    def _publish_pulse_rate(self, vitals: "Vitals", rate_milli_hz: int) -> int:
+        fusion = self._fusion
         pulse_rate = (rate_milli_hz * 600 // 1000 * fusion.count << FRACTION_BITS) // fusion.span
         if not _PULSE_LEAST_DECI_BPM <= pulse_rate <= _PULSE_MOST_DECI_BPM:
             return statuses.OUT_OF_RANGE
@@ -164,29 +165,73 @@ class PulseOximeter:
         self._published_period = fusion.period
         return statuses.UNAVAILABLE
 
+    def _search(self, vitals: "Vitals", clean: int) -> int:
+        """Look for a pulse in up to `clean` samples, the usual window first."""
+        reason = statuses.POOR_SIGNAL
+        self._status = statuses.VALIDATED
+        self._clean = clean
+        if clean >= WINDOW:
+            reason = self._try(vitals, self._beats, WINDOW, CAPACITY)
+        if reason == statuses.POOR_SIGNAL:
+            self._status = statuses.EARLY_ESTIMATE
+            reason = self._try(vitals, self._beats, SHORT_WINDOW, CAPACITY)
+        if reason == statuses.POOR_SIGNAL:
+            reason = self._try(vitals, self._slow_beats, clean, CAPACITY)
+        if reason == statuses.POOR_SIGNAL:
+            reason = self._try(vitals, self._slow_beats, clean, _FEWEST_BEATS)
+        return reason
+
     def _try(self, vitals: "Vitals", beats: Beats, length: int, most: int) -> int:
-        """Judge the last `length` samples by up to `most` beats."""
-        fusion = self._fusion
-        if not fusion.gather(beats, length, most):
+        """Judge the last `length` samples by up to `most` beats; the reason for no pulse, or UNAVAILABLE."""
+        if not self._fusion.gather(beats, length, most):
+            return statuses.POOR_SIGNAL
+        period = self._fusion.period
+        if beats is self._slow_beats and period < (_SLOW if most == CAPACITY else _VERY_SLOW):
             return statuses.POOR_SIGNAL
         if most < CAPACITY:
-            length = min(length, (beats.age(most - 1) >> FRACTION_BITS) + 30)
-        if beats is self._slow_beats and fusion.period < (_SLOW if most == CAPACITY else _VERY_SLOW):
-            return statuses.POOR_SIGNAL
-        if most == CAPACITY and length == WINDOW and fusion.period > _VERY_SLOW:
-            length = min(self._count - self._clean_from, LONG_WINDOW)
-            if not fusion.gather(beats, length, most):
+            length = min(length, (beats.age(most - 1) + (period >> 1)) >> FRACTION_BITS)
+        elif length == WINDOW and period > _VERY_SLOW:
+            length = self._clean
+            if not self._fusion.gather(beats, length, most):
                 return statuses.POOR_SIGNAL
-        period = fusion.period
-        stride = 1 if period < _FAST else 2
-        self._load(min(length // stride, MOST_LENGTH - 1), stride, period)
+        self._used = beats
+        self._stride = 1 if self._fusion.period < _FAST else 2
+        self._load(min(length // self._stride, MOST_LENGTH - 1), self._fusion.period // self._stride)
+        return self._weigh(vitals)
+
+    def _load(self, length: int, period: int) -> None:
+        """Load both windows, without their wander and within 11 bits, and split them into pulses."""
+        newest = self._count - 1
+        period = (period + 32) >> FRACTION_BITS
+        self._red.load(newest, length, self._stride, period)
+        self._ir.load(newest, length, self._stride, period)
+        self._bits = max(self._red.bits(), self._ir.bits(), MOST_BITS) - MOST_BITS
+        if self._bits:
+            self._red.shift(self._bits)
+            self._ir.shift(self._bits)
+        self._periodicity.load(self._ir.window, self._ir.length)
+        self._split(length - 1 - ((length - self._ir.length) >> 1))
+
+    def _split(self, end: int) -> None:
+        """Let `_pulses` see the beats of the window one by one. `end`: where in it the newest sample would be."""
+        self._pulses.start()
+        first = -1
+        for index in range(self._fusion.beats - 1, -1, -1):
+            last = end - (self._used.age(index) >> FRACTION_BITS) // self._stride
+            if last > self._ir.length:
+                break
+            if first >= 0:
+                self._pulses.add(self._red.window, self._ir.window, first, last)
+            first = last
+        self._pulses.close()
+
+    def _weigh(self, vitals: "Vitals") -> int:
+        """Whether the loaded window holds a pulse that may be believed: the reason for none, or UNAVAILABLE."""
         if self._publish_perfusion(vitals) < _PERFUSION_LEAST_CENTI_PCT:
             return statuses.LOW_PERFUSION
-        agreement = fusion.agreement(beats, self._periodicity, period // stride)
-        if agreement < self._needed(period):
-            return statuses.POOR_SIGNAL
-        self._split(beats, length // stride, stride)
-        if self._pulses.count == 0 or self._is_lamp(fusion.is_sine, period):
+        period = self._fusion.period
+        agreement = self._fusion.agreement(self._used, self._periodicity, period // self._stride)
+        if agreement < self._needed(period) or self._pulses.count == 0 or self._is_lamp(period):
             return statuses.POOR_SIGNAL
         if not self._steadiness.admit(self._pulses, vitals.perfusion.value, self._ratio(), period > _VERY_SLOW):
             return statuses.ERRATIC
@@ -200,7 +245,7 @@ class PulseOximeter:
         count = self._fusion.count
         return _NEW_PERMILLE if count > 3 else _NEW_FEW_PERMILLE if count == 3 else _NEW_FEWEST_PERMILLE
 
-    def _is_lamp(self, is_sine: bool, period: int) -> bool:
+    def _is_lamp(self, period: int) -> bool:
         """Whether the light is as a lamp's flicker is: as strong in both channels, which share it, and a sine.
 
         Above 107 bpm the smoothing leaves every wave a sine; there equal baselines count instead.
@@ -208,68 +253,33 @@ class PulseOximeter:
         pulses = self._pulses
         if abs(pulses.red_red - pulses.ir_ir) * 8 > pulses.ir_ir:
             return False
-        return abs(self._dc_red - self._dc_ir) * 32 < self._dc_ir if period < _FAST else is_sine
-
-    def _split(self, beats: Beats, length: int, stride: int) -> None:
-        """Let `_pulses` see the beats of the window, one by one."""
-        pulses = self._pulses
-        pulses.start()
-        lost = (length - self._values) >> 1
-        first = -1
-        for index in range(self._fusion.beats - 1, -1, -1):
-            last = length - 1 - lost - (beats.age(index) >> FRACTION_BITS) // stride
-            if last > self._values:
-                break
-            if first >= 0:
-                pulses.add(self._window_red, self._window_ir, first, last)
-            first = last
-        pulses.close()
+        return abs(self._red.dc - self._ir.dc) * 32 < self._ir.dc if period < _FAST else self._fusion.is_sine
 
     def _ratio(self) -> int:
         """R in thousandths where red follows infrared; otherwise -1."""
         pulses = self._pulses
         if pulses.correlation_permille < CORRELATED_PERMILLE:
             return -1
-        return (pulses.slope * 1000 >> SLOPE_BITS) * ((self._dc_ir << 10) // self._dc_red) >> 10
-
-    def _load(self, length: int, stride: int, period: int) -> None:
-        """Load both windows, `_values` long, without their wander and within 11 bits."""
-        newest = self._count - 1
-        period = (period // stride + 32) >> FRACTION_BITS
-        self._dc_red = conditioning.load(self._red, newest, self._window_red, length, stride) >> 1
-        self._dc_ir = conditioning.load(self._ir, newest, self._window_ir, length, stride) >> 1
-        conditioning.remove_wander(self._window_red, length, period)
-        left = conditioning.remove_wander(self._window_ir, length, period)
-        bits = max(conditioning.bits_in(self._window_red, left), conditioning.bits_in(self._window_ir, left)) - MOST_BITS
-        if bits > 0:
-            conditioning.shift(self._window_red, left, bits)
-            conditioning.shift(self._window_ir, left, bits)
-        else:
-            bits = 0
-        self._periodicity.load(self._window_ir, left)
-        self._bits = bits
-        self._values = left
+        return (pulses.slope * 1000 >> SLOPE_BITS) * ((self._ir.dc << 10) // max(self._red.dc, 1)) >> 10
 
     def _publish_perfusion(self, vitals: "Vitals") -> int:
         """Publish perfusion from the infrared window, and return it in 0.01 %."""
-        length = self._values
-        self._ac_ir = oximetry.square_root(self._periodicity.energy)
         # Peak to peak of a sine is 2.8284 times its root mean square, here the root of the sum over that of the length;
         # values are sums of two samples.
-        scale = 14_142 * 16 // oximetry.square_root(length << 8)
-        ac = self._ac_ir << self._bits
-        perfusion = (ac * scale // self._dc_ir) if ac < 1 << 17 else 0xFFFE
+        scale = 14_142 * 16 // oximetry.square_root(self._ir.length << 8)
+        ac = oximetry.square_root(self._periodicity.energy) << self._bits
+        perfusion = (ac * scale // max(self._ir.dc, 1)) if ac < 1 << 17 else 0xFFFE
         vitals.perfusion.publish(min(perfusion, 0xFFFE), statuses.VALIDATED)
         return perfusion
 
     def _judge_spo2(self, vitals: "Vitals") -> None:
         pulses = self._pulses
-        if pulses.correlation_permille < CORRELATED_PERMILLE:
+        if pulses.correlation_permille < CORRELATED_PERMILLE or self._red.dc == 0:
             vitals.spo2.withhold(statuses.POOR_SIGNAL)
             return
-        ratio = oximetry.ratio_of_ratios_milli(
-            oximetry.square_root(pulses.red_red), self._dc_red, oximetry.square_root(pulses.ir_ir), self._dc_ir
-        )
+        ac_red = oximetry.square_root(pulses.red_red)
+        ac_ir = oximetry.square_root(pulses.ir_ir)
+        ratio = oximetry.ratio_of_ratios_milli(ac_red, self._red.dc, ac_ir, self._ir.dc)
         if not oximetry.RATIO_LEAST_MILLI <= ratio <= oximetry.RATIO_MOST_MILLI:
             vitals.spo2.withhold(statuses.OUT_OF_RANGE)
             return
@@ -278,3 +288,22 @@ class PulseOximeter:
             vitals.spo2.publish(_SPO2_MOST_DECI_PCT, statuses.QUESTIONABLE)
         else:
             vitals.spo2.publish(spo2, self._status)
+
+    def _accept_intervals(self, rate_milli_hz: int, quality: int) -> None:
+        """Take over the intervals whose last beat has settled since the last judgement."""
+        beats = self._used
+        until = _SETTLED + (self._count - self._judged_at << FRACTION_BITS)
+        index = 0
+        while index < beats.count - 1 and beats.age(index) < until:
+            index += 1
+        while index > 0:
+            index -= 1
+            self._accept(beats, index, rate_milli_hz, quality)
+
+    def _accept(self, beats: Beats, index: int, rate_milli_hz: int, quality: int) -> None:
+        age = beats.age(index)
+        interval = beats.age(index + 1) - age
+        if age >= _SETTLED and abs(interval - self._fusion.period) * 100 <= self._fusion.period * _INTERVAL_OFF_PERCENT:
+            # 1/64 sample at r mHz is 15,625/r ms.
+            age += beats.delay
+            self.intervals.add(interval * 15_625 // rate_milli_hz, age * 15_625 // rate_milli_hz, quality)

@@ -37,20 +37,15 @@ class Pulses:
 
     def add(self, red: "array[int]", ir: "array[int]", first: int, last: int) -> None:
         """Take in one pulse: the values, within 11 bits, from `first` up to, not including, `last`."""
-        ir_ir = 0
-        ir_red = 0
-        for index in range(first, last):
-            one = ir[index]
-            ir_ir += one * one
-            ir_red += one * red[index]
-        self._energies[self.count] = ir_ir
-        self._slopes[self.count] = slope(ir_red, ir_ir)
+        square = _product(ir, ir, first, last)
+        product = _product(ir, red, first, last)
+        self._energies[self.count] = square
+        self._slopes[self.count] = slope(product, square)
         self.count += 1
         self.values += last - first
-        self.ir_ir += ir_ir
-        self.ir_red += ir_red
-        for index in range(first, last):
-            self.red_red += red[index] * red[index]
+        self.ir_ir += square
+        self.ir_red += product
+        self.red_red += _product(red, red, first, last)
 
     def close(self) -> None:
         """All pulses of the window are in: judge how red and infrared go together."""
@@ -65,22 +60,21 @@ class Pulses:
     def _size_spread(self) -> int:
         """Mean deviation of the pulses' sizes, relative to their mean: half that of their energies.
 
-        Steady growth is none: it makes no more than small steps.
+        Steady growth is none: it makes no more than small steps, which between independent sizes are 1.4 times their
+        deviations.
         """
         if self.count < 2:
             return 0
         mean = self.ir_ir // self.count
-        if mean < 1000:
+        if mean < 500:
             return 0
         deviation = 0
         steps = 0
-        last = self._energies[0]
         for index in range(self.count):
             energy = self._energies[index]
             deviation += abs(energy - mean)
-            steps += abs(energy - last)
-            last = energy
-        # Steps between independent sizes are 1.4 times their deviations.
+            if index:
+                steps += abs(energy - self._energies[index - 1])
         return min(deviation // self.count, steps // (self.count - 1) * 7 // 10) // (mean // 500)
 
     def _colour_spread(self) -> int:
@@ -92,9 +86,10 @@ class Pulses:
         for index in range(self.count):
             off = min(abs(self._slopes[index] - mean), _OFF_MOST)
             total += off * off
+        # What is left of red's energy, relative to that of infrared, spread over the pulses.
         noise = slope(self.red_red - ((self.ir_red >> 12) * mean << 2), self.ir_ir)
-        between = total // self.count - _NOISE_FACTOR * (noise << SLOPE_BITS) * self.count // self.values
-        return square_root(between) * 1000 // mean if between > 0 else 0
+        total = total // self.count - _NOISE_FACTOR * (noise << SLOPE_BITS) * self.count // self.values
+        return square_root(total) * 1000 // mean if total > 0 else 0
 
 
 def slope(product: int, square: int) -> int:
@@ -105,3 +100,10 @@ def slope(product: int, square: int) -> int:
     if square == 0:
         return 0
     return max(-_SLOPE_MOST, min(_SLOPE_MOST, (product << SLOPE_BITS) // square))
+
+
+def _product(one: "array[int]", other: "array[int]", first: int, last: int) -> int:
+    total = 0
+    for index in range(first, last):
+        total += one[index] * other[index]
+    return total

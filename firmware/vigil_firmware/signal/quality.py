@@ -3,7 +3,7 @@
 Vessels widen, and blood loses oxygen, over many seconds; a step or a tap changes the size and the colour of what looks
 like a pulse at once, and differs from the next step. So size and colour are compared with those that were trusted
 before, and their spread within the window counts as well. What jumped stays distrusted until the reference, which
-follows slowly, has come near it. A sensor just put on has no reference: until thirty windows were trusted, less spread
+follows slowly, has come near it. A sensor just put on has no reference: until some windows were trusted, less spread
 is allowed.
 """
 
@@ -11,14 +11,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_firmware.signal.pulses import Pulses
 
-_TRUST_MOST = 30
+_TRUST_MOST = 45
 # Spreads of finger recordings at rest: 90 in the median, 150 in the worst twentieth. Under rhythmic motion: 250 to 450.
-_SPREAD_FIRST = 150
+_SPREAD_FIRST = 140
 _SPREAD_MOST = 400
 # Each of these alone would be reason enough; parts of them add up.
 _SPREAD_SHARE = 800
 _SIZE_SHARE = 2200  # 3.2 times as large, or as small
-_RATIO_SHARE = 500  # some 17 points of SpO2
+_RATIO_SHARE = 350  # some 12 points of SpO2
 _DRIFT_SIZE_PERMILLE = 15
 _DRIFT_RATIO = 3
 

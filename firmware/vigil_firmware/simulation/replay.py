@@ -13,13 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vigil_firmware.signal.intervals import Intervals
     from vigil_firmware.vitals import Measurement
     from vigil_hal.simulated.recording import Recording
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,alarms"
+    "temperature_c,temperature_status,quality,alarms"
 )
+INTERVAL_COLUMNS = "time_s,interval_ms,quality"
 _POWER_ON = 1
 _JOURNAL_CAPACITY = 16  # nothing reads it here
 
@@ -35,11 +37,17 @@ class Clock:
         return self.now_ms
 
 
-def replay(recording: "Recording", write: "Callable[[str], object]", first_tick_ms: int = 0) -> None:
+def replay(
+    recording: "Recording",
+    write: "Callable[[str], object]",
+    first_tick_ms: int = 0,
+    write_interval: "Callable[[str], object] | None" = None,
+) -> None:
     """Write one CSV line (with its newline) for each whole second of the recording's own time, after a heading.
 
     Row t is what the device showed at t, having seen nothing later. `first_tick_ms` is the board's tick at the
-    recording's first instant; the rows do not depend on it.
+    recording's first instant; the rows do not depend on it. `write_interval` gets a heading and a line for each pulse
+    interval that the device accepted, with the time of the beat that ended it.
     """
     clock = Clock(first_tick_ms)
     parts = Parts(recording, recording.has_temperature, clock.read)
@@ -48,27 +56,36 @@ def replay(recording: "Recording", write: "Callable[[str], object]", first_tick_
         Max30102(parts.bus), parts.thermometer, parts.battery, Settings(), journal, 1, _POWER_ON, first_tick_ms
     )
     write(COLUMNS + "\n")
+    if write_interval:
+        write_interval(INTERVAL_COLUMNS + "\n")
     start_ms = (recording.start_us + 999) // 1000  # rounded up: the part must not see beyond a row's instant
     end_ms = recording.end_us // 1000
     file_ms = start_ms - start_ms % STEP_MS + STEP_MS
     while file_ms <= end_ms:
         clock.now_ms = ticks_add(first_tick_ms, file_ms - start_ms)
+        second = monitor.second
         monitor.step(clock.now_ms)
+        if write_interval and monitor.second != second:
+            _write_intervals(file_ms, monitor.intervals, write_interval)
         if file_ms % 1000 == 0:
             write(_row(file_ms // 1000, monitor))
         file_ms += STEP_MS
 
 
-def replay_file(recording_path: str, output_path: str) -> None:
-    """Replay one file into another."""
+def replay_file(recording_path: str, output_path: str, intervals_path: str = "") -> None:
+    """Replay one file into another; where wanted, its pulse intervals into a third."""
     recording = open_recording(recording_path)
     with open(output_path, "w") as output:
-        replay(recording, output.write)
+        if not intervals_path:
+            replay(recording, output.write)
+            return
+        with open(intervals_path, "w") as intervals:
+            replay(recording, output.write, 0, intervals.write)
 
 
 def _row(second: int, monitor: Monitor) -> str:
     vitals = monitor.vitals
-    return "%d,%s,%s,%s,%s,%s,%s,%s,%s\n" % (
+    return "%d,%s,%s,%s,%s,%s,%s,%s,%d,%s\n" % (
         second,
         _decimal(vitals.pulse_rate, 1),
         statuses.NAMES[vitals.pulse_rate.status],
@@ -77,8 +94,18 @@ def _row(second: int, monitor: Monitor) -> str:
         _decimal(vitals.perfusion, 2),
         _decimal(vitals.temperature, 2),
         statuses.NAMES[vitals.temperature.status],
+        vitals.quality,
         ";".join(conditions.names_of(monitor.alarms.bits)),
     )
+
+
+def _write_intervals(judged_ms: int, intervals: "Intervals", write: "Callable[[str], object]") -> None:
+    for index in range(intervals.count):
+        beat_ms = judged_ms - intervals.age_ms[index]
+        write(
+            "%d.%03d,%d,%d\n"
+            % (beat_ms // 1000, beat_ms % 1000, intervals.interval_ms[index], intervals.quality[index])
+        )
 
 
 def _decimal(measurement: "Measurement", decimals: int) -> str:

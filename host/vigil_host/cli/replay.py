@@ -16,6 +16,7 @@ from vigil_host.cli.problems import check_readable, fail, in_one_line
 from vigil_host.vm.runner import MicroPythonVm, VmError
 
 _OUTPUT_IN_VM = "output.csv"
+_INTERVALS_IN_VM = "intervals.csv"
 _RECORDING_IN_VM = "recording.csv"
 
 
@@ -29,7 +30,12 @@ _RECORDING_IN_VM = "recording.csv"
     help="What runs the firmware. Both give the same bytes.",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the rows go, not to the screen.")
-def command(recording: Path, vm: str, output: Path | None) -> None:
+@click.option(
+    "--intervals",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the pulse intervals go: **time_s,interval_ms,quality**, a row for each.",
+)
+def command(recording: Path, vm: str, output: Path | None, intervals: Path | None) -> None:
     """Show what the device would have shown: one row for each whole second of FILE.csv's own time.
 
     FILE.csv has the columns **time_s,red,ir** (raw 18-bit counts) and, if there is one, **temperature_c**.
@@ -38,18 +44,26 @@ def command(recording: Path, vm: str, output: Path | None) -> None:
     Example: **vigil replay finger.csv --output shown.csv**
     """
     check_readable(recording)
+    if intervals and output and intervals.resolve() == output.resolve():
+        fail(f"{output}: rows and intervals cannot go to the same file")
     with in_one_line(RecordingError, VmError):
         source = open_recording(str(recording))
         if source.gaps:
             click.echo(_gaps(recording, source), err=True)
         if vm == "micropython":
             with Console(stderr=True).status("replaying in MicroPython"):  # shows where somebody is watching
-                text = _in_vm(recording)
+                text, intervals_text = _in_vm(recording)
             with _opened(output, recording) as write:
                 write(text)
+            if intervals:
+                with _opened(intervals, recording) as write:
+                    write(intervals_text)
         else:
-            with _opened(output, recording) as write, _progress(source, output is not None) as advance:
-                replay(source, lambda row: (write(row), advance()))
+            with contextlib.ExitStack() as stack:
+                write = stack.enter_context(_opened(output, recording))
+                write_interval = stack.enter_context(_opened(intervals, recording)) if intervals else None
+                advance = stack.enter_context(_progress(source, output is not None))
+                replay(source, lambda row: (write(row), advance()), 0, write_interval)
 
 
 def _gaps(recording: Path, source: Recording) -> str:
@@ -61,15 +75,17 @@ def _gaps(recording: Path, source: Recording) -> str:
     )
 
 
-def _in_vm(recording: Path) -> str:
-    """Replay in the MicroPython VM; the rows are returned as text."""
+def _in_vm(recording: Path) -> tuple[str, str]:
+    """Replay in the MicroPython VM; the rows and the pulse intervals are returned as text."""
+    written = [_OUTPUT_IN_VM, _INTERVALS_IN_VM]
     result = MicroPythonVm().run(
         "vigil_firmware.simulation.replay:replay_file",
-        [_RECORDING_IN_VM, _OUTPUT_IN_VM],
+        [_RECORDING_IN_VM, *written],
         {_RECORDING_IN_VM: recording.read_bytes()},
-        [_OUTPUT_IN_VM],
+        written,
     )
-    return result.check().files[_OUTPUT_IN_VM].decode()
+    files = result.check().files
+    return files[_OUTPUT_IN_VM].decode(), files[_INTERVALS_IN_VM].decode()
 
 
 @contextlib.contextmanager

@@ -19,9 +19,16 @@ class Intake:
         self._events = events
         self.received = 0
 
-    def hear(self, device_id: str, content: Content, source: Source, rssi_dbm: int | None = None) -> None:
-        """Take in an advert's or a live frame's content; returns at once."""
-        self._live.update(device_id, content, source, rssi_dbm)
+    def hear(
+        self,
+        device_id: str,
+        content: Content,
+        source: Source,
+        rssi_dbm: int | None = None,
+        quality: int | None = None,
+    ) -> None:
+        """Take in an advert's content, or a live frame's and the quality that comes with it; returns at once."""
+        self._live.update(device_id, content, source, rssi_dbm, quality)
         self._alerts.hear(device_id, content)
         self._events.publish("live")
 

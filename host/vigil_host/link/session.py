@@ -17,7 +17,7 @@ from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import to_days
 from vigil_wire import link, records
-from vigil_wire.advert import CONTENT_LENGTH, Content
+from vigil_wire.advert import Content
 from vigil_wire.link import LinkError
 
 CONNECT_TIMEOUT_S = 30.0
@@ -104,7 +104,8 @@ class Session:
         message = bytes(frame[4 : 4 + length])
         kind = message[0]
         if kind == link.LIVE:
-            self._intake.hear(self._device.id, _content_of(message), "link")
+            content, quality = _live_of(message)
+            self._intake.hear(self._device.id, content, "link", quality=quality)
         elif kind == link.INFO:
             info = link.Info(message)
             if not self.is_established:
@@ -200,10 +201,13 @@ class Session:
                 await client.disconnect()
 
 
-def _content_of(message: bytes) -> Content:
-    if len(message) != 1 + CONTENT_LENGTH:
-        raise LinkError(f"a live message has {1 + CONTENT_LENGTH} bytes, this one has {len(message)}")
+def _live_of(message: bytes) -> tuple[Content, int]:
+    """Content and quality of a live message."""
+    if len(message) != link.LIVE_LENGTH:
+        raise LinkError(f"a live message has {link.LIVE_LENGTH} bytes, this one has {len(message)}")
+    if message[-1] > 100:
+        raise LinkError(f"a live message with a quality of {message[-1]} of 100")
     try:
-        return Content(message[1:])
+        return Content(message[1:-1]), message[-1]
     except ValueError as error:
         raise LinkError(str(error)) from None

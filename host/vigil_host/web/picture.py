@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
+from vigil_host.held import HELD_MOST_S
 from vigil_host.live import STALE_AFTER_S, Live, LiveView
 from vigil_host.store import Alarm
 from vigil_host.web import words
@@ -47,6 +48,7 @@ class Picture:
             "now_utc_ms": now_utc_ms,
             "stale_after_s": STALE_AFTER_S,
             "stale_text": words.STATUSES[words.STALE],
+            "held_most_s": HELD_MOST_S,
             "devices": [self._device(view) for view in views],
             "active": active + _unlisted(views, active),
         }
@@ -70,6 +72,7 @@ class Picture:
             "link": view.link,
             "link_text": words.LINKS[view.link],
             "battery_pct": view.battery_pct,
+            "quality": view.quality,
             "limits": dict(self._limits(view.device_id)),
         }
         for signal, key in _READINGS.items():
@@ -80,6 +83,7 @@ class Picture:
                 f"{signal}_status_text": words.status(status),
                 f"{signal}_age_s": _rounded(getattr(view, f"last_{signal}_age_s")),
                 f"last_{key}": getattr(view, f"last_{key}"),
+                f"held_{key}": getattr(view, f"held_{key}"),
             }
         # The perfusion index comes from the pulse's signal, so it is as good and as old as that is.
         shown |= {
@@ -88,6 +92,7 @@ class Picture:
             "perfusion_index_status_text": words.status(view.pulse_rate_status),
             "perfusion_index_age_s": shown["age_s" if view.pulse_rate_bpm is None else "pulse_rate_age_s"],
             "last_perfusion_index_pct": None,
+            "held_perfusion_index_pct": None,
         }
         return shown
 

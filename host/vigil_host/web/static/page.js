@@ -17,6 +17,7 @@ const SIGNALS = {
   perfusion_index: { key: "perfusion_index_pct", title: "Perfusion index", name: "perfusion index", unit: "%", digits: 1, spoken: "percent" },
 };
 const UNSURE = ["early_estimate", "questionable"];
+const QUALIFIED = ["spo2", "pulse_rate"];
 const ORDER = { high: 0, medium: 1, low: 2 };
 
 const $ = (id) => document.getElementById(id);
@@ -94,14 +95,16 @@ function limitWords({ low, high }, signal) {
   return "Alarm limits unknown";
 }
 
-// What may be shown of one measurement now: {value, status, name, last, age}; value null means no reading.
+// What may be shown of one measurement now: {value, held, status, name, last, age}; value null means no reading.
+// held: the last value where the bridge says that it may still be shown, marked. It is never a reading.
 function measure(view, signal, passed) {
   const key = SIGNALS[signal].key;
   const age = view[`${signal}_age_s`] == null ? Infinity : view[`${signal}_age_s`] + passed;
-  const shared = { age, last: view[key] ?? view[`last_${key}`] };
+  const shared = { age, last: view[key] ?? view[`last_${key}`], held: null };
   if (passed > LOST_AFTER_S) return { ...shared, value: null, status: "No contact with Vigil", name: "stale" };
   if (view[key] != null && age > picture.stale_after_s) return { ...shared, value: null, status: picture.stale_text, name: "stale" };
-  return { ...shared, value: view[key], status: view[`${signal}_status_text`], name: view[`${signal}_status`] };
+  const held = view[key] == null && age <= picture.held_most_s ? view[`held_${key}`] : null;
+  return { ...shared, held, value: view[key], status: view[`${signal}_status_text`], name: view[`${signal}_status`] };
 }
 
 class Card {
@@ -149,20 +152,23 @@ class Card {
     const alarm = passed <= LOST_AFTER_S ? active.find((one) => one.signal === signal) : null;
     const has = now.value != null;
     const outside = has && ((limits.low != null && now.value < limits.low) || (limits.high != null && now.value > limits.high));
-    tile.dataset.reading = !has ? "none" : UNSURE.includes(now.name) ? "unsure" : "clear";
+    const held = now.held != null;
+    tile.dataset.reading = held ? "held" : !has ? "none" : UNSURE.includes(now.name) ? "unsure" : "clear";
     if (alarm) tile.dataset.alarm = alarm.priority;
     else delete tile.dataset.alarm;
-    setText(find(".number"), has ? shown(now.value, signal, limits) : "—");
-    find(".number").toggleAttribute("aria-hidden", !has);
+    setText(find(".number"), has || held ? shown(now.value ?? now.held, signal, limits) : "—");
+    find(".number").toggleAttribute("aria-hidden", !has && !held);
+    setText(find(".held"), held ? `held, ${ago(now.age)}` : "");
     const unsure = tile.dataset.reading === "unsure";
     setText(find(".note span"), alarm ? alarm.title : outside ? "Outside the limits" : has ? now.status : "No reading");
     setIcon(find(".note svg"), alarm ? alarm.priority : !has ? "none" : outside ? "medium" : unsure ? "unsure" : "clear");
     setText(find(".status"), alarm || outside || !has ? now.status : "");
     const last = find(".last");
-    last.hidden = has || now.last == null;
+    last.hidden = has || held || now.last == null;
     if (!last.hidden) setText(last, `last ${shown(now.last, signal, limits)} ${unit} · ${ago(now.age)}`);
     setText(find(".limits"), limitWords(limits, signal));
-    setText(find(".age"), has ? ago(now.age) : "");
+    const quality = QUALIFIED.includes(signal) && view.quality != null ? `signal\u00a0${view.quality}\u00a0% · ` : "";
+    setText(find(".age"), has ? quality + ago(now.age) : "");
   }
 }
 
@@ -267,7 +273,9 @@ function speakValues(passed) {
   const words = picture.devices.map((view) => {
     const values = Object.entries(SIGNALS).filter(([signal]) => signal !== "perfusion_index").map(([signal, one]) => {
       const reading = measure(view, signal, passed);
-      return reading.value == null ? `${one.name}: no reading, ${reading.status}` : `${one.name} ${shown(reading.value, signal, limitsOf(view, signal))} ${one.spoken}`;
+      if (reading.value == null && reading.held == null) return `${one.name}: no reading, ${reading.status}`;
+      const words = `${one.name} ${shown(reading.value ?? reading.held, signal, limitsOf(view, signal))} ${one.spoken}`;
+      return reading.value == null ? `${words}, held, ${duration(reading.age)} old, ${reading.status}` : words;
     });
     return `${view.wearer_name}: ${values.join("; ")}`;
   });
