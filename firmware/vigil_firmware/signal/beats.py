@@ -11,7 +11,7 @@ from array import array
 CAPACITY = 48  # at 240 bpm the last ten seconds hold 40
 FRACTION_BITS = 6  # positions count 1/64 sample
 _POSITION_MASK = (1 << 26) - 1
-_SPAN = 4  # samples summed
+SPAN = 4  # samples summed
 _REFRACTORY = 5 << FRACTION_BITS
 _SHORTEST = 6 << FRACTION_BITS  # 250 bpm at 25 samples a second
 _LONGEST = 62 << FRACTION_BITS  # 24 bpm
@@ -29,7 +29,7 @@ class Beats:
         self._sign = sign
         self._positions = array("i", [0] * CAPACITY)
         self._heights = array("i", [0] * CAPACITY)
-        self._falls = array("i", [0] * _SPAN)
+        self._falls = array("i", [0] * SPAN)
         self.restart()
 
     def restart(self) -> None:
@@ -40,7 +40,7 @@ class Beats:
         self._value = 0
         self._started = False
         self._seen = 0
-        for slot in range(_SPAN):
+        for slot in range(SPAN):
             self._falls[slot] = 0
         self._slope = 0  # slope sum at the newest sample, and at the two before
         self._slope_1 = 0
@@ -56,7 +56,7 @@ class Beats:
             fall = 0
         self._value = value
         self._started = True
-        slot = self._seen % _SPAN
+        slot = self._seen % SPAN
         self._slope_2 = self._slope_1
         self._slope_1 = self._slope
         self._slope += fall - self._falls[slot]

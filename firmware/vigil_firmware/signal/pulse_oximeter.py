@@ -8,9 +8,10 @@ measurements carry the reason.
 from array import array
 
 from vigil_firmware.signal import oximetry
-from vigil_firmware.signal.beats import FRACTION_BITS, Beats
+from vigil_firmware.signal.beats import FRACTION_BITS, SPAN, Beats
 from vigil_firmware.signal.conditioning import Channel, remove_wander
 from vigil_firmware.signal.fusion import Fusion
+from vigil_firmware.signal.oximetry import Oximetry
 from vigil_firmware.signal.periodicity import Periodicity, likeness_permille, shift_for
 from vigil_hal.max30102 import REFERENCE_LED_CODE
 from vigil_wire import statuses
@@ -27,11 +28,10 @@ _CONTACT_LEAST = (
 _CLIPPED = 262_000  # of 262,143
 _CONTACT_CHANGE_SAMPLES = 12  # half a second on the other side of the threshold
 _PERFUSION_LEAST_CENTI_PCT = 15
-_CORRELATED_PERMILLE = 800
+_CORRELATED_PERMILLE = 900
 _LIKENESS_PERMILLE = 350  # of the window, without its wander, and itself one repetition later
 _PULSE_LEAST_DECI_BPM = 250
 _PULSE_MOST_DECI_BPM = 2400
-_SPO2_MOST_DECI_PCT = 1000
 
 
 class PulseOximeter:
@@ -46,6 +46,7 @@ class PulseOximeter:
         self._rising = Beats(-1)
         self._periodicity = Periodicity()
         self._fusion = Fusion()
+        self.oximetry = Oximetry()
         self._contact_least = _CONTACT_LEAST
         self.in_contact = False
         self._contrary = 0
@@ -99,6 +100,7 @@ class PulseOximeter:
             return
         vitals.pulse_rate.withhold(reason)
         vitals.spo2.withhold(reason)
+        vitals.ratio.withhold(reason)
         vitals.quality = 0
         if reason != statuses.LOW_PERFUSION:
             vitals.perfusion.withhold(reason)
@@ -118,6 +120,7 @@ class PulseOximeter:
         if self._ir.count < length:
             return statuses.ACQUIRING
         shift = self._load_window(length)
+        self._length = length
         self._steady = length
         if self._publish_perfusion(vitals, shift) < _PERFUSION_LEAST_CENTI_PCT:
             return statuses.LOW_PERFUSION
@@ -166,20 +169,36 @@ class PulseOximeter:
     def _judge_spo2(self, vitals: "Vitals") -> None:
         self._ac_red = oximetry.root_sum_square(self._window_red, self._steady)
         if self._ac_red == 0 or self._red.dc == 0 or not self._channels_agree():
-            vitals.spo2.withhold(statuses.POOR_SIGNAL)
+            vitals.spo2.withhold(statuses.SENSOR_FAULT if self.oximetry.fault else statuses.POOR_SIGNAL)
+            vitals.ratio.withhold(statuses.POOR_SIGNAL)
             return
         ratio = oximetry.ratio_of_ratios_milli(self._ac_red, self._red.dc, self._ac_ir, self._ir.dc)
-        if not oximetry.RATIO_LEAST_MILLI <= ratio <= oximetry.RATIO_MOST_MILLI:
-            vitals.spo2.withhold(statuses.OUT_OF_RANGE)
-            return
-        spo2 = oximetry.spo2_deci_pct(ratio)
-        if spo2 > _SPO2_MOST_DECI_PCT:
-            vitals.spo2.publish(_SPO2_MOST_DECI_PCT, statuses.QUESTIONABLE)
-        else:
-            vitals.spo2.publish(spo2, self._status)
+        self.oximetry.judge(vitals, ratio, self._gather_beats(), self._status)
+
+    def _gather_beats(self) -> int:
+        """Give the oximetry the falls of the window's beats, without wander, in both channels; how many is returned."""
+        systoles = self._systoles()
+        newest = (self._length + self._steady) // 2 - 1  # as many samples were lost at the window's begin as at its end
+        self.oximetry.beats.restart()
+        for index in range(self._fusion.interval_count, -1, -1):
+            end = newest - ((systoles.age(index) + 32) >> FRACTION_BITS)
+            if SPAN <= end < self._steady:
+                self._add_beat(end - SPAN, end, 1 if systoles is self._falling else -1)
+        return self.oximetry.beats.count
+
+    def _add_beat(self, begin: int, end: int, sign: int) -> None:
+        """Take in a beat whose light falls from index `begin` of the windows to index `end`."""
+        red = self._window_red
+        ir = self._window_ir
+        for _ in range(SPAN):
+            if begin > 0 and (ir[begin - 1] - ir[begin]) * sign > 0:
+                begin -= 1
+            if end + 1 < self._steady and (ir[end + 1] - ir[end]) * sign < 0:
+                end += 1
+        self.oximetry.beats.add((red[begin] - red[end]) * sign, (ir[begin] - ir[end]) * sign, self._red.dc, self._ir.dc)
 
     def _channels_agree(self) -> bool:
-        """Whether red and infrared carry the same pulse: correlation of 0.8 or more."""
+        """Whether red and infrared carry the same pulse: correlation of 0.9 or more."""
         product = oximetry.sum_product(self._window_red, self._window_ir, self._steady)
         return product // self._ac_red >= self._ac_ir * _CORRELATED_PERMILLE // 1000
 

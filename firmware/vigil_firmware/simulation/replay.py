@@ -7,7 +7,7 @@ from vigil_firmware.ticks import ticks_add
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.recording import open_recording
 from vigil_wire import conditions, statuses
-from vigil_wire.settings import Settings
+from vigil_wire.settings import Settings, unpack_curve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from vigil_firmware.vitals import Measurement
     from vigil_hal.simulated.recording import Recording
+    from vigil_wire.settings import Points
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,alarms"
+    "temperature_c,temperature_status,ratio_milli,alarms"
 )
 _POWER_ON = 1
 _JOURNAL_CAPACITY = 16  # nothing reads it here
@@ -35,17 +36,20 @@ class Clock:
         return self.now_ms
 
 
-def replay(recording: "Recording", write: "Callable[[str], object]", first_tick_ms: int = 0) -> None:
+def replay(
+    recording: "Recording", write: "Callable[[str], object]", first_tick_ms: int = 0, spo2_curve: "Points" = ()
+) -> None:
     """Write one CSV line (with its newline) for each whole second of the recording's own time, after a heading.
 
     Row t is what the device showed at t, having seen nothing later. `first_tick_ms` is the board's tick at the
-    recording's first instant; the rows do not depend on it.
+    recording's first instant; the rows do not depend on it. `spo2_curve`: the board's own, or none.
     """
     clock = Clock(first_tick_ms)
     parts = Parts(recording, recording.has_temperature, clock.read)
     journal = Journal(0, _JOURNAL_CAPACITY)
+    settings = Settings(spo2_curve=spo2_curve)
     monitor = Monitor(
-        Max30102(parts.bus), parts.thermometer, parts.battery, Settings(), journal, 1, _POWER_ON, first_tick_ms
+        Max30102(parts.bus), parts.thermometer, parts.battery, settings, journal, 1, _POWER_ON, first_tick_ms
     )
     write(COLUMNS + "\n")
     start_ms = (recording.start_us + 999) // 1000  # rounded up: the part must not see beyond a row's instant
@@ -59,16 +63,17 @@ def replay(recording: "Recording", write: "Callable[[str], object]", first_tick_
         file_ms += STEP_MS
 
 
-def replay_file(recording_path: str, output_path: str) -> None:
-    """Replay one file into another."""
+def replay_file(recording_path: str, output_path: str, packed_curve: str = "") -> None:
+    """Replay one file into another; the SpO2 curve is given as `vigil_wire.settings.pack_curve` has it, in hex."""
     recording = open_recording(recording_path)
     with open(output_path, "w") as output:
-        replay(recording, output.write)
+        curve = unpack_curve(bytes.fromhex(packed_curve)) if packed_curve else ()
+        replay(recording, output.write, spo2_curve=curve)
 
 
 def _row(second: int, monitor: Monitor) -> str:
     vitals = monitor.vitals
-    return "%d,%s,%s,%s,%s,%s,%s,%s,%s\n" % (
+    return "%d,%s,%s,%s,%s,%s,%s,%s,%s,%s\n" % (
         second,
         _decimal(vitals.pulse_rate, 1),
         statuses.NAMES[vitals.pulse_rate.status],
@@ -77,6 +82,7 @@ def _row(second: int, monitor: Monitor) -> str:
         _decimal(vitals.perfusion, 2),
         _decimal(vitals.temperature, 2),
         statuses.NAMES[vitals.temperature.status],
+        str(vitals.ratio.value) if vitals.ratio.has_value else "",
         ";".join(conditions.names_of(monitor.alarms.bits)),
     )
 
