@@ -13,7 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from vigil_firmware.simulation.replay import replay
 from vigil_hal.simulated.recording import Recording, RecordingError, open_recording
 from vigil_host.cli.problems import check_readable, fail, in_one_line
+from vigil_host.curve_file import CurveError, read_curve
 from vigil_host.vm.runner import MicroPythonVm, VmError
+from vigil_wire.settings import pack_curve
 
 _OUTPUT_IN_VM = "output.csv"
 _RECORDING_IN_VM = "recording.csv"
@@ -29,27 +31,35 @@ _RECORDING_IN_VM = "recording.csv"
     help="What runs the firmware. Both give the same bytes.",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the rows go, not to the screen.")
-def command(recording: Path, vm: str, output: Path | None) -> None:
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="CURVE.toml",
+    help="The board's own SpO2 curve, as `vigil calibrate` writes it.",
+)
+def command(recording: Path, vm: str, output: Path | None, calibration: Path | None) -> None:
     """Show what the device would have shown: one row for each whole second of FILE.csv's own time.
 
     FILE.csv has the columns **time_s,red,ir** (raw 18-bit counts) and, if there is one, **temperature_c**.
-    An empty cell in the output means: no reading.
+    An empty cell in the output means: no reading. **ratio_milli** is the ratio of ratios, in thousandths, that
+    `vigil calibrate` takes; it is there also where the curve has no SpO2 for it.
 
     Example: **vigil replay finger.csv --output shown.csv**
     """
     check_readable(recording)
-    with in_one_line(RecordingError, VmError):
+    with in_one_line(RecordingError, VmError, CurveError):
+        curve = read_curve(calibration) if calibration else ()
         source = open_recording(str(recording))
         if source.gaps:
             click.echo(_gaps(recording, source), err=True)
         if vm == "micropython":
             with Console(stderr=True).status("replaying in MicroPython"):  # shows where somebody is watching
-                text = _in_vm(recording)
+                text = _in_vm(recording, pack_curve(curve).hex())
             with _opened(output, recording) as write:
                 write(text)
         else:
             with _opened(output, recording) as write, _progress(source, output is not None) as advance:
-                replay(source, lambda row: (write(row), advance()))
+                replay(source, lambda row: (write(row), advance()), spo2_curve=curve)
 
 
 def _gaps(recording: Path, source: Recording) -> str:
@@ -61,11 +71,11 @@ def _gaps(recording: Path, source: Recording) -> str:
     )
 
 
-def _in_vm(recording: Path) -> str:
+def _in_vm(recording: Path, packed_curve: str) -> str:
     """Replay in the MicroPython VM; the rows are returned as text."""
     result = MicroPythonVm().run(
         "vigil_firmware.simulation.replay:replay_file",
-        [_RECORDING_IN_VM, _OUTPUT_IN_VM],
+        [_RECORDING_IN_VM, _OUTPUT_IN_VM, packed_curve],
         {_RECORDING_IN_VM: recording.read_bytes()},
         [_OUTPUT_IN_VM],
     )

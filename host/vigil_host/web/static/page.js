@@ -161,6 +161,8 @@ class Card {
     const last = find(".last");
     last.hidden = has || now.last == null;
     if (!last.hidden) setText(last, `last ${shown(now.last, signal, limits)} ${unit} · ${ago(now.age)}`);
+    find(".curve").hidden = signal !== "spo2";
+    if (signal === "spo2") setText(find(".curve"), view.spo2_curve_text);
     setText(find(".limits"), limitWords(limits, signal));
     setText(find(".age"), has ? ago(now.age) : "");
   }
