@@ -120,6 +120,7 @@ class Alarms:
         pulse = vitals.pulse_rate.status
         is_off = pulse == statuses.SENSOR_OFF
         is_fault = pulse == statuses.SENSOR_FAULT or vitals.temperature.status == statuses.SENSOR_FAULT
+        is_fault = is_fault or vitals.spo2.status == statuses.SENSOR_FAULT
         has_reading = vitals.pulse_rate.has_value and vitals.spo2.has_value
         self._weigh(self._sensor_off, _FOR if is_off else _AGAINST, NO_VALUE, now_ms)
         self._weigh(self._sensor_fault, _FOR if is_fault else _AGAINST, NO_VALUE, now_ms)

@@ -9,24 +9,36 @@ import struct
 from vigil_firmware.ticks import DAY_MS
 from vigil_wire import link
 from vigil_wire.advert import CONTENT_LENGTH
+from vigil_wire.settings import SettingsError, unpack_curve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vigil_firmware.monitor import Monitor
+    from vigil_wire.settings import Settings
 
 _ATT_OVERHEAD = 3
 _MESSAGE = 4  # where a message starts in a frame
 
 
 class LinkEnd:
-    """One host's session. Raises link.LinkError when the connection must be dropped."""
+    """One host's session. Raises link.LinkError when the connection must be dropped.
 
-    def __init__(self, device_key: bytes, monitor: "Monitor", send: "Callable[[memoryview], bool]") -> None:
+    `change(settings)` puts other settings in force and keeps them.
+    """
+
+    def __init__(
+        self,
+        device_key: bytes,
+        monitor: "Monitor",
+        send: "Callable[[memoryview], bool]",
+        change: "Callable[[Settings], None]",
+    ) -> None:
         self._session = link.Session(device_key, True)
         self._monitor = monitor
         self._send = send
+        self._change = change
         self._frames = [memoryview(self._session.out)[:length] for length in range(link.MAX_FRAME + 1)]
         self._kept = 0  # length of the frame in `out` that the radio has not taken yet
         self._cursor = -1  # next sequence to stream, -1 before the host asked
@@ -54,6 +66,8 @@ class LinkEnd:
             self._acknowledge(struct.unpack_from("<I", message, 1)[0])
         elif kind == link.TIME and length == 7:
             self._anchor_time(struct.unpack_from("<HI", message, 1))
+        elif kind == link.CURVE:
+            self._take_curve(message)
         else:
             raise link.LinkError("message of type 0x%02X and %d bytes is not known" % (kind, length))
 
@@ -105,6 +119,14 @@ class LinkEnd:
         if day_ms >= DAY_MS:
             raise link.LinkError("a time of day of %d ms" % day_ms)
         self._monitor.anchor_time(day, day_ms)
+
+    def _take_curve(self, message: bytearray) -> None:
+        try:
+            settings = self._monitor.settings.with_curve(unpack_curve(message[1:]))
+        except SettingsError as error:
+            raise link.LinkError("a curve that cannot be used: " + str(error)) from None
+        if settings.spo2_curve != self._monitor.settings.spo2_curve:
+            self._change(settings)
 
     def _flush(self) -> bool:
         """Offer the kept frame to the radio; whether there is none left."""

@@ -27,7 +27,10 @@ STEP_MS = 100  # how often to step: the oximeter's FIFO lasts 1.28 s
 
 
 class Monitor:
-    """A whole monitor but for the radio. `second` counts the judged seconds, `vitals` holds the newest."""
+    """A whole monitor but for the radio.
+
+    `second` counts the judged seconds, `vitals` holds the newest, `settings` are those in force (see `apply`).
+    """
 
     def __init__(
         self,
@@ -46,10 +49,11 @@ class Monitor:
         self._must_configure_thermometer = True
         self._thermometer_silent_s = 0
         self._signal = PulseOximeter()
+        self._signal.oximetry.use_curve(settings.spo2_curve)
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
         self._battery = battery
-        self._settings = settings
+        self.settings = settings
         self.journal = journal
         self.boot = boot
         self.uptime = Uptime(now_ms)
@@ -71,7 +75,8 @@ class Monitor:
 
     def apply(self, settings: "Settings") -> None:
         """Take new settings into use and record them."""
-        self._settings = settings
+        self.settings = settings
+        self._signal.oximetry.use_curve(settings.spo2_curve)
         self.alarms.apply(settings)
         self._keep_settings()
 
@@ -90,10 +95,15 @@ class Monitor:
         percent = None if self._battery is None else self._battery.percent()
         return records.NO_U8 if percent is None else percent
 
+    @property
+    def oximetry_fault(self) -> str:
+        """Why the oximeter, though it delivers a pulse, can give no SpO2; "" while it can."""
+        return self._signal.oximetry.fault
+
     def _judge(self) -> None:
         vitals = self.vitals
         if self.sampler.fault:
-            for measurement in (vitals.pulse_rate, vitals.spo2, vitals.perfusion):
+            for measurement in (vitals.pulse_rate, vitals.spo2, vitals.perfusion, vitals.ratio):
                 measurement.withhold(statuses.SENSOR_FAULT)
             vitals.quality = 0
             self._signal.intervals.clear()
@@ -142,7 +152,7 @@ class Monitor:
             summary.spo2.add(vitals.spo2.value)
         if vitals.temperature.has_value:
             summary.temperature.add(vitals.temperature.value)
-        if summary.seconds < self._settings.summary_interval_s:
+        if summary.seconds < self.settings.summary_interval_s:
             return
         length = summary.pack(
             self.journal.buf,
@@ -167,7 +177,7 @@ class Monitor:
         self._keep(records.ALARM, length)
 
     def _keep_settings(self) -> None:
-        packed = self._settings.pack()
+        packed = self.settings.pack()
         self._keep(records.SETTINGS, records.pack_settings(self.journal.buf, packed, len(packed)))
 
     def _keep(self, kind: int, length: int) -> None:

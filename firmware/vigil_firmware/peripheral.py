@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.storage import Storage
     from vigil_hal.seams import BluetoothModule
+    from vigil_wire.settings import Settings
 
 ADVERT_INTERVAL_US = 225_000
 DEVICE_NAME = "Vigil"  # what the air may know: nothing medical, nothing personal
@@ -234,10 +235,14 @@ class Peripheral:
         def send(frame: memoryview) -> bool:
             return self._notify(handle, self._stream, frame)
 
-        end = LinkEnd(self._storage.device_key, self._monitor, send)
+        end = LinkEnd(self._storage.device_key, self._monitor, send, self._change_settings)
         self._connections.append(Connection(handle, end, self._now_ms))
         # The stack stops advertising at a connection; where it can go on, others still hear.
         self._must_advertise = True
+
+    def _change_settings(self, settings: "Settings") -> None:
+        self._storage.save_settings(settings)
+        self._monitor.apply(settings)
 
     def _show_passkey(self, connection: Connection) -> None:
         drawn = self._random(3)

@@ -37,4 +37,6 @@ class Vitals:
         self.spo2 = Measurement()  # 0.1 %
         self.temperature = Measurement()  # 0.01 C
         self.perfusion = Measurement()  # 0.01 %
+        self.ratio = Measurement()  # ratio of ratios, thousandths
+        self.spo2_is_calibrated = False  # by this board's own curve
         self.quality = 0  # 0-100

@@ -16,8 +16,11 @@ Messages, little-endian, first byte the type:
     11 ack     newest sequence on disk (u32)                      acknowledged sequence (u32 each), uptime day (u16),
     12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32)
     13 info                                           91 records  (length u8, record) ...
-                                                      92 live     advert content (15), quality 0-100 (u8)
+    14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
                                                       93 missing  first, last sequence (u32) the device no longer has
+
+`curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
+where it is the one in force already, nothing happens.
 
 After `fetch` the device streams records from there on and goes on with new ones as they come; at most `WINDOW` records
 are under way beyond the newest acknowledged one.
@@ -48,6 +51,7 @@ FETCH = 0x10
 ACK = 0x11
 TIME = 0x12
 ASK_INFO = 0x13
+CURVE = 0x14
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
@@ -192,6 +196,11 @@ def acknowledge(sequence: int) -> bytes:
 def set_time(utc_day: int, utc_day_ms: int) -> bytes:
     """A message that gives the time: days since 2000-01-01 UTC, milliseconds of that day."""
     return struct.pack("<BHI", TIME, utc_day, utc_day_ms)
+
+
+def set_curve(packed: "bytes | bytearray") -> bytes:
+    """A message that gives the board's own SpO2 curve, as `settings.pack_curve` has it."""
+    return bytes((CURVE,)) + packed
 
 
 def missing_range(message: "bytes | bytearray | memoryview") -> "tuple[int, int]":

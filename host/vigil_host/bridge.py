@@ -98,8 +98,10 @@ class Bridge:
                 await self._store.on_writer(self._store.add_device, device.id, device.name, device.wearer)
         self._listener.follow(known.values())
         self.alerts.watch(set(known))
-        for device_id in self._keepers.keys() - known.keys():
-            self._keepers.pop(device_id).cancel()
+        for device_id, device in self._followed.items():
+            is_known = device_id in known
+            if not is_known or known[device_id].spo2_curve != device.spo2_curve:  # a new session brings the new one
+                self._keepers.pop(device_id).cancel()
         for device in known.values():
             if device.id not in self._keepers:
                 self._keepers[device.id] = group.create_task(self._keep(device))

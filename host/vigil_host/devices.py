@@ -9,8 +9,13 @@ import os
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from vigil_host.curve_file import as_toml, points_of
 from vigil_wire import keys
+
+if TYPE_CHECKING:
+    from vigil_wire.settings import Points
 
 DEFAULT_WEARER = "Wearer"
 MAX_NAME_LENGTH = 64
@@ -22,12 +27,16 @@ class DevicesError(Exception):
 
 @dataclass(frozen=True)
 class KnownDevice:
-    """A device this bridge may listen to: eight hex digits that name it, its names, its 16-byte key."""
+    """A device this bridge may listen to: eight hex digits that name it, its names, its 16-byte key.
+
+    `spo2_curve`: the curve it is to have, () for the default one; None: whichever it has.
+    """
 
     id: str
     name: str
     wearer: str
     key: bytes = field(repr=False)
+    spo2_curve: "Points | None" = None
 
 
 class Devices:
@@ -77,6 +86,12 @@ class Devices:
         self._write({**self._devices, renamed.id: renamed})
         return renamed
 
+    def calibrate(self, device: str, spo2_curve: "Points") -> KnownDevice:
+        """Have the device with this id or name use this curve, () for the default one; it must pass `check_curve`."""
+        calibrated = replace(self.get(device), spo2_curve=spo2_curve)
+        self._write({**self._devices, calibrated.id: calibrated})
+        return calibrated
+
     def remove(self, device: str) -> KnownDevice:
         """Forget the device with this id or name, its key too; what it has recorded stays in the store."""
         removed = self.get(device)
@@ -108,6 +123,7 @@ class Devices:
                     _checked("name", table["name"]),
                     _checked("wearer", table["wearer"]),
                     bytes.fromhex(table["key"]),
+                    points_of(table["spo2_curve"]) if "spo2_curve" in table else None,
                 )
                 for table in tables
             ]
@@ -125,6 +141,8 @@ class Devices:
                 f"\n[[device]]\nid = {_quoted(device.id)}\nname = {_quoted(device.name)}\n"
                 f"wearer = {_quoted(device.wearer)}\nkey = {_quoted(device.key.hex())}\n"
             )
+            if device.spo2_curve is not None:
+                lines.append(as_toml(device.spo2_curve))
         fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

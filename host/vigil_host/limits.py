@@ -1,4 +1,4 @@
-"""The alarm limits in force on each device, as its newest settings record says."""
+"""What is in force on each device, as its newest settings record says: alarm limits, and whose SpO2 curve."""
 
 import asyncio
 
@@ -19,7 +19,10 @@ _LIMITS = {
 
 
 class LimitsInForce:
-    """Calling it with a device id gives that device's limits; an empty mapping until its settings are in the record."""
+    """Calling it with a device id gives that device's limits; an empty mapping until its settings are in the record.
+
+    `spo2_is_calibrated` is among them: 1 for a curve of the board's own, 0 for the default.
+    """
 
     def __init__(self, store: Store, devices: Devices, events: Events) -> None:
         self._store = store
@@ -45,13 +48,14 @@ class LimitsInForce:
         for device in self._devices.list():
             data = await asyncio.to_thread(self._store.newest_record, device.id, records.SETTINGS)
             if data is not None:
-                self._known[device.id] = _limits_in(data)
+                self._known[device.id] = limits_in(data)
 
 
-def _limits_in(record: bytes) -> dict[str, float | None]:
+def limits_in(record: bytes) -> dict[str, float | None]:
     """The limits in a settings record; none where another version of the firmware wrote it."""
     try:
         found = settings.unpack(record[records.HEADER_LENGTH :])
     except SettingsError:
         return {}
-    return {name: getattr(found, setting) / divisor for name, (setting, divisor) in _LIMITS.items()}
+    limits = {name: getattr(found, setting) / divisor for name, (setting, divisor) in _LIMITS.items()}
+    return {**limits, "spo2_is_calibrated": float(len(found.spo2_curve) > 0)}

@@ -5,9 +5,10 @@ from array import array
 from vigil_firmware.journal import Journal
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.monitor import Monitor
+from vigil_firmware.signal.calibration import Curve
 from vigil_firmware.signal.conditioning import remove_wander
 from vigil_firmware.signal.intervals import CAPACITY, Intervals
-from vigil_firmware.signal.oximetry import spo2_deci_pct, square_root
+from vigil_firmware.signal.oximetry import BeatRatios, square_root
 from vigil_firmware.simulation.parts import Parts
 from vigil_firmware.simulation.replay import COLUMNS, INTERVAL_COLUMNS, Clock, replay
 from vigil_firmware.storage import BLOCK_COUNT, Storage
@@ -19,10 +20,11 @@ from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
 from vigil_hal.simulated.patient import parse_patient
 from vigil_hal.simulated.recording import parse_recording
 from vigil_wire import conditions, link, records, statuses
-from vigil_wire.settings import FIELDS, Settings, SettingsError, unpack
+from vigil_wire.settings import FIELDS, Settings, SettingsError, pack_curve, unpack
 
 _PATIENT = "time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact"
 _KEY = bytes(range(16))
+_CURVE = ((400, 990), (700, 900), (1100, 760))
 
 
 def _monitor(rows: "list[str]", first_tick: int) -> "tuple[Clock, Monitor]":
@@ -63,7 +65,21 @@ def case_square_root_is_exact() -> None:
 
 
 def case_spo2_curve() -> None:
-    assert [spo2_deci_pct(ratio) for ratio in (400, 500, 700, 1000, 1600)] == [991, 958, 892, 796, 613]
+    shown = [Curve().spo2_deci_pct(ratio) for ratio in (299, 300, 400, 450, 700, 1000, 1600, 1601)]
+    assert shown == [-1, 1024, 991, 974, 892, 796, 613, -1]
+    shown = [Curve(_CURVE).spo2_deci_pct(ratio) for ratio in (399, 400, 401, 700, 1100, 1101)]
+    assert shown == [-1, 990, 990, 900, 760, -1]
+
+
+def case_beats_that_differ_are_told() -> None:
+    beats = BeatRatios()
+    for fall in (500, 520, 480, 510, 900):
+        beats.add(fall, 1000, 200_000, 200_000)
+    assert (beats.median(5), beats.dispersion_permille) == (509, 19)
+    beats.add(200_000, 200_000, 262_143, 262_143)
+    assert beats.median(1) == 1000
+    beats.add(5, -5, 100, 100)
+    assert (beats.median(1), beats.median(2)) == (0, 500)
 
 
 def case_wander_is_removed() -> None:
@@ -161,6 +177,19 @@ def case_settings_survive_and_are_checked() -> None:
         raise AssertionError(f"{values} was taken")
 
 
+def case_curve_survives_and_is_checked() -> None:
+    settings = Settings(_CURVE, spo2_low_deci_pct=880)
+    assert unpack(settings.pack()).spo2_curve == _CURVE
+    assert unpack(settings.with_curve(()).pack()).spo2_curve == ()
+    assert unpack(settings.pack()).with_curve(()).spo2_low_deci_pct == 880
+    for curve in (((400, 990),), ((400, 990), (700, 990), (1100, 760)), ((400, 990), (600, 760))):
+        try:
+            Settings(curve)
+        except SettingsError:
+            continue
+        raise AssertionError(f"{curve} was taken")
+
+
 def case_cut_at_every_operation_leaves_old_or_new() -> None:
     operations = 0
     while True:
@@ -222,7 +251,7 @@ def case_records_cross_the_link_once_in_order() -> None:
         heard.append(bytearray(frame))
         return True
 
-    end = LinkEnd(_KEY, monitor, send)
+    end = LinkEnd(_KEY, monitor, send, monitor.apply)
     end.mtu = 247
     end.receive(bytearray(link.hello(b"hostnonc")), _random)
     room[0] = 1
@@ -231,6 +260,10 @@ def case_records_cross_the_link_once_in_order() -> None:
     message = link.fetch(2)
     host.out[4 : 4 + len(message)] = message
     end.receive(bytearray(host.out[: host.seal(len(message))]), _random)
+    message = link.set_curve(pack_curve(_CURVE))
+    host.out[4 : 4 + len(message)] = message
+    end.receive(bytearray(host.out[: host.seal(len(message))]), _random)
+    assert monitor.settings.spo2_curve == _CURVE
     sequences = []
     for second in range(20):
         room[0] = second % 2
@@ -239,7 +272,7 @@ def case_records_cross_the_link_once_in_order() -> None:
         content = frame[4 : 4 + host.open(frame, len(frame))]
         if content[0] == link.RECORDS:
             sequences += [records.Record(each).sequence for each in link.records_in(content)]
-    assert sequences == list(range(2, 32))
+    assert sequences == list(range(2, 33))
 
 
 def case_replay_writes_rows() -> None:
@@ -254,7 +287,7 @@ def case_replay_writes_rows() -> None:
     beats = []
     replay(parse_recording(lines, "test"), written.append, PERIOD - 3_000, beats.append)
     assert written[0] == COLUMNS + "\n"
-    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,0,\n"
+    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,,0,\n"
     cells = written[-1].split(",")
     assert cells[0] == "12"
     assert cells[2] == cells[4] == "validated"

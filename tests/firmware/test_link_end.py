@@ -6,6 +6,7 @@ import pytest
 
 from vigil_firmware.link_end import LinkEnd
 from vigil_wire import advert, link, records
+from vigil_wire.settings import Settings, pack_curve, unpack
 
 _KEY = bytes(range(16))
 
@@ -18,7 +19,8 @@ class Wire:
         self.host = host
         self.room = 1000
         self.refused: list[bytes] = []
-        self.end = LinkEnd(_KEY, rig.monitor, self._send)
+        self.changes: list[Settings] = []
+        self.end = LinkEnd(_KEY, rig.monitor, self._send, self._change)
         self.end.mtu = mtu
         self.content = bytearray(range(advert.CONTENT_LENGTH))
 
@@ -29,6 +31,10 @@ class Wire:
         self.room -= 1
         self.host.hear(bytes(frame))
         return True
+
+    def _change(self, settings: Settings) -> None:
+        self.changes.append(settings)
+        self.rig.monitor.apply(settings)
 
     def say(self, *messages: bytes) -> None:
         """Have the host send messages, each in a frame."""
@@ -242,6 +248,24 @@ def test_time_is_journalled(wire: Wire) -> None:
     wire.say(link.set_time(9_000, 123_456))
     record = wire.rig.records()[-1]
     assert record.fields == {"utc_day": 9_000, "utc_day_ms": 123_456}
+
+
+def test_curve_is_taken_once_checked_and_journalled(wire: Wire) -> None:
+    curve = ((400, 990), (700, 900), (1100, 760))
+    wire.say(link.set_curve(pack_curve(curve)), link.set_curve(pack_curve(curve)))
+    assert [settings.spo2_curve for settings in wire.changes] == [curve]
+    record = wire.rig.records()[-1]
+    assert record.kind == records.SETTINGS
+    assert unpack(record.data[records.HEADER_LENGTH :]).spo2_curve == curve
+    wire.say(link.set_curve(pack_curve(())))
+    assert wire.rig.monitor.settings.spo2_curve == ()
+
+
+@pytest.mark.parametrize("packed", [bytes(23), pack_curve(((400, 990), (700, 900))), b"\xff" * 24])
+def test_curve_that_cannot_be_used_ends_the_session_and_changes_nothing(wire: Wire, packed: bytes) -> None:
+    with pytest.raises(link.LinkError, match="a curve that cannot be used"):
+        wire.say(link.set_curve(packed))
+    assert wire.changes == []
 
 
 def test_second_hello_is_refused(wire: Wire) -> None:

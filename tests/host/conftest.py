@@ -135,6 +135,7 @@ class DeviceDouble:
     told_time: list[bytes] = field(default_factory=list)
     fetched: list[int] = field(default_factory=list)
     acks: list[int] = field(default_factory=list)
+    curves: list[bytes] = field(default_factory=list)
     when_acked: Callable[[int], None] | None = None
     clients: list["ClientDouble"] = field(default_factory=list)
 
@@ -204,6 +205,8 @@ class ClientDouble:
             self.send(bytes(self._session.out[4 : 4 + link.pack_info(self._session.out, 4, info, 0, 0)]))
         elif message[0] == link.TIME:
             device.told_time.append(message)
+        elif message[0] == link.CURVE:
+            device.curves.append(message[1:])
         elif message[0] == link.FETCH:
             self._next = struct.unpack("<BI", message)[1]
             self._base = self._next - 1

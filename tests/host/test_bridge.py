@@ -14,6 +14,7 @@ from vigil_host.bridge import Bridge
 from vigil_host.devices import Devices
 from vigil_host.store import Store, StoreError
 from vigil_wire import conditions, keys
+from vigil_wire.settings import pack_curve
 
 
 @pytest.fixture
@@ -126,6 +127,36 @@ def test_devices_come_and_go_while_it_runs(
             devices.path.write_text("nonsense = [")
             await asyncio.sleep(0.05)
             assert len(bridge.live.snapshot()) == 1
+
+    run(scenario())
+
+
+def test_a_new_curve_is_brought_by_a_new_session(
+    home: Any,
+    air: Any,
+    bridge_of: Any,
+    devices: Devices,
+    key: bytes,
+    content_bytes: Any,
+    run: Callable[[Any], Any],
+    until: Any,
+    mocker: Any,
+) -> None:
+    async def scenario() -> None:
+        mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
+        home.device.journal.vitals(0)
+        async with running(bridge_of()):
+            air.advertise(key, content_bytes())
+            await until(lambda: home.device.acknowledged == 0)
+            assert home.device.curves == []  # which curve it has is the device's own matter until one is given
+            curve = ((400, 990), (1100, 760))
+            Devices(devices.path).calibrate("Band", curve)
+            await until(lambda: not home.device.clients[0].is_up)
+            air.advertise(key, content_bytes())
+            await until(lambda: home.device.curves == [bytes(pack_curve(curve))])
+            Devices(devices.path).rename("Band", "Clip")
+            await asyncio.sleep(0.1)
+            assert home.device.sessions == 2
 
     run(scenario())
 

@@ -4,14 +4,17 @@ import json
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from vigil_host.cli import main
+from vigil_host.devices import Devices
 from vigil_host.store import Store
 from vigil_host.store.times import to_days
 from vigil_wire import keys, records, statuses
+from vigil_wire.settings import Settings
 
 KEY = bytes(range(16))
 CODE = keys.setup_code(KEY)
@@ -63,6 +66,36 @@ def test_a_device_is_added_listed_renamed_and_removed(data_folder: Path) -> None
     assert json.loads(told(vigil("devices", "--json")))
     assert told(vigil("devices", "remove", "Ada's clip", "--yes")) == f"Removed Ada's clip ({ID}).\n"
     assert json.loads(told(vigil("devices", "--json"))) == []
+
+
+def test_a_device_gets_a_curve_and_the_default_one_again(data_folder: Path, tmp_path: Path) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Clip")
+    curve = tmp_path / "curve.toml"
+    curve.write_text("spo2_curve = [[400, 990], [1100, 760]]")
+    said = told(vigil("devices", "calibrate", "Clip", str(curve)))
+    assert said == f"Clip ({ID}) gets the curve in {curve} when the bridge is next connected with it.\n"
+    assert Devices(data_folder / "devices.toml").get("Clip").spo2_curve == ((400, 990), (1100, 760))
+    assert told(vigil("devices", "rename", "Clip", "Band"))
+    assert Devices(data_folder / "devices.toml").get("Band").spo2_curve == ((400, 990), (1100, 760))
+    assert "gets the default curve" in told(vigil("devices", "calibrate", "Band", "--default"))
+    assert Devices(data_folder / "devices.toml").get("Band").spo2_curve == ()
+
+
+def test_a_curve_that_cannot_be_given_is_one_line_and_changes_nothing(data_folder: Path, tmp_path: Path) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Clip")
+    curve = tmp_path / "curve.toml"
+    curve.write_text("spo2_curve = [[400, 990], [1100, 860]]")
+    assert "its SpO2 goes from 990 to 860" in refused(vigil("devices", "calibrate", "Clip", str(curve)))
+    assert "No such file" in refused(vigil("devices", "calibrate", "Clip", str(tmp_path / "none.toml")))
+    curve.write_text("spo2_curve = [[400, 990], [1100, 760]]")
+    assert "no device is called 'nobody'" in refused(vigil("devices", "calibrate", "nobody", str(curve)))
+    for words in (("Clip",), ("Clip", str(curve), "--default")):
+        assert "--default, and not both" in refused(vigil("devices", "calibrate", *words))
+    assert Devices(data_folder / "devices.toml").get("Clip").spo2_curve is None
+    (data_folder / "devices.toml").write_text(
+        (data_folder / "devices.toml").read_text() + "spo2_curve = [[400, 990], [1100, 860]]\n"
+    )
+    assert "its SpO2 goes from 990 to 860" in refused(vigil("devices"))
 
 
 def test_what_cannot_be_done_with_a_device_is_one_line(data_folder: Path) -> None:
@@ -131,6 +164,23 @@ def test_readings_are_shown_oldest_first_and_none_is_a_dash(record: Path) -> Non
     assert told(vigil("readings", "--db", str(record), "--device", ID)).splitlines()[1:] == lines
 
 
+@pytest.mark.parametrize(
+    ("curve", "words"),
+    [
+        ((), "SpO2: Not calibrated: ±4 points or worse."),
+        (((400, 990), (1100, 760)), "SpO2: Calibrated for this sensor."),
+    ],
+)
+def test_readings_say_whose_curve_they_are_read_with(record: Path, curve: Any, words: str) -> None:
+    buf = bytearray(records.MAX_LENGTH)
+    packed = Settings(curve).pack()
+    records.pack_header(buf, 4, records.SETTINGS, 1, 0, 40_000)
+    length = records.pack_settings(buf, packed, len(packed))
+    with Store.open(record) as store:
+        store.commit(ID, 1, [bytes(buf[:length])])
+    assert told(vigil("readings")).splitlines()[-1] == words
+
+
 def test_readings_as_json(record: Path) -> None:
     rows = json.loads(told(vigil("readings", "--json", "--last", "2")))
     assert [(row["utc_ms"], row["spo2_pct"], row["active"]) for row in rows] == [
@@ -159,7 +209,13 @@ def test_help_names_every_command_and_each_has_an_example() -> None:
     for name in ("demo", "replay", "bridge", "devices", "readings", "service"):
         assert f" {name} " in shown
         assert "Example: " in told(vigil(name, "--help"))
-    for words in (("devices", "add"), ("devices", "rename"), ("devices", "remove"), ("service", "install")):
+    for words in (
+        ("devices", "add"),
+        ("devices", "rename"),
+        ("devices", "calibrate"),
+        ("devices", "remove"),
+        ("service", "install"),
+    ):
         assert "Example: " in told(vigil(*words, "--help"))
     assert "**" not in shown
     assert "not a medical device" in shown

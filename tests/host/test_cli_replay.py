@@ -15,7 +15,7 @@ from vigil_host.cli import main
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,quality,alarms"
+    "temperature_c,temperature_status,ratio_milli,quality,alarms"
 )
 SECONDS = 20
 
@@ -95,6 +95,34 @@ def test_the_recording_and_the_rows_are_not_overwritten_by_the_intervals(recordi
     out = tmp_path / "shown.csv"
     assert refused(replay(recording, "--output", out, "--intervals", out)).startswith(f"{out}: ")
     assert recording.read_bytes() == before
+
+
+@pytest.fixture
+def curve(tmp_path: Path) -> Path:
+    """A curve that reads some points lower than the default one."""
+    path = tmp_path / "curve.toml"
+    path.write_text("spo2_curve = [[350, 980], [1200, 700]]")
+    return path
+
+
+def test_a_boards_own_curve_changes_spo2_alone(recording: Path, curve: Path) -> None:
+    plain = list(csv.DictReader(io.StringIO(replay(recording).stdout)))
+    own = list(csv.DictReader(io.StringIO(replay(recording, "--calibration", curve).stdout)))
+    assert [{**row, "spo2_pct": ""} for row in own] == [{**row, "spo2_pct": ""} for row in plain]
+    for row in own[-5:]:
+        assert float(row["spo2_pct"]) == pytest.approx(98 - (int(row["ratio_milli"]) - 350) * 28 / 850, abs=0.06)
+
+
+@pytest.mark.vm
+def test_both_runtimes_use_the_boards_own_curve(recording: Path, curve: Path) -> None:
+    shown = replay(recording, "--vm", "micropython", "--calibration", curve)
+    assert (shown.exit_code, shown.stdout_bytes) == (0, replay(recording, "--calibration", curve).stdout_bytes)
+
+
+def test_a_curve_that_cannot_be_used_is_one_line(recording: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text("spo2_curve = [[400, 990], [500, 760]]")
+    assert refused(replay(recording, "--calibration", bad)) == f"{bad}: spo2_curve: its ratios span 100, less than 300"
 
 
 @pytest.mark.parametrize(

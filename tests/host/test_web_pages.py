@@ -50,6 +50,17 @@ def test_a_reading_has_its_unit_status_words_age_and_limits(client: TestClient, 
     assert device["spo2_age_s"] == device["age_s"] == 1.5
     assert device["link_text"] == "Heard by broadcast"
     assert device["limits"] == LIMITS
+    assert (device["spo2_is_calibrated"], device["spo2_curve_text"]) == (False, "Not calibrated: ±4 points or worse")
+
+
+def test_a_board_with_its_own_curve_says_so(
+    client: TestClient, home: Any, content: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LIMITS, "spo2_is_calibrated", 1.0)
+    home.live.update(home.device_id, content(), "advert")
+    (device,) = state_of(client)["devices"]
+    assert (device["spo2_is_calibrated"], device["spo2_curve_text"]) == (True, "Calibrated for this sensor")
+    assert "spo2_is_calibrated" not in device["limits"]
 
 
 def test_no_reading_is_null_with_its_cause_and_the_last_value(client: TestClient, home: Any, content: Any) -> None:

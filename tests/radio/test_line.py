@@ -29,7 +29,7 @@ from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import from_days
 from vigil_host.web.picture import Picture
 from vigil_wire import advert, conditions, keys, link, plx, records
-from vigil_wire.settings import Settings
+from vigil_wire.settings import Settings, unpack
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +171,30 @@ async def settled(wearable: Wearable, home: Home) -> None:
         while not home.has_all_of(wearable):
             wearable.device.step(wearable.now_ms)
             await asyncio.sleep(0.01)
+
+
+async def test_a_curve_given_to_a_device_is_used_kept_and_in_its_record(
+    home: Home, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of()
+    curve = ((350, 980), (700, 850), (1200, 700))
+    home.devices.calibrate(home.device_id, curve)
+    await wearable.live(12)
+    before = wearable.device.monitor.vitals.spo2.value
+    async with home.bridge():
+        await wearable.live_until(lambda: wearable.device.storage.settings.spo2_curve == curve)
+        await wearable.live(2)
+        assert wearable.device.monitor.vitals.spo2_is_calibrated
+        assert wearable.device.monitor.vitals.spo2.value < before - 10
+        await settled(wearable, home)
+    newest = home.store.newest_record(home.device_id, records.SETTINGS)
+    assert newest is not None
+    assert unpack(newest[records.HEADER_LENGTH :]).spo2_curve == curve
+    kinds = [records.Record(data).kind for data in home.stored().values()]
+    async with home.bridge():  # what it has already is not kept again
+        await wearable.live_until(lambda: home.has_all_of(wearable) and wearable.journal.newest > len(kinds) + 5)
+    kinds_now = [records.Record(data).kind for data in home.stored().values()]
+    assert kinds.count(records.SETTINGS) == kinds_now.count(records.SETTINGS) == 2
 
 
 async def test_every_record_is_stored_once_to_the_byte(home: Home, wearable_of: Callable[..., Wearable]) -> None:

@@ -7,6 +7,7 @@ from vigil_firmware.led_gain import LedGain
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.conditioning import Channel
+from vigil_firmware.signal.oximetry import BeatRatios
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import ticks_add, ticks_diff
 from vigil_hal import max30102
@@ -121,6 +122,7 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Sampler._take,
         Sampler._measure,
         PulseOximeter.add,
+        BeatRatios.add,
         Channel.add,
         Beats.add,
         Beats._consider,

@@ -6,13 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil_wire.settings import FIELDS, LENGTH, Settings, SettingsError, unpack
+from vigil_wire import records
+from vigil_wire.settings import FIELDS, LENGTH, Settings, SettingsError, pack_curve, unpack, unpack_curve
 
-_VALUES = st.fixed_dictionaries({}, optional={name: st.integers(least, most) for name, least, most, _ in FIELDS})
+CURVE = ((400, 990), (700, 900), (1100, 760))
+_VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        **{name: st.integers(least, most) for name, least, most, _ in FIELDS},
+        "spo2_curve": st.sampled_from([(), CURVE, tuple((300 + 100 * n, 1040 - 70 * n) for n in range(8))]),
+    },
+)
 
 
 @given(_VALUES)
-def test_settings_survive_packing_or_are_refused_as_a_whole(values: dict[str, int]) -> None:
+def test_settings_survive_packing_or_are_refused_as_a_whole(values: dict[str, Any]) -> None:
     try:
         settings = Settings(**values)
     except SettingsError as error:
@@ -20,6 +28,7 @@ def test_settings_survive_packing_or_are_refused_as_a_whole(values: dict[str, in
         return
     packed = settings.pack()
     assert len(packed) == LENGTH
+    assert len(packed) + records.HEADER_LENGTH <= records.MAX_LENGTH
     assert vars(unpack(packed)) == vars(settings)
     assert {name: getattr(settings, name) for name in values} == values
 
@@ -50,6 +59,41 @@ def test_what_does_not_fit_together_is_refused(values: dict[str, int], says: str
         Settings(**values)
 
 
+@pytest.mark.parametrize(
+    ("curve", "says"),
+    [
+        (CURVE[:1], "has 1 points, not 2 to 8"),
+        (tuple((300 + 100 * n, 1000 - 50 * n) for n in range(9)), "has 9 points"),
+        (((400, 990), (400, 900), (1100, 760)), "ratio 400 of point 2 is not above the one before"),
+        (((400, 990), (700, 990), (1100, 760)), "SpO2 990 of point 2 is not below the one before"),
+        (((400, 990), (699, 760)), "its ratios span 299, less than 300"),
+        (((400, 940), (1100, 760)), "its SpO2 goes from 940 to 760, and must from 950 or more to 800 or less"),
+        (((400, 990), (1100, 810)), "its SpO2 goes from 990 to 810"),
+        (((199, 990), (1100, 760)), "ratio 199 of point 1 is not between 200 and 2000"),
+        (((400, 990), (2001, 760)), "ratio 2001 of point 2"),
+        (((400, 1051), (1100, 760)), "SpO2 1051 of point 1 is not between 500 and 1050"),
+        (((400, 990), (1100, 499)), "SpO2 499 of point 2"),
+    ],
+)
+def test_curve_that_no_device_can_use_is_refused_with_its_reason(curve: Any, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        Settings(curve)
+    with pytest.raises(SettingsError, match=says):
+        Settings().with_curve(curve)
+
+
+def test_another_curve_leaves_the_other_settings_as_they_are() -> None:
+    settings = Settings(spo2_low_deci_pct=880, temperature_site=7).with_curve(CURVE)
+    assert (settings.spo2_low_deci_pct, settings.temperature_site, settings.spo2_curve) == (880, 7, CURVE)
+
+
+def test_a_hole_among_packed_points_is_refused() -> None:
+    packed = pack_curve(CURVE)
+    packed[3:6] = bytes(3)
+    with pytest.raises(SettingsError, match="ratio 0 of point 2"):
+        unpack_curve(packed)
+
+
 @given(st.binary(max_size=2 * LENGTH))
 def test_any_bytes_are_settings_or_an_error(packed: bytes) -> None:
     try:
@@ -62,7 +106,7 @@ def test_any_bytes_are_settings_or_an_error(packed: bytes) -> None:
 def test_bytes_of_another_version_are_refused() -> None:
     packed = Settings().pack()
     packed[0] += 1
-    with pytest.raises(SettingsError, match="not settings of version 1"):
+    with pytest.raises(SettingsError, match="not settings of version 2"):
         unpack(packed)
 
 

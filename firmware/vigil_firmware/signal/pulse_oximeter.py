@@ -10,6 +10,7 @@ from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS, Beats
 from vigil_firmware.signal.conditioning import MOST_LENGTH, RING, Channel
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.intervals import Intervals
+from vigil_firmware.signal.oximetry import Oximetry
 from vigil_firmware.signal.periodicity import MOST_BITS, Periodicity
 from vigil_firmware.signal.pulses import CORRELATED_PERMILLE, SLOPE_BITS, Pulses
 from vigil_firmware.signal.quality import Steadiness
@@ -42,7 +43,7 @@ _CONTINUED_PERMILLE = 420
 _CONTINUES_S = 5
 _PULSE_LEAST_DECI_BPM = 220
 _PULSE_MOST_DECI_BPM = 2550
-_SPO2_MOST_DECI_PCT = 1000
+_SPO2_CORRELATED_PERMILLE = 900  # of red and infrared
 _SETTLED = 6 << FRACTION_BITS  # a younger beat may still give way to a higher one
 _INTERVAL_OFF_PERCENT = 35  # of the mean interval
 _COUNT_MOST = 1 << 20
@@ -59,6 +60,7 @@ class PulseOximeter:
         self._periodicity = Periodicity()
         self._fusion = Fusion()
         self._pulses = Pulses()
+        self.oximetry = Oximetry()
         self._steadiness = Steadiness()
         self.intervals = Intervals()
         self._contact_least = _CONTACT_LEAST
@@ -132,6 +134,7 @@ class PulseOximeter:
         else:
             vitals.pulse_rate.withhold(reason)
             vitals.spo2.withhold(reason)
+            vitals.ratio.withhold(reason)
             vitals.quality = 0
             if reason != statuses.LOW_PERFUSION:
                 vitals.perfusion.withhold(reason)
@@ -260,7 +263,11 @@ class PulseOximeter:
         pulses = self._pulses
         if pulses.correlation_permille < CORRELATED_PERMILLE:
             return -1
-        return (pulses.slope * 1000 >> SLOPE_BITS) * ((self._ir.dc << 10) // max(self._red.dc, 1)) >> 10
+        return self._ratio_of(pulses.slope)
+
+    def _ratio_of(self, slope: int) -> int:
+        """R in thousandths of a regression of red on infrared, in 1/1024."""
+        return (slope * 1000 >> SLOPE_BITS) * min((self._ir.dc << 10) // max(self._red.dc, 1), 1 << 13) >> 10
 
     def _publish_perfusion(self, vitals: "Vitals") -> int:
         """Publish perfusion from the infrared window, and return it in 0.01 %."""
@@ -274,20 +281,19 @@ class PulseOximeter:
 
     def _judge_spo2(self, vitals: "Vitals") -> None:
         pulses = self._pulses
-        if pulses.correlation_permille < CORRELATED_PERMILLE or self._red.dc == 0:
-            vitals.spo2.withhold(statuses.POOR_SIGNAL)
-            return
-        ac_red = oximetry.square_root(pulses.red_red)
-        ac_ir = oximetry.square_root(pulses.ir_ir)
-        ratio = oximetry.ratio_of_ratios_milli(ac_red, self._red.dc, ac_ir, self._ir.dc)
-        if not oximetry.RATIO_LEAST_MILLI <= ratio <= oximetry.RATIO_MOST_MILLI:
-            vitals.spo2.withhold(statuses.OUT_OF_RANGE)
-            return
-        spo2 = oximetry.spo2_deci_pct(ratio)
-        if spo2 > _SPO2_MOST_DECI_PCT:
-            vitals.spo2.publish(_SPO2_MOST_DECI_PCT, statuses.QUESTIONABLE)
-        else:
-            vitals.spo2.publish(spo2, self._status)
+        beats = self.oximetry.beats
+        beats.restart()
+        for index in range(pulses.count):
+            beats.add(self._ratio_of(pulses.slope_of(index)))
+        ratio = -1
+        if pulses.correlation_permille >= _SPO2_CORRELATED_PERMILLE and self._red.dc > 0:
+            ratio = self._window_ratio()
+        self.oximetry.judge(vitals, ratio, self._status)
+
+    def _window_ratio(self) -> int:
+        ac_red = oximetry.square_root(self._pulses.red_red)
+        ac_ir = oximetry.square_root(self._pulses.ir_ir)
+        return oximetry.ratio_of_ratios_milli(ac_red, self._red.dc, ac_ir, self._ir.dc)
 
     def _accept_intervals(self, rate_milli_hz: int, quality: int) -> None:
         """Take over the intervals whose last beat has settled since the last judgement."""

@@ -47,6 +47,10 @@ class Pulses:
         self.ir_red += product
         self.red_red += _product(red, red, first, last)
 
+    def slope_of(self, index: int) -> int:
+        """Regression of red on infrared in one pulse, in 1/1024."""
+        return self._slopes[index]
+
     def close(self) -> None:
         """All pulses of the window are in: judge how red and infrared go together."""
         product = square_root(self.ir_ir) * square_root(self.red_red)

@@ -7,7 +7,7 @@ from vigil_firmware.ticks import ticks_add
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.recording import open_recording
 from vigil_wire import conditions, statuses
-from vigil_wire.settings import Settings
+from vigil_wire.settings import Settings, unpack_curve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from vigil_firmware.signal.intervals import Intervals
     from vigil_firmware.vitals import Measurement
     from vigil_hal.simulated.recording import Recording
+    from vigil_wire.settings import Points
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,quality,alarms"
+    "temperature_c,temperature_status,ratio_milli,quality,alarms"
 )
 INTERVAL_COLUMNS = "time_s,interval_ms,quality"
 _POWER_ON = 1
@@ -42,18 +43,20 @@ def replay(
     write: "Callable[[str], object]",
     first_tick_ms: int = 0,
     write_interval: "Callable[[str], object] | None" = None,
+    spo2_curve: "Points" = (),
 ) -> None:
     """Write one CSV line (with its newline) for each whole second of the recording's own time, after a heading.
 
     Row t is what the device showed at t, having seen nothing later. `first_tick_ms` is the board's tick at the
     recording's first instant; the rows do not depend on it. `write_interval` gets a heading and a line for each pulse
-    interval that the device accepted, with the time of the beat that ended it.
+    interval that the device accepted, with the time of the beat that ended it. `spo2_curve`: the board's own, or none.
     """
     clock = Clock(first_tick_ms)
     parts = Parts(recording, recording.has_temperature, clock.read)
     journal = Journal(0, _JOURNAL_CAPACITY)
+    settings = Settings(spo2_curve=spo2_curve)
     monitor = Monitor(
-        Max30102(parts.bus), parts.thermometer, parts.battery, Settings(), journal, 1, _POWER_ON, first_tick_ms
+        Max30102(parts.bus), parts.thermometer, parts.battery, settings, journal, 1, _POWER_ON, first_tick_ms
     )
     write(COLUMNS + "\n")
     if write_interval:
@@ -72,20 +75,24 @@ def replay(
         file_ms += STEP_MS
 
 
-def replay_file(recording_path: str, output_path: str, intervals_path: str = "") -> None:
-    """Replay one file into another; where wanted, its pulse intervals into a third."""
+def replay_file(recording_path: str, output_path: str, intervals_path: str = "", packed_curve: str = "") -> None:
+    """Replay one file into another; where wanted, its pulse intervals into a third.
+
+    The SpO2 curve is given as `vigil_wire.settings.pack_curve` has it, in hex.
+    """
     recording = open_recording(recording_path)
+    curve = unpack_curve(bytes.fromhex(packed_curve)) if packed_curve else ()
     with open(output_path, "w") as output:
         if not intervals_path:
-            replay(recording, output.write)
+            replay(recording, output.write, spo2_curve=curve)
             return
         with open(intervals_path, "w") as intervals:
-            replay(recording, output.write, 0, intervals.write)
+            replay(recording, output.write, 0, intervals.write, curve)
 
 
 def _row(second: int, monitor: Monitor) -> str:
     vitals = monitor.vitals
-    return "%d,%s,%s,%s,%s,%s,%s,%s,%d,%s\n" % (
+    return "%d,%s,%s,%s,%s,%s,%s,%s,%s,%d,%s\n" % (
         second,
         _decimal(vitals.pulse_rate, 1),
         statuses.NAMES[vitals.pulse_rate.status],
@@ -94,6 +101,7 @@ def _row(second: int, monitor: Monitor) -> str:
         _decimal(vitals.perfusion, 2),
         _decimal(vitals.temperature, 2),
         statuses.NAMES[vitals.temperature.status],
+        str(vitals.ratio.value) if vitals.ratio.has_value else "",
         vitals.quality,
         ";".join(conditions.names_of(monitor.alarms.bits)),
     )

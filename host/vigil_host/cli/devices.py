@@ -2,13 +2,15 @@
 
 import contextlib
 import json
+from pathlib import Path
 
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from vigil_host.cli.problems import in_one_line
+from vigil_host.cli.problems import fail, in_one_line
 from vigil_host.config import ConfigError, devices_file
+from vigil_host.curve_file import CurveError, read_curve
 from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
 
 
@@ -16,7 +18,7 @@ from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """List, add, rename or remove the devices this bridge knows. A running bridge follows within seconds.
+    """List, add, rename, calibrate or remove the devices this bridge knows. A running bridge follows within seconds.
 
     Example: **vigil devices add --code 000G4-0R40M-30E20-9185G-R38E1-WXKE --wearer Ada**
     """
@@ -65,6 +67,26 @@ def rename(device: str, name: str) -> None:
 
 @command.command()
 @click.argument("device")
+@click.argument("file", required=False, type=click.Path(path_type=Path), metavar="CURVE.toml")
+@click.option("--default", "to_default", is_flag=True, help="Back to the default curve, which is not calibrated.")
+def calibrate(device: str, file: Path | None, to_default: bool) -> None:
+    """Have DEVICE (its id or name) use the SpO2 curve in CURVE.toml, which `vigil calibrate` writes for its board.
+
+    The bridge gives it to the device when it next connects; the device keeps it, and says so in its record.
+
+    Example: **vigil devices calibrate "Ada's clip" curve.toml**
+    """
+    if (file is None) is not to_default:
+        fail("name the curve's file, or --default, and not both")
+    with _problems():
+        curve = read_curve(file) if file else ()
+        calibrated = Devices(devices_file()).calibrate(device, curve)
+    which = f"the curve in {file}" if file else "the default curve"
+    click.echo(f"{calibrated.name} ({calibrated.id}) gets {which} when the bridge is next connected with it.")
+
+
+@command.command()
+@click.argument("device")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(device: str, yes: bool) -> None:
     """Forget DEVICE (its id or name) and its key. What it recorded stays in the record.
@@ -83,4 +105,4 @@ def remove(device: str, yes: bool) -> None:
 
 
 def _problems() -> contextlib.AbstractContextManager[None]:
-    return in_one_line(DevicesError, ConfigError)
+    return in_one_line(DevicesError, ConfigError, CurveError)

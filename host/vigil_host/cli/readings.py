@@ -12,8 +12,11 @@ from rich.table import Table
 from vigil_host.cli.problems import in_one_line
 from vigil_host.config import ConfigError, default_database
 from vigil_host.devices import DevicesError
+from vigil_host.limits import limits_in
 from vigil_host.store import Store, StoreError
 from vigil_host.store.queries import TrendRow
+from vigil_host.web import words
+from vigil_wire import records
 
 _END_OF_TIME_MS = 1 << 53
 
@@ -33,11 +36,15 @@ def command(device: str | None, last: int, db: Path | None, as_json: bool) -> No
         if not path.exists():
             raise StoreError(f"{path}: there is no record yet; `vigil bridge` or `vigil demo --db FILE` makes one")
         with Store.read(path) as store:
-            rows = store.trend(_device_id(store, device), 0, _END_OF_TIME_MS, last)
+            device_id = _device_id(store, device)
+            rows = store.trend(device_id, 0, _END_OF_TIME_MS, last)
+            settings = store.newest_record(device_id, records.SETTINGS)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(row) for row in rows]))
     elif rows:
         Console().print(_table(rows))
+        if settings:
+            click.echo(f"SpO2: {words.spo2_curve(bool(limits_in(settings).get('spo2_is_calibrated')))}.")
     else:
         click.echo("There is no reading with a known time.")
 

@@ -13,7 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from vigil_firmware.simulation.replay import replay
 from vigil_hal.simulated.recording import Recording, RecordingError, open_recording
 from vigil_host.cli.problems import check_readable, fail, in_one_line
+from vigil_host.curve_file import CurveError, read_curve
 from vigil_host.vm.runner import MicroPythonVm, VmError
+from vigil_wire.settings import pack_curve
 
 _OUTPUT_IN_VM = "output.csv"
 _INTERVALS_IN_VM = "intervals.csv"
@@ -35,24 +37,32 @@ _RECORDING_IN_VM = "recording.csv"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the pulse intervals go: **time_s,interval_ms,quality**, a row for each.",
 )
-def command(recording: Path, vm: str, output: Path | None, intervals: Path | None) -> None:
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="CURVE.toml",
+    help="The board's own SpO2 curve, as `vigil calibrate` writes it.",
+)
+def command(recording: Path, vm: str, output: Path | None, intervals: Path | None, calibration: Path | None) -> None:
     """Show what the device would have shown: one row for each whole second of FILE.csv's own time.
 
     FILE.csv has the columns **time_s,red,ir** (raw 18-bit counts) and, if there is one, **temperature_c**.
-    An empty cell in the output means: no reading.
+    An empty cell in the output means: no reading. **ratio_milli** is the ratio of ratios, in thousandths, that
+    `vigil calibrate` takes; it is there also where the curve has no SpO2 for it.
 
     Example: **vigil replay finger.csv --output shown.csv**
     """
     check_readable(recording)
     if intervals and output and intervals.resolve() == output.resolve():
         fail(f"{output}: rows and intervals cannot go to the same file")
-    with in_one_line(RecordingError, VmError):
+    with in_one_line(RecordingError, VmError, CurveError):
+        curve = read_curve(calibration) if calibration else ()
         source = open_recording(str(recording))
         if source.gaps:
             click.echo(_gaps(recording, source), err=True)
         if vm == "micropython":
             with Console(stderr=True).status("replaying in MicroPython"):  # shows where somebody is watching
-                text, intervals_text = _in_vm(recording)
+                text, intervals_text = _in_vm(recording, pack_curve(curve).hex())
             with _opened(output, recording) as write:
                 write(text)
             if intervals:
@@ -63,7 +73,7 @@ def command(recording: Path, vm: str, output: Path | None, intervals: Path | Non
                 write = stack.enter_context(_opened(output, recording))
                 write_interval = stack.enter_context(_opened(intervals, recording)) if intervals else None
                 advance = stack.enter_context(_progress(source, output is not None))
-                replay(source, lambda row: (write(row), advance()), 0, write_interval)
+                replay(source, lambda row: (write(row), advance()), 0, write_interval, curve)
 
 
 def _gaps(recording: Path, source: Recording) -> str:
@@ -75,12 +85,12 @@ def _gaps(recording: Path, source: Recording) -> str:
     )
 
 
-def _in_vm(recording: Path) -> tuple[str, str]:
+def _in_vm(recording: Path, packed_curve: str) -> tuple[str, str]:
     """Replay in the MicroPython VM; the rows and the pulse intervals are returned as text."""
     written = [_OUTPUT_IN_VM, _INTERVALS_IN_VM]
     result = MicroPythonVm().run(
         "vigil_firmware.simulation.replay:replay_file",
-        [_RECORDING_IN_VM, *written],
+        [_RECORDING_IN_VM, *written, packed_curve],
         {_RECORDING_IN_VM: recording.read_bytes()},
         written,
     )

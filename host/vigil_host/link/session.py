@@ -16,7 +16,7 @@ from vigil_host.link.intake import Intake
 from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import to_days
-from vigil_wire import link, records
+from vigil_wire import link, records, settings
 from vigil_wire.advert import Content
 from vigil_wire.link import LinkError
 
@@ -126,7 +126,7 @@ class Session:
             raise LinkError(f"unknown message {kind:#x}")
 
     async def _start(self, client: Client, info: link.Info) -> None:
-        """Tell the time, then fetch from the first record that is not stored."""
+        """Tell the time, and the curve it is to have, then fetch from the first record that is not stored."""
         self._journal_id = info.journal_id
         highest = await self._intake.highest(self._device.id, info.journal_id)
         wanted = 0 if highest is None else highest + 1
@@ -142,6 +142,8 @@ class Session:
         self.is_established = True
         self._intake.set_connected(self._device.id, True)
         await self._send_time(client)
+        if self._device.spo2_curve is not None:
+            await self._send(client, link.set_curve(settings.pack_curve(self._device.spo2_curve)))
         await self._send(client, link.fetch(wanted))
         if highest is not None and (info.acknowledged is None or info.acknowledged < wanted - 1):
             await self._send(client, link.acknowledge(wanted - 1))

@@ -16,7 +16,8 @@ Limits = Callable[[str], Mapping[str, float | None]]
 """From a device id to the limits in force there; a limit that is missing or None is not known.
 
 It is called in the event loop, so it must not wait.
-Names: spo2_low_pct, pulse_rate_low_bpm, pulse_rate_high_bpm, temperature_low_c, temperature_high_c.
+Names: spo2_low_pct, pulse_rate_low_bpm, pulse_rate_high_bpm, temperature_low_c, temperature_high_c; and
+spo2_is_calibrated, which is 1 where the board has an SpO2 curve of its own.
 """
 
 RECENT_MS = 24 * 3600 * 1000
@@ -63,6 +64,8 @@ class Picture:
         return {"active": now["active"], "recent": recent[:MOST_RECENT]}
 
     def _device(self, view: LiveView) -> dict[str, Any]:
+        limits = dict(self._limits(view.device_id))
+        is_calibrated = bool(limits.pop("spo2_is_calibrated", None))
         shown: dict[str, Any] = {
             "device": view.device_id,
             "device_name": view.device_name,
@@ -73,7 +76,9 @@ class Picture:
             "link_text": words.LINKS[view.link],
             "battery_pct": view.battery_pct,
             "quality": view.quality,
-            "limits": dict(self._limits(view.device_id)),
+            "limits": limits,
+            "spo2_is_calibrated": is_calibrated,
+            "spo2_curve_text": words.spo2_curve(is_calibrated),
         }
         for signal, key in _READINGS.items():
             status = getattr(view, f"{signal}_status")

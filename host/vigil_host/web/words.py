@@ -56,6 +56,15 @@ LINKS = {
 }
 
 
+UNCALIBRATED = "Not calibrated: ±4 points or worse"
+CALIBRATED = "Calibrated for this sensor"
+
+
+def spo2_curve(is_calibrated: bool) -> str:
+    """How far SpO2 can be trusted by the curve it is read with."""
+    return CALIBRATED if is_calibrated else UNCALIBRATED
+
+
 def alarm(condition: str) -> Alarm:
     """The words for `condition`; one this program does not know is still shown, never hidden."""
     known = ALARMS.get(condition)

@@ -166,6 +166,8 @@ class Card {
     const last = find(".last");
     last.hidden = has || held || now.last == null;
     if (!last.hidden) setText(last, `last ${shown(now.last, signal, limits)} ${unit} · ${ago(now.age)}`);
+    find(".curve").hidden = signal !== "spo2";
+    if (signal === "spo2") setText(find(".curve"), view.spo2_curve_text);
     setText(find(".limits"), limitWords(limits, signal));
     const quality = QUALIFIED.includes(signal) && view.quality != null ? `signal\u00a0${view.quality}\u00a0% · ` : "";
     setText(find(".age"), has ? quality + ago(now.age) : "");
