@@ -53,6 +53,7 @@ class Sampler:
         self._fifo_ms = 0
         self._to_fill = 0  # samples of mixed scale that the next good one stands for
         self._measured_from_ms = now_ms
+        self._looked_ms = now_ms
         self._is_doubted = False  # the rate in use, in this measurement
         self._configure(now_ms)
 
@@ -153,9 +154,10 @@ class Sampler:
     def _measure(self, came: int, now_ms: int) -> None:
         """Measure the sample rate against the board's clock."""
         self._counted += came
-        elapsed_ms = ticks_diff(now_ms, self._measured_from_ms)
-        if elapsed_ms < _KNOW_MS:
+        if ticks_diff(now_ms, self._looked_ms) < _KNOW_MS:
             return
+        self._looked_ms = now_ms
+        elapsed_ms = ticks_diff(now_ms, self._measured_from_ms)
         self.is_rate_known = True
         measured = self._counted * 500_000 // (elapsed_ms >> 1)
         if elapsed_ms >= _MEASURE_MS:
@@ -235,6 +237,7 @@ class Sampler:
         self._is_doubted = False
         self._counted = 0  # samples since _measured_from_ms
         self._measured_from_ms = now_ms
+        self._looked_ms = now_ms
 
     def _begin_level(self, now_ms: int) -> None:
         self._red_sum = 0

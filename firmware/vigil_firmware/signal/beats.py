@@ -6,7 +6,11 @@ has one high peak for each. A peak is a beat when it is high enough: nearly as h
 a third as high when one is due, and ever less high when it is overdue. The instant is a parabola's through the peak.
 """
 
-from array import array
+from vigil_firmware.signal.buffers import zeros
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
 
 CAPACITY = 48  # at 250 bpm the last ten seconds hold 42
 FRACTION_BITS = 6  # positions count 1/64 sample
@@ -28,9 +32,10 @@ class Beats:
         """`stride`: samples that each value stands for; the fall is then over `stride` times 160 ms."""
         self._stride = stride
         self._learning = _LEARNING // stride + _FILLED
-        self._positions = array("i", [0] * CAPACITY)
-        self._heights = array("i", [0] * CAPACITY)
-        self._smooth = array("i", [0] * 4)  # the last four samples, smoothed and times four
+        self._positions = zeros(CAPACITY)
+        self.ages = zeros(CAPACITY)  # of the beats last listed, newest first, in 1/64 sample
+        self._heights = zeros(CAPACITY)
+        self._smooth = zeros(4)  # the last four samples, smoothed and times four
         self.restart()
 
     def restart(self) -> None:
@@ -39,7 +44,6 @@ class Beats:
         self._next = 0
         self._values = 0  # since the restart
         self._previous = 0
-        self._before = 0
         self._fall = 0  # of the newest sample
         self._fall_1 = 0  # of the one before
         self.level = 0  # height of a beat, in quarter counts, tracked
@@ -57,16 +61,13 @@ class Beats:
         for index in range(CAPACITY):
             self._heights[index] = self._heights[index] * after // before
         self._previous = self._previous * after // before
-        self._before = self._before * after // before
         self._fall = self._fall * after // before
         self._fall_1 = self._fall_1 * after // before
         self.level = self.level * after // before
 
     def add(self, value: int) -> None:
         """Take the next value in: the sum of `stride` samples."""
-        previous = self._previous
-        smooth = self._before + 2 * previous + value
-        self._before = previous
+        smooth = self._previous + value
         self._previous = value
         slot = self._values & 3
         fall = self._smooth[slot] - smooth
@@ -80,6 +81,18 @@ class Beats:
 
     def _now(self) -> int:
         return self._values * self._stride << FRACTION_BITS & _POSITION_MASK
+
+    def list_ages(self, age: int, most: int) -> int:
+        """Fill `ages` with those of up to `most` beats that are younger than `age`; how many is returned."""
+        most = min(most, self.count)
+        now = self._now()
+        slot = self._next
+        for index in range(most):
+            slot -= 1  # a place below 0 counts from the end, as in a ring
+            self.ages[index] = (now - self._positions[slot]) & _POSITION_MASK
+            if self.ages[index] >= age:
+                return index
+        return most
 
     def age(self, index: int) -> int:
         """How long before the newest sample the `index`-th newest beat was seen, in 1/64 sample."""

@@ -5,49 +5,43 @@ values a second. From each value the mean over one whole beat around it is taken
 add goes, and the shape of the beats stays, because a mean over a whole period holds no trace of the pulse.
 """
 
-from array import array
+from vigil_firmware.signal.buffers import zeros
 
-RING = 256  # samples kept, of which the last ten seconds are used
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
+RING = 256  # sums kept, of which the last ten seconds are used
 MOST_LENGTH = 128
 
 
 class Channel:
-    """The last samples of one channel in `ring`, and the window that was loaded from them.
+    """Sums of the last samples and each one's predecessor in `ring`, and the window that was loaded from them.
 
     `window`: its values; `length`: how many there are; `dc`: the channel's baseline, raw counts.
     """
 
     def __init__(self) -> None:
-        self.ring = array("i", [0] * RING)
-        self.window = array("i", [0] * MOST_LENGTH)
+        self.ring = zeros(RING)
+        self.window = zeros(MOST_LENGTH)
         self.length = 0
         self.dc = 0
 
-    def load(self, newest: int, length: int, stride: int, period: int) -> None:
-        """Load `length` sums of two samples, `stride` samples apart, less the mean over `period` (in values).
+    def load(self, start: int, length: int, stride: int, span: int) -> None:
+        """Load `length` sums, `stride` apart from place `start` of the ring on, less a running mean.
 
-        `newest` is where the ring's newest sample lies. The window has no value within half a period of its ends.
+        `span`: over how many values, an odd number. The window has no value within half of that of its ends.
         """
-        span = period | 1
+        self.length = length
+        _gather(self, start, stride)
         self.length = length - span
-        _gather(self.ring, newest - (length - 1) * stride, self.window, length, stride)
+        self.dc = self._subtract_mean(span)
+
+    def _subtract_mean(self, span: int) -> int:
+        """The baseline before and after the window, in mean, is returned."""
         total = _sum(self.window, span)
-        self.dc = _sum(self.window, length) // (2 * length)
-        _subtract(self.window, span, self.length, total)
-
-    def bits(self) -> int:
-        """How many bits the magnitudes of the window's values take."""
-        used = _union(self.window, self.length)
-        bits = 0
-        while used >> bits:
-            bits += 1
-        return bits
-
-    def shift(self, bits: int) -> None:
-        """Divide the window's values by a power of two."""
-        window = self.window
-        for index in range(self.length):
-            window[index] >>= bits
+        newest = _subtract(self.window, span, self.length, total)
+        return (total + newest) // (4 * span)
 
     def rescale(self, before: int, after: int) -> None:
         """Make the samples what they would have been under another LED code."""
@@ -56,9 +50,11 @@ class Channel:
             ring[index] = ring[index] * after // before
 
 
-def _gather(ring: "array[int]", position: int, window: "array[int]", length: int, stride: int) -> None:
-    for index in range(length):
-        window[index] = ring[position & 255] + ring[position - 1 & 255]
+def _gather(channel: Channel, position: int, stride: int) -> None:
+    ring = channel.ring
+    window = channel.window
+    for index in range(channel.length):
+        window[index] = ring[position & 255]
         position += stride
 
 
@@ -69,18 +65,34 @@ def _sum(window: "array[int]", length: int) -> int:
     return total
 
 
-def _subtract(window: "array[int]", span: int, left: int, total: int) -> None:
-    """Move the window to its start by half a span, less the mean over the span, whose first sum is `total`."""
+def _subtract(window: "array[int]", span: int, left: int, total: int) -> int:
+    """Move the window to its start by half a span, less the mean over the span.
+
+    `total`: the first sum over the span; the last is returned.
+    """
     half = span >> 1
+    total -= window[0]  # from here on without the oldest value, which is about to be overwritten
     for index in range(left):
-        oldest = window[index]
-        window[index] = window[index + half] - total // span
-        total += window[index + span] - oldest
+        window[index] = window[index + half] - (window[index] + total) // span
+        total += window[index + span]
+        total -= window[index + 1]
+    return total + window[left]
 
 
-def _union(window: "array[int]", length: int) -> int:
+def bits_of(one: "array[int]", other: "array[int]", length: int) -> int:
+    """How many bits the magnitudes of both windows' first values take."""
     used = 0
     for index in range(length):
-        value = window[index]
-        used |= value ^ (value >> 29)
-    return used
+        used |= one[index] ^ (one[index] >> 29)
+        used |= other[index] ^ (other[index] >> 29)
+    length = 0
+    while used >> length:
+        length += 1
+    return length
+
+
+def shift(one: "array[int]", other: "array[int]", length: int, bits: int) -> None:
+    """Divide both windows' first values by a power of two."""
+    for index in range(length):
+        one[index] >>= bits
+        other[index] >>= bits

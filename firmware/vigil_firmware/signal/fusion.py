@@ -5,8 +5,7 @@ whether it may be believed: it must have a peak at that interval, or at two of t
 and none as high at a half or a third of it, which would mean that beats were missed.
 """
 
-from array import array
-
+from vigil_firmware.signal.buffers import zeros
 from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS
 
 TYPE_CHECKING = False
@@ -30,8 +29,8 @@ class Fusion:
     """The pulse of one window of so many `beats`: `count` regular intervals took `span` 1/64 samples."""
 
     def __init__(self) -> None:
-        self._sorted = array("i", [0] * CAPACITY)
-        self._intervals = array("i", [0] * CAPACITY)  # newest first
+        self._sorted = zeros(CAPACITY)
+        self._intervals = zeros(CAPACITY)  # newest first
         self.beats = 0
         self.count = 0
         self.span = 0
@@ -44,25 +43,24 @@ class Fusion:
 
     def gather(self, beats: "Beats", length: int, most: int) -> bool:
         """Collect the intervals between up to `most` beats of the last `length` samples; whether they make a rhythm."""
-        most = min(most, beats.count)
-        length <<= FRACTION_BITS
-        count = 0
-        while count < most and beats.age(count) < length:
-            count += 1
-        if count < _BEATS_LEAST:
+        self.beats = beats.list_ages(length << FRACTION_BITS, most)
+        if self.beats < _BEATS_LEAST:
             return False
-        self.beats = count
-        for index in range(count - 1):
-            self._insert(index, beats.age(index + 1) - beats.age(index))
-        median = self._sorted[(count - 1) // 2]
-        if count == beats.count and self._is_off(count - 2, median):
+        self._sort(beats.ages)
+        median = self._sorted[(self.beats - 1) // 2]
+        if self.beats == beats.count and self._is_off(self.beats - 2, median):
             self.beats -= 1  # the first beat of all is found before it is known how high one is
-        if beats.age(0) > median * 8 // 5 + (5 << FRACTION_BITS):
-            return False  # a beat is overdue
-        return self._is_regular(median)
+        is_overdue = beats.ages[0] > median * 8 // 5 + (5 << FRACTION_BITS)
+        return not is_overdue and self._is_regular(median)
+
+    def _sort(self, ages: "array[int]") -> None:
+        """Fill `_intervals`, newest first, and `_sorted`."""
+        for index in range(self.beats - 1):
+            interval = ages[index + 1] - ages[index]
+            self._intervals[index] = interval
+            self._insert(index, interval)
 
     def _insert(self, index: int, interval: int) -> None:
-        self._intervals[index] = interval
         intervals = self._sorted
         while index > 0 and intervals[index - 1] > interval:
             intervals[index] = intervals[index - 1]
@@ -90,24 +88,25 @@ class Fusion:
 
     def _mend(self, index: int, median: int) -> None:
         """Add a short interval to the neighbour with which it makes a whole one: the beat between them was none."""
-        intervals = self._intervals
-        whole = median - intervals[index]
-        other = index - 1
-        newer = abs(intervals[other] - whole) if other >= 0 else median
-        older = abs(intervals[index + 1] - whole) if index + 2 < self.beats else median
-        if older < newer:
-            other = index + 1
+        short = self._intervals[index]
+        newer = self._off_whole(index - 1, short, median)
+        older = self._off_whole(index + 1, short, median)
         if min(older, newer) * 100 < median * _WHOLE_PERCENT:
-            intervals[other] += intervals[index]
-            intervals[index] = 0
+            self._intervals[index] = 0
+            index += 1 if older < newer else -1
+            self._intervals[index] += short
+
+    def _off_whole(self, index: int, short: int, median: int) -> int:
+        """How far a short interval and its neighbour are, together, from a whole one."""
+        if not 0 <= index < self.beats - 1:
+            return median
+        return abs(self._intervals[index] + short - median)
 
     def agreement(self, beats: "Beats", periodicity: "Periodicity", lag: int) -> int:
         """How well the window repeats itself after one or two intervals, in thousandths; 0 where that is not enough.
 
         lag: the mean interval, in 1/64 of the window's values.
         """
-        half = periodicity.near(lag >> 1)
-        self.is_sine = -half >= _MIRRORED_PERMILLE
         agreed = periodicity.peak(lag, _SEARCHED_PERCENT)
         off = abs(periodicity.lag - lag)
         if agreed < _ALIKE_PERMILLE:
@@ -115,16 +114,25 @@ class Fusion:
             off = abs(periodicity.lag - 2 * lag) >> 1
             if agreed < _ALIKE_TWICE_PERMILLE or not self._beats_are_alike(beats):
                 return 0
-        missed = max(half, periodicity.near(lag // 3))
-        if off * 1000 > lag * _OFF_PERMILLE or missed * 1000 > agreed * _MISSED_PERMILLE:
+        if off * 1000 > lag * _OFF_PERMILLE or self._missed(periodicity, lag) * 1000 > agreed * _MISSED_PERMILLE:
             return 0
         return agreed
+
+    def _missed(self, periodicity: "Periodicity", lag: int) -> int:
+        """How well the window repeats itself sooner, after a half or a third of the interval."""
+        half = periodicity.near(lag >> 1)
+        self.is_sine = -half >= _MIRRORED_PERMILLE
+        return max(half, periodicity.near(lag // 3))
 
     def _beats_are_alike(self, beats: "Beats") -> bool:
         """Whether all beats of the window fall about as steeply: a second wave within each beat does not."""
         lowest = beats.height(0)
         highest = lowest
-        for index in range(self.beats):
-            lowest = min(lowest, beats.height(index))
-            highest = max(highest, beats.height(index))
+        for index in range(1, self.beats):
+            height = beats.height(index)
+            if height < lowest:
+                lowest = height
+            elif height > highest:
+                highest = height
         return lowest * 2 >= highest
+

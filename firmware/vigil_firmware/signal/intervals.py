@@ -1,6 +1,6 @@
 """Pulse intervals: the times from beat to beat that were accepted in the newest judged second, in buffers made once."""
 
-from array import array
+from vigil_firmware.signal.buffers import zeros
 
 CAPACITY = 8  # at 250 bpm five beats end in a second
 
@@ -14,9 +14,9 @@ class Intervals:
 
     def __init__(self) -> None:
         self.count = 0
-        self.interval_ms = array("i", [0] * CAPACITY)
-        self.age_ms = array("i", [0] * CAPACITY)
-        self.quality = array("i", [0] * CAPACITY)
+        self.interval_ms = zeros(CAPACITY)
+        self.age_ms = zeros(CAPACITY)
+        self.quality = zeros(CAPACITY)
 
     def clear(self) -> None:
         """Forget all: a new second is judged, or there is nothing to judge."""

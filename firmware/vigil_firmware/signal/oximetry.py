@@ -7,8 +7,7 @@ single knock does not move. Where the two differ a knock or noise is in one of t
 themselves, something other than blood moves the light. Neither gives a value.
 """
 
-from array import array
-
+from vigil_firmware.signal.buffers import zeros
 from vigil_firmware.signal.calibration import OUTSIDE, Curve
 from vigil_wire import statuses
 
@@ -60,10 +59,13 @@ def ratio_of_ratios_milli(ac_red: int, dc_red: int, ac_ir: int, dc_ir: int) -> i
 
 
 class BeatRatios:
-    """R of each beat of a window: the median, and how far they scatter around it. `restart`, `add` each, `median`."""
+    """R of each beat of a window, in any one unit: the median, and how far they scatter around it.
+
+    `restart`, `add` each, `median`.
+    """
 
     def __init__(self) -> None:
-        self._sorted = array("i", [0] * CAPACITY)
+        self._sorted = zeros(CAPACITY)
         self.dispersion_permille = 0  # median distance of the beats' R from their median, in thousandths of it
         self.restart()
 
@@ -71,14 +73,14 @@ class BeatRatios:
         """Forget all beats."""
         self.count = 0
 
-    def add(self, ratio_milli: int) -> None:
+    def add(self, ratio: int) -> None:
         """Take in a beat's R; 0 where red does not follow infrared: it must not make the others look more alike."""
         if self.count < CAPACITY:
-            self._insert(self.count, max(ratio_milli, 0))
+            self._insert(self.count, max(ratio, 0))
             self.count += 1
 
     def median(self) -> int:
-        """The median R, in thousandths; 0: none. `dispersion_permille` is then theirs."""
+        """The median R; 0: none. `dispersion_permille` is then theirs."""
         count = self.count
         if count == 0:
             self.dispersion_permille = 0
@@ -159,10 +161,10 @@ class Oximetry:
         """Go on with a board's own curve; with none, with the default."""
         self._curve = Curve(points)
 
-    def judge(self, vitals: "Vitals", ratio_milli: int, status: int) -> None:
-        """Publish R and SpO2 under `status`, from the window's R (-1: none) and those of its beats."""
+    def judge(self, vitals: "Vitals", ratio_milli: int, beats_milli: int, status: int) -> None:
+        """Publish R and SpO2 under `status`, from the window's R (-1: none) and the median of its beats'."""
         vitals.spo2_is_calibrated = self._curve.is_own
-        if not self._is_believable(ratio_milli):
+        if not self._is_believable(ratio_milli, beats_milli):
             vitals.ratio.withhold(statuses.POOR_SIGNAL)
             vitals.spo2.withhold(statuses.SENSOR_FAULT if self.fault else statuses.POOR_SIGNAL)
             return
@@ -176,9 +178,8 @@ class Oximetry:
         else:
             self._publish(vitals, self._curve.spo2_deci_pct(ratio_milli), status)
 
-    def _is_believable(self, ratio_milli: int) -> bool:
+    def _is_believable(self, ratio_milli: int, beats_milli: int) -> bool:
         """Whether the beats are alike and the two ratios agree."""
-        beats_milli = self.beats.median()
         if ratio_milli < 0 or self.beats.count < BEATS_LEAST or beats_milli == 0:
             return False
         if self.beats.dispersion_permille > _DISPERSION_MOST_PERMILLE:

@@ -5,7 +5,7 @@ disturbance, five; of a slow pulse up to ten) without a hole or a clipped sample
 that agree, and pulses that are alike. Otherwise the measurements carry the reason.
 """
 
-from vigil_firmware.signal import oximetry
+from vigil_firmware.signal import conditioning, oximetry
 from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS, Beats
 from vigil_firmware.signal.conditioning import MOST_LENGTH, RING, Channel
 from vigil_firmware.signal.fusion import Fusion
@@ -19,6 +19,8 @@ from vigil_wire import statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
+
     from vigil_firmware.vitals import Vitals
 
 WINDOW = 200  # 8 s at 25 samples a second
@@ -47,6 +49,7 @@ _SPO2_CORRELATED_PERMILLE = 900  # of red and infrared
 _SETTLED = 6 << FRACTION_BITS  # a younger beat may still give way to a higher one
 _INTERVAL_OFF_PERCENT = 35  # of the mean interval
 _COUNT_MOST = 1 << 20
+_COUNT_LESS = _SLOW_STRIDE * RING << 10  # places in the ring and thirds of slow values stay what they are
 
 
 class PulseOximeter:
@@ -55,6 +58,8 @@ class PulseOximeter:
     def __init__(self) -> None:
         self._red = Channel()
         self._ir = Channel()
+        self._red_ring = self._red.ring
+        self._ir_ring = self._ir.ring
         self._beats = Beats(1)
         self._slow_beats = Beats(_SLOW_STRIDE)
         self._periodicity = Periodicity()
@@ -75,10 +80,10 @@ class PulseOximeter:
         self._count = 0  # samples since the restart
         self._clean_from = 0  # the count after the newest clipped sample
         self._judged_at = 0  # the count at the last judgement
+        self._last_red = 0
+        self._last_ir = 0
         self._beats.restart()
         self._slow_beats.restart()
-        self._sum = 0
-        self._summed = 0
 
     def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
         """Go on with samples of another scale: the LED codes changed, and what is added from now on was lit by them."""
@@ -88,9 +93,10 @@ class PulseOximeter:
             return
         self._red.rescale(red_before, red_after)
         self._ir.rescale(ir_before, ir_after)
+        self._last_red = self._last_red * red_after // red_before
+        self._last_ir = self._last_ir * ir_after // ir_before
         self._beats.rescale(ir_before, ir_after)
         self._slow_beats.rescale(ir_before, ir_after)
-        self._sum = self._sum * ir_after // ir_before
 
     def add(self, red: int, ir: int) -> None:
         """Take one sample (raw 18-bit counts) in."""
@@ -98,19 +104,19 @@ class PulseOximeter:
             self._doubt_contact()
         elif self._contrary:
             self._contrary = 0
-        count = self._count
-        self._red.ring[count & RING - 1] = red
-        self._ir.ring[count & RING - 1] = ir
-        self._count = count + 1
         if red >= _CLIPPED or ir >= _CLIPPED:
-            self._clean_from = count + 1
-        self._beats.add(ir)
-        self._sum += ir
-        self._summed += 1
-        if self._summed == _SLOW_STRIDE:
-            self._slow_beats.add(self._sum)
-            self._sum = 0
-            self._summed = 0
+            self._clean_from = self._count + 1
+        slot = self._count & 255
+        self._red_ring[slot] = red + self._last_red
+        self._last_red = red
+        pair = ir + self._last_ir
+        self._ir_ring[slot] = pair
+        self._last_ir = ir
+        self._count += 1
+        self._beats.add(pair)
+        if self._count % 3 == 0:
+            ir += self._ir_ring[slot - 1]
+            self._slow_beats.add(ir)
 
     def _doubt_contact(self) -> None:
         self._contrary += 1
@@ -140,20 +146,20 @@ class PulseOximeter:
                 vitals.perfusion.withhold(reason)
         self._judged_at = self._count
         if self._count >= _COUNT_MOST:
-            self._count -= _COUNT_MOST >> 1
+            self._count -= _COUNT_LESS
             self._judged_at = self._count
-            self._clean_from = max(self._clean_from - (_COUNT_MOST >> 1), 0)
+            self._clean_from = max(self._clean_from - _COUNT_LESS, 0)
 
     def _judge_pulse(self, vitals: "Vitals", rate_milli_hz: int) -> int:
         """Publish perfusion and pulse rate; the reason for none, or UNAVAILABLE."""
         if not self.in_contact:
             return statuses.SENSOR_OFF
-        clean = self._count - self._clean_from
-        if clean < SHORT_WINDOW:
+        self._clean = min(self._count - self._clean_from - 1, LONG_WINDOW)  # the first pair is none
+        if self._clean < SHORT_WINDOW:
             return statuses.POOR_SIGNAL if self._clean_from else statuses.ACQUIRING
         if rate_milli_hz == 0:
             return statuses.ACQUIRING
-        reason = self._search(vitals, min(clean, LONG_WINDOW))
+        reason = self._search(vitals)
         if reason != statuses.UNAVAILABLE:
             return reason
         return self._publish_pulse_rate(vitals, rate_milli_hz)
@@ -168,65 +174,75 @@ class PulseOximeter:
         self._published_period = fusion.period
         return statuses.UNAVAILABLE
 
-    def _search(self, vitals: "Vitals", clean: int) -> int:
-        """Look for a pulse in up to `clean` samples, the usual window first."""
+    def _search(self, vitals: "Vitals") -> int:
+        """Look for a pulse, in the usual window first."""
         reason = statuses.POOR_SIGNAL
         self._status = statuses.VALIDATED
-        self._clean = clean
-        if clean >= WINDOW:
-            reason = self._try(vitals, self._beats, WINDOW, CAPACITY)
+        self._used = self._beats
+        if self._clean >= WINDOW:
+            reason = self._try(vitals, WINDOW, CAPACITY)
         if reason == statuses.POOR_SIGNAL:
             self._status = statuses.EARLY_ESTIMATE
-            reason = self._try(vitals, self._beats, SHORT_WINDOW, CAPACITY)
+            reason = self._try(vitals, SHORT_WINDOW, CAPACITY)
         if reason == statuses.POOR_SIGNAL:
-            reason = self._try(vitals, self._slow_beats, clean, CAPACITY)
+            self._used = self._slow_beats
+            reason = self._try(vitals, self._clean, CAPACITY)
         if reason == statuses.POOR_SIGNAL:
-            reason = self._try(vitals, self._slow_beats, clean, _FEWEST_BEATS)
+            reason = self._try(vitals, self._clean, _FEWEST_BEATS)
         return reason
 
-    def _try(self, vitals: "Vitals", beats: Beats, length: int, most: int) -> int:
-        """Judge the last `length` samples by up to `most` beats; the reason for no pulse, or UNAVAILABLE."""
-        if not self._fusion.gather(beats, length, most):
-            return statuses.POOR_SIGNAL
-        period = self._fusion.period
-        if beats is self._slow_beats and period < (_SLOW if most == CAPACITY else _VERY_SLOW):
+    def _try(self, vitals: "Vitals", length: int, most: int) -> int:
+        """Judge the last `length` samples by up to `most` of the beats in use; the reason for no pulse, or UNAVAILABLE."""
+        fusion = self._fusion
+        if not fusion.gather(self._used, length, most) or not self._may_be_slow(most):
             return statuses.POOR_SIGNAL
         if most < CAPACITY:
-            length = min(length, (beats.age(most - 1) + (period >> 1)) >> FRACTION_BITS)
-        elif length == WINDOW and period > _VERY_SLOW:
+            length = min(length, (self._used.ages[most - 1] + (fusion.period >> 1)) >> FRACTION_BITS)
+        elif length == WINDOW and fusion.period > _VERY_SLOW:
             length = self._clean
-            if not self._fusion.gather(beats, length, most):
+            if not fusion.gather(self._used, length, most):
                 return statuses.POOR_SIGNAL
-        self._used = beats
-        self._stride = 1 if self._fusion.period < _FAST else 2
-        self._load(min(length // self._stride, MOST_LENGTH - 1), self._fusion.period // self._stride)
+        self._load(length)
         return self._weigh(vitals)
 
-    def _load(self, length: int, period: int) -> None:
-        """Load both windows, without their wander and within 11 bits, and split them into pulses."""
-        newest = self._count - 1
-        period = (period + 32) >> FRACTION_BITS
-        self._red.load(newest, length, self._stride, period)
-        self._ir.load(newest, length, self._stride, period)
-        self._bits = max(self._red.bits(), self._ir.bits(), MOST_BITS) - MOST_BITS
-        if self._bits:
-            self._red.shift(self._bits)
-            self._ir.shift(self._bits)
+    def _may_be_slow(self, most: int) -> bool:
+        """Whether the rhythm may be that of the beats in use: slow beats are blind to a fast pulse."""
+        if self._used is self._beats:
+            return True
+        return self._fusion.period >= (_SLOW if most == CAPACITY else _VERY_SLOW)
+
+    def _load(self, length: int) -> None:
+        """Load the last `length` samples of both channels, without their wander, and split them into pulses."""
+        self._stride = 1 if self._fusion.period < _FAST else 2
+        stride = self._stride
+        length = min(length // stride, MOST_LENGTH - 1)
+        start = self._count - 1 - (length - 1) * stride
+        span = (self._fusion.period // stride + 32) >> FRACTION_BITS | 1
+        self._red.load(start, length, stride, span)
+        self._ir.load(start, length, stride, span)
+        self._limit(self._red.window, self._ir.window, self._ir.length)
         self._periodicity.load(self._ir.window, self._ir.length)
-        self._split(length - 1 - ((length - self._ir.length) >> 1))
+        self._split(length - 1 - (span >> 1))
+
+    def _limit(self, red: "array[int]", ir: "array[int]", length: int) -> None:
+        """Divide both windows by the power of two, 2 to `_bits`, that makes them fit in 11 bits."""
+        self._bits = max(conditioning.bits_of(red, ir, length) - MOST_BITS, 0)
+        if self._bits:
+            conditioning.shift(red, ir, length, self._bits)
 
     def _split(self, end: int) -> None:
         """Let `_pulses` see the beats of the window one by one. `end`: where in it the newest sample would be."""
-        self._pulses.start()
+        pulses = self._pulses
+        pulses.start(self._red.window, self._ir.window, self._periodicity.energies)
         first = -1
         for index in range(self._fusion.beats - 1, -1, -1):
-            last = end - (self._used.age(index) >> FRACTION_BITS) // self._stride
+            last = end - (self._used.ages[index] >> FRACTION_BITS) // self._stride
             if last > self._ir.length:
                 break
             if first >= 0:
-                self._pulses.add(self._red.window, self._ir.window, first, last)
+                pulses.add(first, last)
             first = last
-        self._pulses.close()
+        pulses.close()
 
     def _weigh(self, vitals: "Vitals") -> int:
         """Whether the loaded window holds a pulse that may be believed: the reason for none, or UNAVAILABLE."""
@@ -256,7 +272,9 @@ class PulseOximeter:
         pulses = self._pulses
         if abs(pulses.red_red - pulses.ir_ir) * 8 > pulses.ir_ir:
             return False
-        return abs(self._red.dc - self._ir.dc) * 32 < self._ir.dc if period < _FAST else self._fusion.is_sine
+        if period < _FAST:
+            return abs(self._red.dc - self._ir.dc) * 32 < self._ir.dc
+        return self._fusion.is_sine
 
     def _ratio(self) -> int:
         """R in thousandths where red follows infrared; otherwise -1."""
@@ -274,42 +292,42 @@ class PulseOximeter:
         # Peak to peak of a sine is 2.8284 times its root mean square, here the root of the sum over that of the length;
         # values are sums of two samples.
         scale = 14_142 * 16 // oximetry.square_root(self._ir.length << 8)
-        ac = oximetry.square_root(self._periodicity.energy) << self._bits
+        ac = oximetry.square_root(self._periodicity.energies[self._ir.length]) << self._bits
         perfusion = (ac * scale // max(self._ir.dc, 1)) if ac < 1 << 17 else 0xFFFE
         vitals.perfusion.publish(min(perfusion, 0xFFFE), statuses.VALIDATED)
         return perfusion
 
     def _judge_spo2(self, vitals: "Vitals") -> None:
-        pulses = self._pulses
         beats = self.oximetry.beats
         beats.restart()
-        for index in range(pulses.count):
-            beats.add(self._ratio_of(pulses.slope_of(index)))
-        ratio = -1
-        if pulses.correlation_permille >= _SPO2_CORRELATED_PERMILLE and self._red.dc > 0:
-            ratio = self._window_ratio()
-        self.oximetry.judge(vitals, ratio, self._status)
+        for index in range(self._pulses.count):
+            beats.add(self._pulses.slope_of(index))
+        ratio = self._ratio_of(beats.median())
+        self.oximetry.judge(vitals, self._window_ratio(), ratio, self._status)
 
     def _window_ratio(self) -> int:
+        """R in thousandths from the root mean squares of the window; -1 where red does not follow infrared."""
+        if self._pulses.correlation_permille < _SPO2_CORRELATED_PERMILLE or self._red.dc == 0:
+            return -1
         ac_red = oximetry.square_root(self._pulses.red_red)
         ac_ir = oximetry.square_root(self._pulses.ir_ir)
         return oximetry.ratio_of_ratios_milli(ac_red, self._red.dc, ac_ir, self._ir.dc)
 
     def _accept_intervals(self, rate_milli_hz: int, quality: int) -> None:
         """Take over the intervals whose last beat has settled since the last judgement."""
-        beats = self._used
         until = _SETTLED + (self._count - self._judged_at << FRACTION_BITS)
-        index = 0
-        while index < beats.count - 1 and beats.age(index) < until:
-            index += 1
+        index = self._used.list_ages(until, CAPACITY - 1)
         while index > 0:
             index -= 1
-            self._accept(beats, index, rate_milli_hz, quality)
+            if self._used.ages[index] >= _SETTLED and index + 1 < self._used.count:
+                self._accept(index, rate_milli_hz, quality)
 
-    def _accept(self, beats: Beats, index: int, rate_milli_hz: int, quality: int) -> None:
-        age = beats.age(index)
-        interval = beats.age(index + 1) - age
-        if age >= _SETTLED and abs(interval - self._fusion.period) * 100 <= self._fusion.period * _INTERVAL_OFF_PERCENT:
+    def _accept(self, index: int, rate_milli_hz: int, quality: int) -> None:
+        age = self._used.age(index)
+        interval = self._used.age(index + 1) - age
+        off = abs(interval - self._fusion.period)
+        if off * 100 <= self._fusion.period * _INTERVAL_OFF_PERCENT:
             # 1/64 sample at r mHz is 15,625/r ms.
-            age += beats.delay
-            self.intervals.add(interval * 15_625 // rate_milli_hz, age * 15_625 // rate_milli_hz, quality)
+            interval = interval * 15_625 // rate_milli_hz
+            age = (age + self._used.delay) * 15_625 // rate_milli_hz
+            self.intervals.add(interval, age, quality)

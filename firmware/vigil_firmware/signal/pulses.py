@@ -5,10 +5,13 @@ size and colour change from step to step. The spread of both between pulses tell
 within the pulses explains is taken off (an analysis of variance of the regression of red on infrared).
 """
 
-from array import array
-
+from vigil_firmware.signal.buffers import zeros
 from vigil_firmware.signal.beats import CAPACITY
 from vigil_firmware.signal.oximetry import square_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
 
 SLOPE_BITS = 10  # slopes of red on infrared count 1/1024
 CORRELATED_PERMILLE = 800
@@ -21,31 +24,35 @@ class Pulses:
     """The pulses of one window, from one beat's fall to the next. `start`, `add` each, `close`."""
 
     def __init__(self) -> None:
-        self._slopes = array("i", [0] * CAPACITY)
-        self._energies = array("i", [0] * CAPACITY)
-        self.start()
+        self._slopes = zeros(CAPACITY)
+        self._energies = zeros(CAPACITY)
+        self.start(self._slopes, self._slopes, self._slopes)
 
-    def start(self) -> None:
-        """Begin a new window."""
+    def start(self, red: "array[int]", ir: "array[int]", energies: "array[int]") -> None:
+        """Begin a new window: both channels' values, within 11 bits, and the sums of squares of infrared's first ones."""
+        self._red = red
+        self._ir = ir
+        self._sums = energies
         self.count = 0
-        self.values = 0
+        self._first = 0
+        self._last = 0
         self.ir_ir = 0  # sums of products over all pulses
         self.ir_red = 0
         self.red_red = 0
         self.correlation_permille = 0
         self.slope = 0  # regression of red on infrared, in 1/1024
 
-    def add(self, red: "array[int]", ir: "array[int]", first: int, last: int) -> None:
-        """Take in one pulse: the values, within 11 bits, from `first` up to, not including, `last`."""
-        square = _product(ir, ir, first, last)
-        product = _product(ir, red, first, last)
+    def add(self, first: int, last: int) -> None:
+        """Take in one pulse: the values from `first` up to, not including, `last`; one follows the other."""
+        if self.count == 0:
+            self._first = first
+        self._last = last
+        square = self._sums[last] - self._sums[first]
+        product = _product(self._ir, self._red, first, last)
         self._energies[self.count] = square
         self._slopes[self.count] = slope(product, square)
         self.count += 1
-        self.values += last - first
-        self.ir_ir += square
         self.ir_red += product
-        self.red_red += _product(red, red, first, last)
 
     def slope_of(self, index: int) -> int:
         """Regression of red on infrared in one pulse, in 1/1024."""
@@ -53,6 +60,8 @@ class Pulses:
 
     def close(self) -> None:
         """All pulses of the window are in: judge how red and infrared go together."""
+        self.ir_ir = self._sums[self._last] - self._sums[self._first]
+        self.red_red = _product(self._red, self._red, self._first, self._last)
         product = square_root(self.ir_ir) * square_root(self.red_red)
         self.correlation_permille = self.ir_red // (product // 1000) if product >= 1000 else 0
         self.slope = slope(self.ir_red, self.ir_ir)
@@ -73,27 +82,35 @@ class Pulses:
         if mean < 500:
             return 0
         deviation = 0
-        steps = 0
         for index in range(self.count):
-            energy = self._energies[index]
-            deviation += abs(energy - mean)
-            if index:
-                steps += abs(energy - self._energies[index - 1])
-        return min(deviation // self.count, steps // (self.count - 1) * 7 // 10) // (mean // 500)
+            deviation += abs(self._energies[index] - mean)
+        deviation //= self.count
+        steps = self._steps() * 7 // (10 * (self.count - 1))
+        return min(deviation, steps) // (mean // 500)
+
+    def _steps(self) -> int:
+        """Sum of the differences between neighbours' energies."""
+        steps = 0
+        for index in range(1, self.count):
+            steps += abs(self._energies[index] - self._energies[index - 1])
+        return steps
 
     def _colour_spread(self) -> int:
         """Root mean square deviation of red on infrared, relative to its mean, beyond what the noise explains."""
-        mean = self.slope
-        if mean <= 0 or self.correlation_permille < CORRELATED_PERMILLE:
+        if self.slope <= 0 or self.correlation_permille < CORRELATED_PERMILLE:
             return 0
         total = 0
         for index in range(self.count):
-            off = min(abs(self._slopes[index] - mean), _OFF_MOST)
+            off = min(abs(self._slopes[index] - self.slope), _OFF_MOST)
             total += off * off
-        # What is left of red's energy, relative to that of infrared, spread over the pulses.
-        noise = slope(self.red_red - ((self.ir_red >> 12) * mean << 2), self.ir_ir)
-        total = total // self.count - _NOISE_FACTOR * (noise << SLOPE_BITS) * self.count // self.values
-        return square_root(total) * 1000 // mean if total > 0 else 0
+        total //= self.count
+        total -= _NOISE_FACTOR * (self._noise() << SLOPE_BITS) * self.count // (self._last - self._first)
+        return square_root(total) * 1000 // self.slope if total > 0 else 0
+
+    def _noise(self) -> int:
+        """What red has beyond what follows infrared, in 1/1024 of infrared's energy."""
+        explained = (self.ir_red >> 12) * self.slope << 2
+        return slope(self.red_red - explained, self.ir_ir)
 
 
 def slope(product: int, square: int) -> int:

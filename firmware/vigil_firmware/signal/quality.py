@@ -41,10 +41,7 @@ class Steadiness:
         `is_slow`: they are slower than anybody moves, and too few to tell their spread from that of breathing.
         """
         spread = pulses.spread_permille()
-        most = _SPREAD_MOST
-        if not is_slow:
-            most = _SPREAD_FIRST + (_SPREAD_MOST - _SPREAD_FIRST) * self._trust // _TRUST_MOST
-        if spread > most or spread * 1000 // _SPREAD_SHARE + self._jump(size, ratio) > 1000:
+        if spread > self._most(is_slow) or spread * 1000 // _SPREAD_SHARE + self._jump(size, ratio) > 1000:
             self._trust = max(self._trust - 1, 0)
             self._drift(size, ratio)
             return False
@@ -52,11 +49,18 @@ class Steadiness:
         self._follow(size, ratio)
         return True
 
+    def _most(self, is_slow: bool) -> int:
+        """The spread that is allowed."""
+        if is_slow:
+            return _SPREAD_MOST
+        return _SPREAD_FIRST + (_SPREAD_MOST - _SPREAD_FIRST) * self._trust // _TRUST_MOST
+
     def _jump(self, size: int, ratio: int) -> int:
         """How far both are from what was trusted; 1000 is reason enough to distrust them."""
         jump = 0
         if self._size > 0:
-            jump = (max(size, self._size) * 1000 // max(min(size, self._size), 1) - 1000) * 1000 // _SIZE_SHARE
+            smaller = max(min(size, self._size), 1)
+            jump = (max(size, self._size) * 1000 // smaller - 1000) * 1000 // _SIZE_SHARE
         if ratio >= 0 and self._ratio >= 0:
             jump += abs(ratio - self._ratio) * 1000 // _RATIO_SHARE
         return jump
@@ -68,7 +72,15 @@ class Steadiness:
 
     def _drift(self, size: int, ratio: int) -> None:
         if self._size > 0:
-            step = self._size * _DRIFT_SIZE_PERMILLE // 1000 + 1
-            self._size += max(-step, min(step, size - self._size))
+            self._size = _nearer(self._size, size, self._size * _DRIFT_SIZE_PERMILLE // 1000 + 1)
         if ratio >= 0 and self._ratio >= 0:
-            self._ratio += max(-_DRIFT_RATIO, min(_DRIFT_RATIO, ratio - self._ratio))
+            self._ratio = _nearer(self._ratio, ratio, _DRIFT_RATIO)
+
+
+def _nearer(value: int, target: int, step: int) -> int:
+    """`value`, moved towards `target` by at most `step`."""
+    if target > value + step:
+        return value + step
+    if target < value - step:
+        return value - step
+    return target
