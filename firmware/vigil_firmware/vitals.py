@@ -38,3 +38,6 @@ class Vitals:
         self.temperature = Measurement()  # 0.01 C
         self.perfusion = Measurement()  # 0.01 %
         self.quality = 0  # 0-100
+        self.respiration = Measurement()  # 0.1 breaths a minute
+        self.respiration_quality = 0  # 0-100
+        self.spo2_is_calibrated = False  # whether SpO2 is read on this board's own calibration

@@ -30,6 +30,7 @@ class Beats:
         self._positions = array("i", [0] * CAPACITY)
         self._heights = array("i", [0] * CAPACITY)
         self._falls = array("i", [0] * _SPAN)
+        self.seen = 0  # beats, wrapping; unlike `count` it goes on when the ring is full
         self.restart()
 
     def restart(self) -> None:
@@ -93,6 +94,7 @@ class Beats:
         if since >= _REFRACTORY:
             self._follow(since, height)
             self._keep(position, height)
+            self.seen = (self.seen + 1) & 0xFFFF
         elif height > self.height(0):  # the beat itself, and what was kept only its beginning
             self._next = (self._next - 1) % CAPACITY
             self.count -= 1

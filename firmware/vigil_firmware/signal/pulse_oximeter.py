@@ -12,6 +12,7 @@ from vigil_firmware.signal.beats import FRACTION_BITS, Beats
 from vigil_firmware.signal.conditioning import Channel, remove_wander
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.periodicity import Periodicity, likeness_permille, shift_for
+from vigil_firmware.signal.respiration import Respiration
 from vigil_hal.max30102 import REFERENCE_LED_CODE
 from vigil_wire import statuses
 
@@ -46,6 +47,9 @@ class PulseOximeter:
         self._rising = Beats(-1)
         self._periodicity = Periodicity()
         self._fusion = Fusion()
+        self._respiration = Respiration()
+        self._beats = self._falling  # whose beats breathing is read from
+        self._beats_taken = 0
         self._contact_least = _CONTACT_LEAST
         self.in_contact = False
         self._contrary = 0
@@ -57,6 +61,7 @@ class PulseOximeter:
         self._ir.restart()
         self._falling.restart()
         self._rising.restart()
+        self._respiration.restart()
         self._since_clipped = WINDOW
 
     def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
@@ -78,15 +83,33 @@ class PulseOximeter:
         self._ir.add(ir)
         self._falling.add(self._ir.smooth)
         self._rising.add(self._ir.smooth)
+        if self._beats.seen != self._beats_taken:
+            self._take_beat()
         self._since_clipped += 1
         if red >= _CLIPPED or ir >= _CLIPPED:
             self._since_clipped = 0
 
+    def _take_beat(self) -> None:
+        """Pass on the beat before the newest, which may still be replaced by a higher one."""
+        beats = self._beats
+        self._beats_taken = beats.seen
+        if beats.count > 2:
+            self._respiration.add(beats.age(2) - beats.age(1), beats.height(1), self._ir.dc)
+
     def judge(self, vitals: "Vitals", rate_milli_hz: int) -> None:
-        """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not.
+        """Publish into `vitals` what the windows support, at the measured sample rate, or the reason they do not.
 
         A rate of 0 is not known yet: no pulse rate can then be told.
         """
+        self._judge_window(vitals, rate_milli_hz)
+        self._respiration.judge(vitals, rate_milli_hz)
+        systoles = self._systoles()
+        if systoles is not self._beats:
+            self._beats = systoles
+            self._beats_taken = systoles.seen
+            self._respiration.restart()
+
+    def _judge_window(self, vitals: "Vitals", rate_milli_hz: int) -> None:
         reason = self._unusable()
         if reason == statuses.UNAVAILABLE and rate_milli_hz == 0:
             reason = statuses.ACQUIRING

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,alarms"
+    "temperature_c,temperature_status,respiration_per_min,respiration_status,respiration_quality,alarms"
 )
 _POWER_ON = 1
 _JOURNAL_CAPACITY = 16  # nothing reads it here
@@ -68,7 +68,7 @@ def replay_file(recording_path: str, output_path: str) -> None:
 
 def _row(second: int, monitor: Monitor) -> str:
     vitals = monitor.vitals
-    return "%d,%s,%s,%s,%s,%s,%s,%s,%s\n" % (
+    return "%d,%s,%s,%s,%s,%s,%s,%s,%s,%s,%d,%s\n" % (
         second,
         _decimal(vitals.pulse_rate, 1),
         statuses.NAMES[vitals.pulse_rate.status],
@@ -77,6 +77,9 @@ def _row(second: int, monitor: Monitor) -> str:
         _decimal(vitals.perfusion, 2),
         _decimal(vitals.temperature, 2),
         statuses.NAMES[vitals.temperature.status],
+        _decimal(vitals.respiration, 1),
+        statuses.NAMES[vitals.respiration.status],
+        vitals.respiration_quality,
         ";".join(conditions.names_of(monitor.alarms.bits)),
     )
 
