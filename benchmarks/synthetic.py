@@ -70,7 +70,7 @@ class Breathing:
 
     `per_min` is a number or a function of time. The three depths are half the swing: of the pulse rate (respiratory sinus arrhythmia) and of the pulse's amplitude
     as parts of themselves, of the baseline relative to the pulse's peak-to-peak amplitude. `variability` is the
-    standard deviation of a breath's length, as a part of it.
+    standard deviation of a breath's length, as a part of it; `overtone` the part of the second harmonic.
     """
 
     per_min: float | Callable[[float], float]
@@ -78,6 +78,7 @@ class Breathing:
     amplitude: float = 0.12
     baseline: float = 0.3
     variability: float = 0.05
+    overtone: float = 0.2
 
 
 def beat_times(duration_s: float, rate_bpm, variability: float, rng: np.random.Generator) -> np.ndarray:
@@ -138,14 +139,14 @@ def finger(
     if breathing is not None:
         breaths_s = beat_times(duration_s, breathing.per_min, breathing.variability, rng)
         turns = rng.random(2)
-        rate_bpm = _with_arrhythmia(rate_bpm, breathing.frequency, breaths_s)
+        rate_bpm = _with_arrhythmia(rate_bpm, breathing, breaths_s)
     beats_s = beat_times(duration_s, rate_bpm, variability, rng)
     wave = pulse_wave(time_s, beats_s, dicrotic, scaled)
     breath, slow = 2 * np.pi * rng.random(2)
     swing = wander * (0.7 * np.sin(2 * np.pi * 0.25 * time_s + breath) + 0.3 * np.sin(2 * np.pi * 0.06 * time_s + slow))
     if breathing is not None:
-        wave *= 1 + breathing.amplitude * _breath_wave(breaths_s, time_s, turns[0])
-        swing += breathing.baseline * _breath_wave(breaths_s, time_s, turns[1])
+        wave *= 1 + breathing.amplitude * _breath_wave(breathing, breaths_s, time_s, turns[0])
+        swing += breathing.baseline * _breath_wave(breathing, breaths_s, time_s, turns[1])
     channels = []
     for steady, strength in ((RED_STEADY, ratio_of(spo2_pct)), (IR_STEADY, 1.0)):
         pulse = steady * perfusion_pct / 100 * strength
@@ -157,14 +158,15 @@ def finger(
     return Synthetic(*channels, beats_s, breaths_s)
 
 
-def _with_arrhythmia(rate_bpm: float, depth: float, breaths_s: np.ndarray):
+def _with_arrhythmia(rate_bpm: float, breathing: Breathing, breaths_s: np.ndarray):
     """A pulse rate, as a function of time, that breathing makes faster and slower."""
-    return lambda second: rate_bpm * (1 + depth * float(_breath_wave(breaths_s, second, 0.0)))
+    return lambda second: rate_bpm * (1 + breathing.frequency * float(_breath_wave(breathing, breaths_s, second, 0.0)))
 
 
-def _breath_wave(breaths_s: np.ndarray, time_s, turn: float):
-    """A sine, one period a breath, begun `turn` periods late: the three modulations are not in phase."""
-    return np.sin(2 * np.pi * (np.interp(time_s, breaths_s, np.arange(len(breaths_s))) - turn))
+def _breath_wave(breathing: Breathing, breaths_s: np.ndarray, time_s, turn: float):
+    """A sine and its second harmonic, one period a breath, `turn` periods late: the modulations are not in phase."""
+    phase = 2 * np.pi * (np.interp(time_s, breaths_s, np.arange(len(breaths_s))) - turn)
+    return np.sin(phase) + breathing.overtone * np.sin(2 * phase)
 
 
 def cadence(kind: str, per_minute: float, strength: float, from_s: float, seed: int):

@@ -5,7 +5,8 @@ Each is taken at every beat and has its own spectrum. A rate is published only w
 before (after Karlen et al., "Multiparameter respiratory rate estimation from the photoplethysmogram", IEEE Transactions
 on Biomedical Engineering 60, 2013, who fuse in the same way).
 
-A spectrum looks back 32 s, because there is no rate in less than two breaths; pulse rate and SpO2 never look so far.
+A spectrum looks back 32 s, because fewer breaths make no rate; pulse rate and SpO2 never look so far. Less than eight
+breaths a minute are not told: waves of the blood pressure (Mayer's, about six a minute) and of the vessels are as slow.
 """
 
 from array import array
@@ -24,14 +25,14 @@ _HALF = POINTS // 2
 _AMPLITUDE = 512  # that a window is scaled to: its spectrum then stays within 15 bits, times a cosine within 26
 _UNIT = 1024  # a cosine of 1
 _QUARTER = (0, 100, 200, 297, 392, 483, 569, 650, 724, 792, 851, 903, 946, 980, 1004, 1019, 1024)
-_FIRST_BIN = 2  # 3.75 breaths a minute
-_LAST_BIN = 22  # 41.25
+_FIRST_BIN = 4  # 7.5 a minute
+_LAST_BIN = 22  # 41.25 a minute
 _STRONG_PERMILLE = 300  # of a spectrum's power, in a peak
 _CONTRARY_PERMILLE = 500
-_TOGETHER_PERMILLE = 300  # of the three spectra's mean, and more where beats are few (see `_enough`)
+_TOGETHER_PERMILLE = 300  # of the three spectra's mean, and more where beats are few
 _APART_LEAST = 51  # 1/64 bin: 1.5 breaths a minute
 _REPEATED_DECI_PER_MIN = 20
-_LEAST_DECI_PER_MIN = 40
+_LEAST_DECI_PER_MIN = 80
 _MOST_DECI_PER_MIN = 400
 _ROUGH_PERCENT = 20  # from one interval to the next
 _ROUGH_MOST = 40 << 8  # in 1/256: one interval of six
@@ -125,8 +126,11 @@ class Respiration:
         self._spectrum.look_at(self._rings[which], self._next)
         power = self._spectrum.power
         together = self._together
-        self._peaks[which] = peak_of(power)
-        self._shares[which] = share_of(power, self._peaks[which])
+        peak = peak_of(power)
+        if is_overtone(power, peak):
+            peak = 0
+        self._peaks[which] = peak
+        self._shares[which] = share_of(power, peak)
         for index in range(_FIRST_BIN - 1, _LAST_BIN + 2):
             together[index] = power[index] + (together[index] if which else 0)
 
@@ -167,17 +171,17 @@ class Respiration:
 
 
 class Spectrum:
-    """Power spectrum of a window of 64 points, in thousandths of all that is faster than 2.8 breaths a minute."""
+    """Power spectrum of 64 points under Hann's window, in thousandths of all from 7.5 a minute on."""
 
     def __init__(self) -> None:
         self.power = array("i", [0] * (_LAST_BIN + 2))
         self._real = array("i", [0] * _HALF)
         self._imaginary = array("i", [0] * _HALF)
-        self._sine = array("i", [0] * POINTS)
+        self._sine = array("i", [0] * (POINTS + 16))  # a cosine is sixteen on
         self._reversed = bytearray(_HALF)
-        for index in range(POINTS):
+        for index in range(POINTS + 16):
             within = index % 32
-            self._sine[index] = _QUARTER[min(within, 32 - within)] * (1 if index < 32 else -1)
+            self._sine[index] = _QUARTER[min(within, 32 - within)] * (-1 if index & 32 else 1)
         for index in range(_HALF):
             for bit in range(5):
                 self._reversed[index] |= (index >> bit & 1) << (4 - bit)
@@ -192,15 +196,19 @@ class Spectrum:
         """Take a ring in, without its mean and in one scale, as 32 complex numbers; its sum of squares is returned."""
         real = self._real
         imaginary = self._imaginary
+        table = self._sine
+        order = self._reversed
         mean = sum(ring) // POINTS
         most = max(max(ring) - mean, mean - min(ring), 1)
         energy = 0
         for index in range(_HALF):
             position = (oldest + 2 * index) % POINTS
             even = (ring[position] - mean) * _AMPLITUDE // most
+            even = even * (_UNIT - table[2 * index + 16]) >> 11
             odd = (ring[(position + 1) % POINTS] - mean) * _AMPLITUDE // most
+            odd = odd * (_UNIT - table[2 * index + 17]) >> 11
             energy += even * even + odd * odd
-            position = self._reversed[index]
+            position = order[index]
             real[position] = even
             imaginary[position] = odd
         return energy
@@ -230,8 +238,8 @@ class Spectrum:
         real = self._real
         imaginary = self._imaginary
         table = self._sine
-        for index in range(1, _LAST_BIN + 2):
-            mirror = _HALF - index
+        for index in range(_LAST_BIN + 2):
+            mirror = (_HALF - index) % _HALF
             odd_x = imaginary[index] + imaginary[mirror]
             odd_y = real[mirror] - real[index]
             sine = table[index]
@@ -239,9 +247,12 @@ class Spectrum:
             x = (real[index] + real[mirror] + (odd_x * cosine + odd_y * sine) // _UNIT) >> 5
             y = (imaginary[index] - imaginary[mirror] + (odd_y * cosine - odd_x * sine) // _UNIT) >> 5
             power[index] = x * x + y * y
-        # All bins together hold 32 times the sum of squares, and each is smaller here by 1/16 squared.
-        whole = max((energy >> 3) - power[1], 1000) // 1000
-        for index in range(1, _LAST_BIN + 2):
+        # All bins together, the first and the last by half, are 32 times the sum of squares, and here 1/256 of that.
+        whole = (energy >> 3) - (power[0] >> 1)
+        for index in range(1, _FIRST_BIN):
+            whole -= power[index]
+        whole = max(whole, 1000) // 1000
+        for index in range(_LAST_BIN + 2):
             power[index] //= whole
 
 
@@ -256,13 +267,24 @@ def peak_of(power: "array[int]") -> int:
     after = square_root(power[highest + 1])
     if before > top or after > top or top == 0:
         return 0
-    # Between two bins the magnitudes of a sine are as the distances to the other one.
-    return (highest << 6) + ((after << 6) // (top + after) if after > before else -(before << 6) // (top + before))
+    # Under Hann's window, magnitudes are as (1 + d) to (2 - d) when a sine is d bins from the first towards the second.
+    beside = max(before, after)
+    distance = max((2 * beside - top << 6) // (top + beside), 0)
+    return (highest << 6) + (distance if after > before else -distance)
 
 
 def share_of(power: "array[int]", peak: int) -> int:
     """Power of a peak: its bin and those beside it, in thousandths; 0 for no peak."""
-    if peak == 0:
-        return 0
-    index = (peak + 31) >> 6
-    return power[index] + power[index + 1] + (power[index - 1] if index > _FIRST_BIN else 0)
+    return _around(power, (peak + 31) >> 6, _FIRST_BIN) if peak else 0
+
+
+def is_overtone(power: "array[int]", peak: int) -> bool:
+    """Whether there is a higher peak at half the rate: then the rate is that one, however slow."""
+    half = (peak + 64) >> 7
+    if peak == 0 or power[half] < power[half - 1] or power[half] < power[half + 1]:
+        return False
+    return _around(power, half, 1) > _around(power, (peak + 31) >> 6, _FIRST_BIN)
+
+
+def _around(power: "array[int]", index: int, first: int) -> int:
+    return power[index] + power[index + 1] + (power[index - 1] if index > first else 0)
