@@ -87,9 +87,9 @@ class Monitor:
     def _judge(self) -> None:
         vitals = self.vitals
         if self.sampler.fault:
-            for measurement in (vitals.pulse_rate, vitals.spo2, vitals.perfusion):
+            for measurement in (vitals.pulse_rate, vitals.spo2, vitals.perfusion, vitals.respiration):
                 measurement.withhold(statuses.SENSOR_FAULT)
-            vitals.quality = 0
+            vitals.quality = vitals.respiration_quality = 0
         else:
             self._signal.judge(vitals, self.sampler.rate_milli_hz)
         self._read_temperature()
@@ -135,15 +135,18 @@ class Monitor:
             summary.spo2.add(vitals.spo2.value)
         if vitals.temperature.has_value:
             summary.temperature.add(vitals.temperature.value)
+        if vitals.respiration.has_value:
+            summary.respiration.add(vitals.respiration.value)
         if summary.seconds < self._settings.summary_interval_s:
             return
         length = summary.pack(
             self.journal.buf,
-            (vitals.pulse_rate.status, vitals.spo2.status, vitals.temperature.status),
+            (vitals.pulse_rate.status, vitals.spo2.status, vitals.temperature.status, vitals.respiration.status),
             vitals.quality,
             self.battery_pct,
             vitals.perfusion.value_or(records.NO_U16),
             self.alarms.bits,
+            records.SPO2_CALIBRATED if vitals.spo2_is_calibrated else 0,
         )
         self._keep(records.VITALS, length)
         summary.start()

@@ -151,7 +151,7 @@ class Home:
                 if value is not None:
                     spread.add(value - 3)
                     spread.add(value + 3)
-            raw.append(bytes(buf[: summary.pack(buf, (1, 1, 1), 90, 84, 210, 0)]))
+            raw.append(bytes(buf[: summary.pack(buf, (1, 1, 1, 1), 90, 84, 210, 0, 0)]))
         self.store.commit(device_id, 1, raw)
         self._loop.call_soon_threadsafe(self.events.publish, "row")
 

@@ -222,7 +222,7 @@ def case_replay_writes_rows() -> None:
     written = []
     replay(parse_recording(lines, "test"), written.append, PERIOD - 3_000)
     assert written[0] == COLUMNS + "\n"
-    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,\n"
+    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,,acquiring,,\n"
     cells = written[-1].split(",")
     assert cells[0] == "12"
     assert cells[2] == cells[4] == "validated"

@@ -151,6 +151,13 @@ def test_no_value_is_never_zero(store: Store, device_id: str, journal: Any) -> N
     (row,) = store.rows_after(0, 10)
     assert (row.pulse_rate_bpm, row.spo2_pct, row.temperature_c) == (None, None, None)
     assert row.temperature_status == "unavailable"
+    assert (row.respiration_per_min, row.respiration_status) == (None, "poor_signal")
+
+
+def test_respiration_and_whose_calibration_it_was_are_kept(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.vitals(0, respiration_deci_per_min=143, flags=records.SPO2_CALIBRATED)])
+    (row,) = store.rows_after(0, 10)
+    assert (row.respiration_per_min, row.respiration_status, row.spo2_is_calibrated) == (14.3, "validated", True)
 
 
 def test_time_comes_with_the_anchor_and_stays(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:

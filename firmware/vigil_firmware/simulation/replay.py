@@ -68,7 +68,7 @@ def replay_file(recording_path: str, output_path: str) -> None:
 
 def _row(second: int, monitor: Monitor) -> str:
     vitals = monitor.vitals
-    return "%d,%s,%s,%s,%s,%s,%s,%s,%s,%s,%d,%s\n" % (
+    return "%d,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s\n" % (
         second,
         _decimal(vitals.pulse_rate, 1),
         statuses.NAMES[vitals.pulse_rate.status],
@@ -79,7 +79,7 @@ def _row(second: int, monitor: Monitor) -> str:
         statuses.NAMES[vitals.temperature.status],
         _decimal(vitals.respiration, 1),
         statuses.NAMES[vitals.respiration.status],
-        vitals.respiration_quality,
+        vitals.respiration_quality if vitals.respiration.has_value else "",
         ";".join(conditions.names_of(monitor.alarms.bits)),
     )
 

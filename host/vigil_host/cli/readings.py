@@ -55,7 +55,7 @@ def _device_id(store: Store, device: str | None) -> str:
 
 
 def _table(rows: list[TrendRow]) -> Table:
-    table = Table("time", "SpO2 %", "pulse bpm", "temperature °C", "perfusion %", "alarms", box=None)
+    table = Table("time", "SpO2 %", "pulse bpm", "temperature °C", "perfusion %", "breaths /min", "alarms", box=None)
     for row in rows:
         assert row.utc_ms is not None
         at = datetime.fromtimestamp(row.utc_ms / 1000, UTC).astimezone()
@@ -65,6 +65,7 @@ def _table(rows: list[TrendRow]) -> Table:
             _cell(row.pulse_rate_bpm, 1, row.pulse_rate_status),
             _cell(row.temperature_c, 2, row.temperature_status),
             "-" if row.perfusion_index_pct is None else f"{row.perfusion_index_pct:.2f}",
+            _cell(row.respiration_per_min, 1, row.respiration_status),
             ", ".join(row.active),
         )
     return table
