@@ -68,9 +68,10 @@ def _rate_per_min(instants_s: np.ndarray, second: float, over_s: float) -> float
 class Breathing:
     """How breathing modulates the pulse, and how regular it is.
 
-    `per_min` is a number or a function of time. The three depths are half the swing: of the pulse rate (respiratory sinus arrhythmia) and of the pulse's amplitude
-    as parts of themselves, of the baseline relative to the pulse's peak-to-peak amplitude. `variability` is the
-    standard deviation of a breath's length, as a part of it; `overtone` the part of the second harmonic.
+    `per_min` is a number or a function of time. The three depths are half the swing: of the pulse rate (respiratory
+    sinus arrhythmia) and of the pulse's amplitude as parts of themselves, of the baseline relative to the pulse's
+    peak-to-peak amplitude. `variability` is the standard deviation of a breath's length, as a part of it; `overtone`
+    the part of the second harmonic.
     """
 
     per_min: float | Callable[[float], float]

@@ -21,7 +21,7 @@ the life of a journal (named by its 4-byte journal id), so (device, journal id, 
     settings (5)       the packed settings now in force
     loss (6)           first and last sequence number of records overwritten before a host had them
 
-"No value" is 0xFFFF (rates, SpO2, perfusion, respiration), -0x8000 (temperature, alarm value) and 0xFF (battery): never zero.
+"No value" is 0xFFFF (rates, SpO2, perfusion), -0x8000 (temperature, alarm value) and 0xFF (battery): never zero.
 """
 
 import struct

@@ -7,11 +7,13 @@ from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.signal.conditioning import remove_wander
 from vigil_firmware.signal.oximetry import spo2_deci_pct, square_root
+from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.simulation.parts import Parts
 from vigil_firmware.simulation.replay import COLUMNS, Clock, replay
 from vigil_firmware.storage import BLOCK_COUNT, Storage
 from vigil_firmware.ticks import DAY_MS, PERIOD, Uptime, ticks_add, ticks_diff
 from vigil_firmware.two_copies import TwoCopies
+from vigil_firmware.vitals import Vitals
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
@@ -111,6 +113,21 @@ def case_sensor_off_is_told() -> None:
     assert monitor.vitals.pulse_rate.status == statuses.SENSOR_OFF
     assert not monitor.vitals.spo2.has_value
     assert monitor.alarms.bits == 1 << conditions.SENSOR_OFF
+
+
+def case_respiration_is_told() -> None:
+    respiration = Respiration()
+    vitals = Vitals()
+    vitals.pulse_rate.publish(750, statuses.VALIDATED)
+    swing = (0, 95, 59, -59, -95)  # a breath is five beats of 0.8 s
+    told = []
+    for beat in range(150):
+        respiration.add(1280 + swing[beat % 5], 1500 + swing[(beat + 1) % 5], 120000 - swing[beat % 5])
+        if beat % 5:
+            respiration.judge(vitals, 25000)
+            told.append(vitals.respiration.value_or(0))
+    assert told[30] == 0
+    assert told[-1] == 150
 
 
 def case_settings_survive_and_are_checked() -> None:

@@ -49,6 +49,7 @@ def test_a_reading_has_its_unit_status_words_age_and_limits(client: TestClient, 
     assert device["spo2_age_s"] == device["age_s"] == 1.5
     assert device["link_text"] == "Heard by broadcast"
     assert device["limits"] == LIMITS
+    assert (device["respiration_per_min"], device["respiration_status_text"]) == (None, "No new record from the device")
 
 
 def test_no_reading_is_null_with_its_cause_and_the_last_value(client: TestClient, home: Any, content: Any) -> None:
@@ -171,7 +172,7 @@ def test_nothing_outside_the_static_folder_is_served(client: TestClient) -> None
 
 def test_every_condition_and_status_has_words() -> None:
     assert set(conditions.NAMES) < set(words.ALARMS)
-    assert set(statuses.NAMES) | {words.STALE} == set(words.STATUSES)
+    assert set(statuses.NAMES) | {words.STALE, words.NO_RECORD} == set(words.STATUSES)
     assert set(words.PRIORITIES) == set(conditions.PRIORITY_NAMES[1:])
     for number in range(conditions.PHYSIOLOGICAL_COUNT):
         assert words.ALARMS[conditions.NAMES[number]].signal in ("spo2", "pulse_rate", "temperature")

@@ -8,6 +8,7 @@ from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.conditioning import Channel
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.ticks import ticks_add, ticks_diff
 from vigil_hal import max30102
 from vigil_hal.max30102 import Max30102
@@ -20,6 +21,7 @@ from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
 from vigil_wire.settings import Settings
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.vitals import Vitals
 from vigil_hal.max30102 import Max30102
 
@@ -83,6 +85,20 @@ class Bus:
             self.write = 0
 
 
+breathing = Respiration()
+beats = 0
+
+def breathe():
+    # A second: a beat of 72 a minute, on the average, and its judging.
+    global beats
+    beats += 1
+    turn = beats % 5
+    breathing.add(1333 + turn * 20, 1500 + turn * 60, 262_000 if turn else 100)
+    breathing.judge(vitals, 25_300)
+
+for _ in range(60):
+    breathe()
+
 oximeter = Max30102(Bus())
 sampler = Sampler(oximeter, PulseOximeter(), 0)
 tick = 0
@@ -109,8 +125,8 @@ def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int) -> 
     assert heap_growth(runtime, _SETUP.replace("{swing}", str(swing)), function, calls=60) == 0
 
 
-@pytest.mark.parametrize("function", ["drain", "step", "evaluate", "long_run"])
-def test_sampler_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
+@pytest.mark.parametrize("function", ["drain", "step", "evaluate", "breathe", "long_run"])
+def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
     assert heap_growth(runtime, _SETUP.replace("{swing}", "20"), function, calls=60) == 0
 
 
@@ -121,6 +137,10 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Sampler._take,
         Sampler._measure,
         PulseOximeter.add,
+        PulseOximeter._take_beat,
+        Respiration.add,
+        Respiration._keep,
+        Respiration._note_rhythm,
         Channel.add,
         Beats.add,
         Beats._consider,

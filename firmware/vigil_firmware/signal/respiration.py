@@ -27,7 +27,7 @@ _UNIT = 1024  # a cosine of 1
 _QUARTER = (0, 100, 200, 297, 392, 483, 569, 650, 724, 792, 851, 903, 946, 980, 1004, 1019, 1024)
 _FIRST_BIN = 4  # 7.5 a minute
 _LAST_BIN = 22  # 41.25 a minute
-_STRONG_PERMILLE = 300  # of a spectrum's power, in a peak
+_STRONG_PERMILLE = 450  # of a spectrum's power, in a peak
 _CONTRARY_PERMILLE = 500
 _TOGETHER_PERMILLE = 300  # of the three spectra's mean, and more where beats are few
 _APART_LEAST = 51  # 1/64 bin: 1.5 breaths a minute
@@ -67,10 +67,8 @@ class Respiration:
 
     def add(self, interval: int, height: int, baseline: int) -> None:
         """Take a beat in: 1/64 samples since the one before, its height and the infrared baseline there, in counts."""
-        beat = self._beat
         if self._has_beat:
-            is_rough = abs(interval - beat[0]) * 100 > beat[0] * _ROUGH_PERCENT
-            self._rough += ((1 << 16 if is_rough else 0) - self._rough) >> 5
+            self._note_rhythm(interval)
             self._since += interval
             while self._since >= _SPACING:
                 self._since -= _SPACING
@@ -81,9 +79,15 @@ class Respiration:
                 self._next = (self._next + 1) % POINTS
                 self._count = min(self._count + 1, POINTS)
         self._has_beat = True
-        beat[0] = interval
-        beat[1] = height
-        beat[2] = baseline
+        self._beat[0] = interval
+        self._beat[1] = height
+        self._beat[2] = baseline
+
+    def _note_rhythm(self, interval: int) -> None:
+        """Follow which part of the intervals, of about the last 32, differ much from the one before."""
+        before = self._beat[0]
+        is_rough = abs(interval - before) * 100 > before * _ROUGH_PERCENT
+        self._rough += ((1 << 16 if is_rough else 0) - self._rough) >> 5
 
     def _keep(self, which: int, value: int, part: int) -> None:
         """Put a point `part` 64ths of the way from the beat before to a new `value` into a ring."""
@@ -222,7 +226,8 @@ class Spectrum:
             for turn in range(half):
                 sine = self._sine[turn * _HALF // half]
                 cosine = self._sine[turn * _HALF // half + 16]
-                for low in range(turn, _HALF, 2 * half):
+                low = turn
+                while low < _HALF:  # MicroPython makes an object of a range whose step varies
                     high = low + half
                     x = (real[high] * cosine + imaginary[high] * sine) // _UNIT
                     y = (imaginary[high] * cosine - real[high] * sine) // _UNIT
@@ -230,6 +235,7 @@ class Spectrum:
                     imaginary[high] = imaginary[low] - y
                     real[low] += x
                     imaginary[low] += y
+                    low += 2 * half
             half *= 2
 
     def _measure(self, energy: int) -> None:

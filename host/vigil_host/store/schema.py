@@ -1,7 +1,8 @@
 """The tables of a home's ledger.
 
 Instants are milliseconds since 1970 UTC where a name ends in `_utc_ms`, milliseconds of the device's uptime where it
-ends in `_uptime_ms`; readings keep the record's own integer units (0.1 bpm, 0.1 %, 0.01 C, 0.1/min). NULL means no value.
+ends in `_uptime_ms`; readings keep the record's own integer units (0.1 bpm, 0.1 %, 0.01 C, 0.1/min). NULL means no
+value.
 A record's UTC is in no column: it follows from the anchors (`times.py`).
 
 A change here goes with a new migration; a test compares the two.
@@ -105,7 +106,10 @@ vitals = Table(
     *(Column(name, Integer, nullable=False) for name in _COUNT_COLUMNS),
     *(Column(name, Integer) for name in _READING_COLUMNS),
     # What was stored before there were these columns: no sensor for it (0), the general curve (0).
-    *(Column(name, Integer, nullable=False, server_default="0") for name in ("respiration_status", "spo2_is_calibrated")),
+    *(
+        Column(name, Integer, nullable=False, server_default="0")
+        for name in ("respiration_status", "spo2_is_calibrated")
+    ),
 )
 
 alarm_event = Table(
