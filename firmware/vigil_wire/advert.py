@@ -20,7 +20,7 @@ Content, little-endian:
     12     battery, %                                            (0xFF: unknown)
     13..14 newest record's sequence number, low 16 bits
 
-Respiration has no room here: it travels by record.
+Respiration has no room here: it travels by record (vigil_wire.records).
 """
 
 import struct
