@@ -3,13 +3,14 @@
 import math
 import random
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
+from typing import Any
 
 import pytest
 
 from vigil_firmware.signal.respiration import POINTS, Respiration, Spectrum, peak_of, share_of
 from vigil_firmware.vitals import Vitals
-from vigil_wire import statuses
+from vigil_wire import records, statuses
 
 RATE_MILLI_HZ = 25_000
 Beat = tuple[float, float, float]
@@ -212,3 +213,49 @@ def test_rate_follows_the_measured_sample_rate(rate_milli_hz: int) -> None:
         )
         respiration.judge(vitals, rate_milli_hz)
     assert vitals.respiration.value == pytest.approx(150, abs=8)
+
+
+class Breather:
+    """Light on the finger of somebody with a pulse of 72 who breathes, in contact until `off_s`."""
+
+    start_us = 0
+    end_us = None
+
+    def __init__(self, per_min: float, off_s: float) -> None:
+        self.per_min = per_min
+        self.off_us = off_s * 1e6
+
+    def sample_into(self, time_us: int, out: MutableSequence[int]) -> bool:
+        turn = 2 * math.pi * self.per_min * time_us / 60e6
+        phase = (72 * time_us / 60e6 - 0.06 * math.cos(turn)) % 1
+        pulse = (1 + 0.12 * math.sin(turn)) * math.exp(-(((phase - 0.3) / 0.12) ** 2)) + 0.3 * math.sin(turn + 1)
+        for channel, (steady, part) in enumerate(((100_000, 0.008), (120_000, 0.015))):
+            out[channel] = round(steady * (1 - part * pulse)) if time_us < self.off_us else 400
+        return True
+
+    def temperature_centi_c(self, time_us: int) -> None:
+        return None
+
+
+def test_light_of_a_breathing_finger_becomes_a_rate_in_the_record(make_rig: Any, first_tick: int) -> None:
+    rig = make_rig(source=Breather(15, off_s=80), first_tick=first_tick)
+    rig.run(100)
+    told = rig.column("respiration")
+    assert told[:40] == [None] * 40
+    assert None not in told[65:80]
+    assert all(abs(rate - 150) <= 10 for rate in told if rate is not None)
+    assert rig.column("respiration_status")[85:] == ["sensor_off"] * 15
+    fields = [each.fields for each in rig.records() if each.kind == records.VITALS]
+    means = [each["respiration_mean_deci_per_min"] for each in fields]
+    assert abs(means[14] - 150) <= 10 and means[-1] is None
+    assert (fields[14]["respiration_status"], fields[-1]["respiration_status"]) == (1, statuses.SENSOR_OFF)
+    assert fields[14]["spo2_is_calibrated"] == 0
+
+
+def test_change_of_the_leds_begins_respiration_anew(make_rig: Any) -> None:
+    rig = make_rig(source=Breather(15, off_s=200))
+    rig.run(80)
+    assert rig.column("respiration")[-1] is not None
+    rig.monitor._signal.rescale(60, 50, 60, 50)
+    rig.run(40)
+    assert rig.column("respiration")[80:] == [None] * 40

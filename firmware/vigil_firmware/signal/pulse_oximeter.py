@@ -103,10 +103,14 @@ class PulseOximeter:
         """
         self._judge_window(vitals, rate_milli_hz)
         self._respiration.judge(vitals, rate_milli_hz)
-        systoles = self._systoles()
-        if systoles is not self._beats:
-            self._beats = systoles
-            self._beats_taken = systoles.seen
+        self._choose_beats()
+
+    def _choose_beats(self) -> None:
+        """Read breathing from the other direction's beats where those are steeper by a quarter, and so from systole."""
+        other = self._rising if self._beats is self._falling else self._falling
+        if other.level * 4 > self._beats.level * 5:
+            self._beats = other
+            self._beats_taken = other.seen
             self._respiration.restart()
 
     def _judge_window(self, vitals: "Vitals", rate_milli_hz: int) -> None:
