@@ -397,7 +397,7 @@ def spo2_figures(results: list[Result]) -> Iterator[Figure]:
 # Respiration
 
 RESPIRATION_PULSES_BPM = (50, 60, 72, 90, 120)
-RESPIRATIONS_PER_MIN = (6, 9, 10, 12, 15, 18, 24, 30, 36)
+RESPIRATIONS_PER_MIN = (6, 9, 11, 13, 15, 18, 24, 30, 36)
 RESPIRATION_LEAST_PER_MIN = 8
 RESPIRATION_FROM_S = 60  # 32 s of beats, told twice, after the first pulse
 RESPIRATION_OFF_BY = 3.0

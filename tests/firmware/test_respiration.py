@@ -188,6 +188,14 @@ def test_rate_outlives_a_pulse_by_five_seconds_and_then_begins_anew(away_s: int)
         assert wearer.told[-30:] == [None] * 30
 
 
+def test_hole_between_beats_is_not_bridged() -> None:
+    wearer = Wearer(72)
+    wearer.breathe(15, 100)
+    wearer.respiration.add(5 * 25 * 64, 1500, 120_000)
+    wearer.breathe(15, 30)
+    assert wearer.told[-30:] == [None] * 30
+
+
 def test_restart_leaves_nothing_of_what_was() -> None:
     wearer = Wearer(72)
     wearer.breathe(15, 100)

@@ -5,8 +5,8 @@ Each is taken at every beat and has its own spectrum. A rate is published only w
 before (after Karlen et al., "Multiparameter respiratory rate estimation from the photoplethysmogram", IEEE Transactions
 on Biomedical Engineering 60, 2013, who fuse in the same way).
 
-A spectrum looks back 32 s, because fewer breaths make no rate; pulse rate and SpO2 never look so far. Less than eight
-breaths a minute are not told: waves of the blood pressure (Mayer's, about six a minute) and of the vessels are as slow.
+A spectrum looks back 32 s: in less there are too few breaths, and no other vital sign looks back so far. A rate below
+eight a minute is not told: waves of the blood pressure (Mayer's, about six a minute) and of the vessels are as slow.
 """
 
 from array import array
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vigil_firmware.vitals import Vitals
 
 POINTS = 64
+_LONGEST = 6400  # 1/64 samples, 4 s: beats so far apart have others between them that were not found
 _SPACING = 800  # 1/64 samples from point to point: half a second at 25 samples a second
 _MODULATIONS = 3
 _HALF = POINTS // 2
@@ -44,7 +45,8 @@ class Respiration:
     """Takes beats in, one by one, and judges once a second; a new rate comes every fifteenth second."""
 
     def __init__(self) -> None:
-        self._rings = (array("i", [0] * POINTS), array("i", [0] * POINTS), array("i", [0] * POINTS))
+        zeros = [0] * POINTS
+        self._rings = (array("i", zeros), array("i", zeros), array("i", zeros))
         self._beat = array("i", [0] * _MODULATIONS)
         self._spectrum = Spectrum()
         self._together = array("i", [0] * (_LAST_BIN + 2))
@@ -67,6 +69,8 @@ class Respiration:
 
     def add(self, interval: int, height: int, baseline: int) -> None:
         """Take a beat in: 1/64 samples since the one before, its height and the infrared baseline there, in counts."""
+        if interval > _LONGEST:
+            self.restart()
         if self._has_beat:
             self._note_rhythm(interval)
             self._since += interval
@@ -179,8 +183,9 @@ class Spectrum:
 
     def __init__(self) -> None:
         self.power = array("i", [0] * (_LAST_BIN + 2))
-        self._real = array("i", [0] * _HALF)
-        self._imaginary = array("i", [0] * _HALF)
+        zeros = [0] * _HALF
+        self._real = array("i", zeros)
+        self._imaginary = array("i", zeros)
         self._sine = array("i", [0] * (POINTS + 16))  # a cosine is sixteen on
         self._reversed = bytearray(_HALF)
         for index in range(POINTS + 16):
