@@ -24,7 +24,7 @@ import numpy as np
 
 import peers
 from playing import Played, play
-from synthetic import Synthetic, cadence, finger, flicker, noise_only
+from synthetic import Breathing, Synthetic, cadence, finger, flicker, noise_only
 from vigil_hal.simulated.recording import open_recording
 from vigil_host.evaluation.errors import (
     OFF_BY,
@@ -464,6 +464,108 @@ def spo2_figures(results: list[Result]) -> Iterator[Figure]:
     yield Figure(f"SpO2, perfusion {TOO_LITTLE_PCT} %: published, % of seconds", ("<=", 0), over(group, coverage))
 
 
+# Respiration
+
+RESPIRATION_PULSES_BPM = (50, 60, 72, 90, 120)
+RESPIRATIONS_PER_MIN = (6, 9, 11, 13, 15, 18, 24, 30, 36)
+RESPIRATION_LEAST_PER_MIN = 8
+RESPIRATION_FROM_S = 60  # 32 s of beats, told twice, after the first pulse
+RESPIRATION_OFF_BY = 3.0
+RESPIRATION_MOST_PER_MIN = 40  # what is faster is not reckoned with
+RESPIRATION_STEPS = ((14, 30), (24, 7))
+RESPIRATION_STEP_S = 90
+_WANDER = 0.1  # of other origin than breathing
+
+
+def respiration_cases() -> Iterator[Case]:
+    """Breathing that shows well or half as well in the pulse, or not at all, and rhythms that are irregular."""
+    for pulse, breaths, depth in product(RESPIRATION_PULSES_BPM, RESPIRATIONS_PER_MIN, (1.0, 0.5)):
+        # Beats cannot tell breaths from those that are as much faster than half the pulse rate as these are slower.
+        kind = "alone" if pulse - breaths > RESPIRATION_MOST_PER_MIN else "aliased"
+        kind = "slow" if breaths < RESPIRATION_LEAST_PER_MIN else kind
+        case = f"respiration {kind} {breaths} per minute, depth {depth:.0%}, pulse {pulse} bpm"
+        overtone = 0.5 if kind == "slow" else 0.2
+        breathing = Breathing(breaths, 0.04 * depth, 0.12 * depth, 0.3 * depth, overtone=overtone)
+        yield case, partial(_respiration, case, 120, pulse, 0.03, breathing, round(10 * depth))
+    for pulse, seed in product(RESPIRATION_PULSES_BPM, range(6)):
+        case = f"respiration none {seed}, pulse {pulse} bpm"
+        yield case, partial(_respiration, case, 240, pulse, 0.03, None, seed)
+    for pulse, variability in product(RESPIRATION_PULSES_BPM, (0.07, 0.1, 0.15, 0.25)):
+        case = f"respiration irregular {variability:.0%}, pulse {pulse} bpm"
+        yield case, partial(_respiration, case, 240, pulse, variability, None, pulse)
+    for (before, after), pulse, seed in product(RESPIRATION_STEPS, (75, 100), range(2)):
+        case = f"respiration step {before} to {after}, pulse {pulse} bpm, {seed}"
+        yield case, partial(_respiration, case, 180, pulse, 0.03, Breathing(partial(_stepped, before, after)), seed)
+
+
+def _stepped(before: float, after: float, second: float) -> float:
+    return before if second < RESPIRATION_STEP_S else after
+
+
+def _respiration(
+    case: str,
+    duration_s: int,
+    pulse: float,
+    variability: float,
+    breathing: Breathing | None,
+    seed: int,
+    with_peers: bool,
+) -> Result:
+    wander = _WANDER if breathing else 0.0
+    source = finger(duration_s, pulse, seed=seed, variability=variability, wander=wander, breathing=breathing)
+    result = Result(case, {VIGIL: play(source).values("respiration_per_min")})
+    for second in range(RESPIRATION_FROM_S, duration_s + 1):
+        result.truth[second] = source.respiration_per_min(second) if breathing else 0.0
+    return result
+
+
+def respiration_figures(results: list[Result]) -> Iterator[Figure]:
+    """Against the mean rate of the last 32 s."""
+    groups: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        groups[result.case.split()[1]].append(result)
+    alone = groups["alone"]
+    yield Figure("respiration: mean absolute error, per minute", ("<=", 0.5), over(alone, mean_error))
+    yield Figure("respiration: off by > 3 per minute, % of published", ("<=", 0.5), over(alone, _respiration_off))
+    yield Figure("respiration: coverage after 60 s, %", (">=", 50.0), over(alone, coverage))
+    for depth in ("100%", "50%"):
+        group = [result for result in alone if f"depth {depth}" in result.case]
+        yield Figure(f"  respiration, depth {depth}: coverage after 60 s, %", None, over(group, coverage))
+    for kind, words in _RESPIRATION_SILENT.items():
+        published = over(groups[kind], coverage)
+        yield Figure(f"respiration, {words}: published, % of seconds", ("<=", 0.2), published)
+    for before, after in RESPIRATION_STEPS:
+        name = f"respiration step {before} to {after}"
+        group = [result for result in results if result.case.startswith(name)]
+        outside = over(group, partial(_outside, min(before, after) - 3, max(before, after) + 3))
+        old = over(group, partial(_respiration_old_s, before))
+        yield Figure(f"{name}: shown outside both +-3, seconds", ("<=", 0), outside)
+        yield Figure(f"{name}: the old rate shown until, s after (worst)", ("<=", 40), old)
+
+
+_RESPIRATION_SILENT = {
+    "aliased": "that beats may alias",
+    "slow": "slower than 8 per minute",
+    "none": "no modulation",
+    "irregular": "irregular rhythm",
+}
+
+
+def _respiration_off(results: list[Result], who: str) -> float | None:
+    off = [abs(value - true) > RESPIRATION_OFF_BY for value, true in _shown(results, who)]
+    return 100 * sum(off) / len(off) if off else None
+
+
+def _respiration_old_s(before: float, results: list[Result], who: str) -> float:
+    """The last second after the step at which the rate before it was shown."""
+    return max(
+        second - RESPIRATION_STEP_S
+        for result in results
+        for second, rate in result.rates[who].items()
+        if second <= RESPIRATION_STEP_S or abs(rate - before) <= RESPIRATION_OFF_BY
+    )
+
+
 FAMILIES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[list[Result]], Iterator[Figure]]]] = {
     "uw": (uw_cases, uw_figures),
     "steps": (steps_cases, steps_figures),
@@ -473,6 +575,7 @@ FAMILIES: dict[str, tuple[Callable[[], Iterator[Case]], Callable[[list[Result]],
     "noise": (noise_cases, noise_figures),
     "motion": (motion_cases, motion_figures),
     "spo2": (spo2_cases, spo2_figures),
+    "respiration": (respiration_cases, respiration_figures),
 }
 
 

@@ -5,6 +5,7 @@ Noise is given as it appears at 25 samples a second, after the part has averaged
 counts, as on the real part.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,7 @@ class Synthetic:
     red: np.ndarray
     ir: np.ndarray
     beats_s: np.ndarray = field(default_factory=lambda: np.zeros(0))  # instants of the systolic peaks
+    breaths_s: np.ndarray = field(default_factory=lambda: np.zeros(0))  # instants at which breaths begin
     has_temperature = False
     start_us = 0
 
@@ -50,9 +52,34 @@ class Synthetic:
 
     def rate_bpm(self, second: float, over_s: float = 8.0) -> float:
         """Mean pulse rate over the last `over_s`: whole beats and the parts of beats at both ends."""
-        indices = np.arange(len(self.beats_s), dtype=float)
-        begin, end = np.interp([second - over_s, second], self.beats_s, indices)
-        return (end - begin) * 60 / over_s
+        return _rate_per_min(self.beats_s, second, over_s)
+
+    def respiration_per_min(self, second: float, over_s: float = 32.0) -> float:
+        """Mean respiration rate over the last `over_s`, as `rate_bpm`."""
+        return _rate_per_min(self.breaths_s, second, over_s)
+
+
+def _rate_per_min(instants_s: np.ndarray, second: float, over_s: float) -> float:
+    begin, end = np.interp([second - over_s, second], instants_s, np.arange(len(instants_s), dtype=float))
+    return float(end - begin) * 60 / over_s
+
+
+@dataclass
+class Breathing:
+    """How breathing modulates the pulse, and how regular it is.
+
+    `per_min` is a number or a function of time. The three depths are half the swing: of the pulse rate (respiratory
+    sinus arrhythmia) and of the pulse's amplitude as parts of themselves, of the baseline relative to the pulse's
+    peak-to-peak amplitude. `variability` is the standard deviation of a breath's length, as a part of it; `overtone`
+    the part of the second harmonic.
+    """
+
+    per_min: float | Callable[[float], float]
+    frequency: float = 0.04
+    amplitude: float = 0.12
+    baseline: float = 0.3
+    variability: float = 0.05
+    overtone: float = 0.2
 
 
 def beat_times(duration_s: float, rate_bpm, variability: float, rng: np.random.Generator) -> np.ndarray:
@@ -100,18 +127,27 @@ def finger(
     perfusion_pct: float = 1.5,
     spo2_pct: float = 97.0,
     motion=None,
+    breathing: Breathing | None = None,
 ) -> Synthetic:
-    """A finger at rest, or under `motion` (see `cadence`).
+    """A finger at rest, or under `motion` (see `cadence`), of somebody whose `breathing` shows in the pulse.
 
     `noise` (standard deviation) and `wander` (half its swing, at a breath's pace and slower) are relative to the
     pulse's peak-to-peak amplitude; `sensor_noise_counts` is noise that does not shrink with it.
     """
     rng = np.random.default_rng(seed)
     time_s = np.arange(int(duration_s * GRID_HZ) + 1) / GRID_HZ
+    breaths_s = np.zeros(0)
+    if breathing is not None:
+        breaths_s = beat_times(duration_s, breathing.per_min, breathing.variability, rng)
+        turns = rng.random(2)
+        rate_bpm = _with_arrhythmia(rate_bpm, breathing, breaths_s)
     beats_s = beat_times(duration_s, rate_bpm, variability, rng)
     wave = pulse_wave(time_s, beats_s, dicrotic, scaled)
     breath, slow = 2 * np.pi * rng.random(2)
     swing = wander * (0.7 * np.sin(2 * np.pi * 0.25 * time_s + breath) + 0.3 * np.sin(2 * np.pi * 0.06 * time_s + slow))
+    if breathing is not None:
+        wave *= 1 + breathing.amplitude * _breath_wave(breathing, breaths_s, time_s, turns[0])
+        swing += breathing.baseline * _breath_wave(breathing, breaths_s, time_s, turns[1])
     channels = []
     for steady, strength in ((RED_STEADY, ratio_of(spo2_pct)), (IR_STEADY, 1.0)):
         pulse = steady * perfusion_pct / 100 * strength
@@ -120,7 +156,18 @@ def finger(
         if motion is not None:
             light = light - steady * perfusion_pct / 100 * motion(time_s, rng)
         channels.append(light)
-    return Synthetic(*channels, beats_s)
+    return Synthetic(*channels, beats_s, breaths_s)
+
+
+def _with_arrhythmia(rate_bpm: float, breathing: Breathing, breaths_s: np.ndarray):
+    """A pulse rate, as a function of time, that breathing makes faster and slower."""
+    return lambda second: rate_bpm * (1 + breathing.frequency * float(_breath_wave(breathing, breaths_s, second, 0.0)))
+
+
+def _breath_wave(breathing: Breathing, breaths_s: np.ndarray, time_s, turn: float):
+    """A sine and its second harmonic, one period a breath, `turn` periods late: the modulations are not in phase."""
+    phase = 2 * np.pi * (np.interp(time_s, breaths_s, np.arange(len(breaths_s))) - turn)
+    return np.sin(phase) + breathing.overtone * np.sin(2 * phase)
 
 
 def cadence(kind: str, per_minute: float, strength: float, from_s: float, seed: int):

@@ -60,6 +60,7 @@ class Monitor:
         self._now_ms = now_ms
         self._judged_ms = now_ms
         self._summary = records.Summary()
+        self._statuses = bytearray(4)  # for the summary: a tuple would be made anew each time
         self.alarms = Alarms(settings, self._announce)
         self._keep(records.BOOT, records.pack_boot(journal.buf, reset_cause, VERSION))
         self._keep_settings()
@@ -103,9 +104,9 @@ class Monitor:
     def _judge(self) -> None:
         vitals = self.vitals
         if self.sampler.fault:
-            for measurement in (vitals.pulse_rate, vitals.spo2, vitals.perfusion, vitals.ratio):
+            for measurement in (vitals.pulse_rate, vitals.spo2, vitals.ratio, vitals.perfusion, vitals.respiration):
                 measurement.withhold(statuses.SENSOR_FAULT)
-            vitals.quality = 0
+            vitals.quality = vitals.respiration_quality = 0
             self._signal.intervals.clear()
         else:
             self._signal.judge(vitals, self.sampler.rate_milli_hz)
@@ -152,15 +153,23 @@ class Monitor:
             summary.spo2.add(vitals.spo2.value)
         if vitals.temperature.has_value:
             summary.temperature.add(vitals.temperature.value)
+        if vitals.respiration.has_value:
+            summary.respiration.add(vitals.respiration.value)
         if summary.seconds < self.settings.summary_interval_s:
             return
+        measured = self._statuses
+        measured[0] = vitals.pulse_rate.status
+        measured[1] = vitals.spo2.status
+        measured[2] = vitals.temperature.status
+        measured[3] = vitals.respiration.status
         length = summary.pack(
             self.journal.buf,
-            (vitals.pulse_rate.status, vitals.spo2.status, vitals.temperature.status),
+            measured,
             vitals.quality,
             self.battery_pct,
             vitals.perfusion.value_or(records.NO_U16),
             self.alarms.bits,
+            records.SPO2_CALIBRATED if vitals.spo2_is_calibrated else 0,
         )
         self._keep(records.VITALS, length)
         summary.start()

@@ -40,3 +40,6 @@ class Vitals:
         self.ratio = Measurement()  # ratio of ratios, thousandths
         self.spo2_is_calibrated = False  # by this board's own curve
         self.quality = 0  # 0-100
+        self.respiration = Measurement()  # 0.1 breaths a minute
+        self.respiration_quality = 0  # 0-100
+        self.spo2_is_calibrated = False  # whether SpO2 is read on this board's own calibration

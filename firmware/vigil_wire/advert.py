@@ -19,6 +19,8 @@ Content, little-endian:
     11     perfusion index, 0.1 %, at most 25.4                  (0xFF: none)
     12     battery, %                                            (0xFF: unknown)
     13..14 newest record's sequence number, low 16 bits
+
+Respiration has no room here: it travels by record (vigil_wire.records).
 """
 
 import struct

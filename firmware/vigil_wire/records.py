@@ -12,7 +12,8 @@ the life of a journal (named by its 4-byte journal id), so (device, journal id, 
     vitals (1)         seconds covered, seconds with pulse rate, seconds with SpO2, quality 0-100,
                        statuses: pulse rate, SpO2, temperature, battery %,
                        pulse rate mean/min/max (0.1 bpm), SpO2 mean/min/max (0.1 %), temperature mean/min/max (0.01 C),
-                       perfusion index (0.01 %), alarm bits (24)
+                       perfusion index (0.01 %), alarm bits (24),
+                       respiration rate mean (0.1/min), its status, flags (bit 0: SpO2 on the board's own calibration)
     alarm (2)          condition, event (raised, cleared), priority, value in the signal's unit,
                        onset: day and millisecond at which the limit was first crossed
     boot (3)           reset cause, firmware version (major, minor, patch)
@@ -24,6 +25,10 @@ the life of a journal (named by its 4-byte journal id), so (device, journal id, 
 """
 
 import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VITALS = 1
 ALARM = 2
@@ -45,9 +50,10 @@ MAX_LENGTH = 64
 NO_U16 = 0xFFFF
 NO_S16 = -0x8000
 NO_U8 = 0xFF
+SPO2_CALIBRATED = 1  # bits of a vitals record's flags
 
 _HEADER = "<IBHHI"
-_VITALS = "<BBBBBBBBHHHHHHhhhHBH"
+_VITALS = "<BBBBBBBBHHHHHHhhhHBHHBB"
 _ALARM = "<BBBhHI"
 _BOOT = "<BBBB"
 _TIME_ANCHOR = "<HI"
@@ -103,6 +109,7 @@ class Summary:
         self.pulse_rate = Spread()
         self.spo2 = Spread()
         self.temperature = Spread()
+        self.respiration = Spread()
         self.start()
 
     def start(self) -> None:
@@ -111,19 +118,21 @@ class Summary:
         self.pulse_rate.start()
         self.spo2.start()
         self.temperature.start()
+        self.respiration.start()
 
     def pack(
         self,
         buf: bytearray,
-        statuses: "tuple[int, int, int]",
+        statuses: "Sequence[int]",
         quality: int,
         battery: int,
         perfusion: int,
         alarm_bits: int,
+        flags: int,
     ) -> int:
         """Write the payload after the header; the record's length is returned.
 
-        statuses: pulse rate, SpO2, temperature, as they stand at the end of the interval.
+        statuses: pulse rate, SpO2, temperature, respiration, as they stand at the end of the interval, as do `flags`.
         """
         pulse_rate = self.pulse_rate
         spo2 = self.spo2
@@ -152,6 +161,9 @@ class Summary:
             perfusion,
             alarm_bits & 0xFF,
             alarm_bits >> 8,
+            self.respiration.mean(NO_U16),
+            statuses[3],
+            flags,
         )
         return VITALS_LENGTH
 
@@ -244,6 +256,9 @@ def _read_vitals(data: "bytes | bytearray | memoryview") -> "dict[str, int | Non
         "temperature_max_centi_c": _some(values[16], NO_S16),
         "perfusion_centi_pct": _some(values[17], NO_U16),
         "alarm_bits": values[18] | values[19] << 8,
+        "respiration_mean_deci_per_min": _some(values[20], NO_U16),
+        "respiration_status": values[21],
+        "spo2_is_calibrated": values[22] & SPO2_CALIBRATED,
     }
 
 

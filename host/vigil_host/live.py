@@ -1,5 +1,7 @@
 """What every device last said, in memory only: adverts and live frames are never part of the record.
 
+Respiration comes by record, so it is live for as long as the next record may take, by the record's own time.
+
 A value is shown as live for five seconds after the device said it; later the status is `stale` and the value is only
 what it last was. Silence is a state of its own, never a good reading. While only the signal's quality is lost, a
 display may show the last reading as held (`vigil_host.held`).
@@ -12,14 +14,19 @@ from typing import Literal
 from vigil_host import held
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
-from vigil_host.store.queries import status_name
+from vigil_host.store.queries import TrendRow, status_name
 from vigil_wire import conditions, statuses
 from vigil_wire.advert import Content
 
 STALE_AFTER_S = 5.0
 SILENT_AFTER_S = 15.0
+NO_RECORD = "no_record"
+"""Status of what travels by record while no record is new enough."""
 
 Source = Literal["advert", "link"]
+
+
+_WITH_VALUE = [name for status, name in enumerate(statuses.NAMES) if statuses.has_value(status)]
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ class LiveView:
     held_temperature_c: float | None
     perfusion_index_pct: float | None
     quality: int | None
+    respiration_per_min: float | None
+    respiration_status: str
+    last_respiration_per_min: float | None
+    last_respiration_age_s: float | None
     battery_pct: float | None
     active: list[str]
 
@@ -81,6 +92,9 @@ class _State:
     pulse_rate: _Reading = field(default_factory=_Reading)
     spo2: _Reading = field(default_factory=_Reading)
     temperature: _Reading = field(default_factory=_Reading)
+    respiration: _Reading = field(default_factory=_Reading)
+    record: TrendRow | None = None  # the newest whose time is known
+    record_until_s: float = 0.0
 
 
 class Live:
@@ -123,6 +137,19 @@ class Live:
             elif not held.goes_on(status, gap_s):
                 reading.holds = False
 
+    def update_respiration(self, row: TrendRow) -> None:
+        """Take in a record's respiration, unless a later one's is here or nobody knows when it was written."""
+        state = self._state(row.device_id)
+        if row.utc_ms is None or (state.record is not None and row.utc_ms < (state.record.utc_ms or 0)):
+            return
+        written_s = self._clock.monotonic() - max(0.0, (self._clock.utc_ms() - row.utc_ms) / 1000)
+        state.record = row
+        state.record_until_s = written_s + 2 * row.seconds + STALE_AFTER_S
+        value = _respiration(row)
+        if value is not None:
+            state.respiration.value = value
+            state.respiration.heard_s = written_s
+
     def heard(self, device_id: str) -> None:
         """Note that the device has said something, if only a record: it is not silent."""
         self._state(device_id).heard_s = self._clock.monotonic()
@@ -149,6 +176,7 @@ class Live:
         content = state.content if now - state.content_s < STALE_AFTER_S else None
         is_silent = state.heard_s is None or now - state.heard_s >= SILENT_AFTER_S
         perfusion = content.perfusion_deci_pct if content else None
+        record = state.record if not is_silent and now < state.record_until_s else None
         return LiveView(
             device_id=device.id,
             device_name=device.name,
@@ -174,6 +202,10 @@ class Live:
             held_temperature_c=_held(state.temperature, content.temperature_status if content else None, now),
             perfusion_index_pct=None if perfusion is None else perfusion / 10,
             quality=_quality(state, content, now),
+            respiration_per_min=_respiration(record) if record else None,
+            respiration_status=record.respiration_status if record else NO_RECORD,
+            last_respiration_per_min=state.respiration.value,
+            last_respiration_age_s=_age(state.respiration, now),
             battery_pct=content.battery_pct if content else None,
             active=conditions.names_of(state.content.alarm_bits) if state.content else [],
         )
@@ -189,6 +221,10 @@ def _spo2(content: Content) -> float | None:
 
 def _temperature(content: Content) -> float | None:
     return _reading(content.temperature_centi_c, content.temperature_status, 100)
+
+
+def _respiration(row: TrendRow) -> float | None:
+    return row.respiration_per_min if row.respiration_status in _WITH_VALUE else None
 
 
 def _reading(value: int | None, status: int, divisor: int) -> float | None:

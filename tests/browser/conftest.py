@@ -135,8 +135,16 @@ class Home:
         """Move the bridge's clocks on."""
         self.clock.shift_s += seconds
 
-    def record(self, rows: list[tuple[int | None, int | None, int | None] | None], device: int = 0) -> None:
-        """Store a row each ROW_S, the last one now: (0.1 bpm, 0.1 %, 0.01 C), or None where no row was written."""
+    def record(
+        self,
+        rows: list[tuple[int | None, int | None, int | None] | None],
+        device: int = 0,
+        respiration: int | None = 142,
+    ) -> None:
+        """Store a row each ROW_S, the last one now: (0.1 bpm, 0.1 %, 0.01 C), or None where no row was written.
+
+        `respiration` (0.1/min) is the same in all.
+        """
         device_id = self.devices[device].id
         start_utc_ms = self.clock.utc_ms() - len(rows) * ROW_S * 1000
         buf = bytearray(records.MAX_LENGTH)
@@ -155,8 +163,14 @@ class Home:
                 if value is not None:
                     spread.add(value - 3)
                     spread.add(value + 3)
-            raw.append(bytes(buf[: summary.pack(buf, (1, 1, 1), 90, 84, 210, 0)]))
+            if respiration is not None:
+                summary.respiration.add(respiration)
+            measured = (1, 1, 1, statuses.POOR_SIGNAL if respiration is None else statuses.VALIDATED)
+            raw.append(bytes(buf[: summary.pack(buf, measured, 90, 84, 210, 0, 0)]))
         self.store.commit(device_id, 1, raw)
+        for stored in self.store.rows_after(0, 10_000):
+            if stored.device_id == device_id:
+                self.live.update_respiration(stored)
         self._loop.call_soon_threadsafe(self.events.publish, "row")
 
     def serve(self) -> None:

@@ -51,6 +51,28 @@ def test_values_come_with_unit_status_age_and_limits_and_follow_the_device(home:
     expect(number(page, "pulse_rate")).to_have_text("89")
 
 
+def test_respiration_comes_by_record_and_goes_when_no_more_come(home: Any, visit: Any) -> None:
+    home.say()
+    page = visit().page
+    expect(tile(page, "respiration").locator(".status")).to_have_text("No new record from the device")
+    home.record([(720, 970, 3660)] * 3, respiration=143)
+    expect(number(page, "respiration")).to_have_text("14")
+    expect(tile(page, "respiration").locator(".unit")).to_have_text("/min")
+    expect(tile(page, "respiration").locator(".note")).to_have_text("Clear signal")
+    expect(tile(page, "respiration").locator(".limits")).to_have_text("No alarm limit")
+    home.later(8)  # longer than a value of an advert lasts
+    home.say()
+    expect(tile(page, "respiration").locator(".age")).to_have_text(re.compile(r"\d+ s ago"))
+    expect(number(page, "respiration")).to_have_text("14")
+    home.later(20)
+    home.say()
+    expect(number(page, "respiration")).to_have_text("—")
+    expect(tile(page, "respiration").locator(".status")).to_have_text("No new record from the device")
+    expect(tile(page, "respiration").locator(".last")).to_contain_text("last 14 /min")
+    home.record([(720, 970, 3660)], respiration=None)
+    expect(tile(page, "respiration").locator(".status")).to_have_text("Signal too noisy, keep still")
+
+
 def test_a_number_is_never_rounded_to_the_safe_side_of_its_limit(home: Any, visit: Any) -> None:
     home.say(spo2=896, pulse_rate=1204, temperature=3854)
     page = visit().page
@@ -200,14 +222,14 @@ def test_a_lost_bridge_is_said_within_ten_seconds_and_nothing_stays_live(home: A
     expect(number(page, "spo2")).to_have_text("86")
     home.stop()
     expect(page.get_by_role("alert").filter(has_text="No contact with Vigil")).to_be_visible(timeout=LOST_WITHIN_MS)
-    for signal in ("spo2", "pulse_rate", "temperature", "perfusion_index"):
+    for signal in ("spo2", "pulse_rate", "respiration", "temperature", "perfusion_index"):
         expect(number(page, signal)).to_have_text("—")
     expect(tile(page, "spo2").locator(".last")).to_have_text(re.compile(r"last 86 % · \d+ s ago"))
     expect(page.locator("#contact")).to_have_text("No contact")
     expect(page).to_have_title("✕ No contact | Vigil")
     expect(page.locator("#banner .alarm")).to_have_class("alarm old")
     expect(page.locator("#banner")).to_contain_text("Last known, may have ended.")
-    expect(page.locator(".trend.old")).to_have_count(3)
+    expect(page.locator(".trend.old")).to_have_count(4)
     home.say()
     home.serve()
     expect(number(page, "spo2")).to_have_text("97", timeout=10_000)

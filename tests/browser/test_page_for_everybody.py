@@ -39,6 +39,15 @@ TEXTS = """() => {
   return found;
 }"""
 
+# Which tiles and plots lie on one another.
+OVERLAPPING = """() => {
+  const boxes = [...document.querySelectorAll('.tile, .trend')].map((one) => [one.dataset.signal, one]);
+  const [left, right] = [(one) => one.getBoundingClientRect().left, (one) => one.getBoundingClientRect().right];
+  const [top, bottom] = [(one) => one.getBoundingClientRect().top, (one) => one.getBoundingClientRect().bottom];
+  const lie = (one, other) => left(one) < right(other) && top(one) < bottom(other);
+  return boxes.flatMap(([name, one], at) => boxes.slice(at + 1)
+    .filter(([, other]) => lie(one, other) && lie(other, one)).map(([other]) => `${name} on ${other}`));
+}"""
 # What of the page does not fit its own box.
 SPILLING = """() => [...document.querySelectorAll('.tile, .alarm, .trend, .log li, .top')]
   .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1)
@@ -74,7 +83,7 @@ def fill(home: Any) -> None:
 
 def settled(page: Page) -> None:
     expect(page.locator("#banner .alarm")).to_have_count(3)
-    expect(page.locator(".trend canvas")).to_have_count(3)
+    expect(page.locator(".trend canvas")).to_have_count(4)
     expect(page.locator("#log-list li")).to_have_count(3)
 
 
@@ -104,12 +113,12 @@ def test_dark_and_light_follow_the_reader_also_while_looking(home: Any, visit: A
     home.record([(720, 970, 3660)] * 30)
     home.say()
     page = visit(color_scheme="dark").page
-    expect(page.locator(".trend canvas")).to_have_count(3)
+    expect(page.locator(".trend canvas")).to_have_count(4)
     ground = "() => getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
     page.emulate_media(color_scheme="light")
     assert page.evaluate(ground) != dark
-    expect(page.locator(".trend canvas")).to_have_count(3)
+    expect(page.locator(".trend canvas")).to_have_count(4)
 
 
 def test_nothing_is_wider_than_the_screen_or_its_box(home: Any, visit: Any) -> None:
@@ -121,12 +130,14 @@ def test_nothing_is_wider_than_the_screen_or_its_box(home: Any, visit: Any) -> N
         page.wait_for_timeout(200)  # for the plots to follow
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         assert page.evaluate(SPILLING) == [], width
+        assert page.evaluate(OVERLAPPING) == [], width
 
 
-def test_the_four_numbers_fit_one_small_screen(home: Any, visit: Any) -> None:
+def test_the_four_vital_signs_fit_one_small_screen(home: Any, visit: Any) -> None:
     home.say()
+    home.record([(720, 970, 3660)], respiration=143)
     page = visit(viewport={"width": 360, "height": 640}).page
-    for signal in ("spo2", "pulse_rate", "temperature", "perfusion_index"):
+    for signal in ("spo2", "pulse_rate", "respiration", "temperature"):
         number = page.locator(f'.tile[data-signal="{signal}"] .number')
         expect(number).to_be_in_viewport(ratio=1)
 
@@ -177,9 +188,13 @@ def test_headings_names_and_roles_are_in_order(home: Any, visit: Any) -> None:
 
 def test_it_speaks_values_at_a_calm_pace(home: Any, visit: Any) -> None:
     home.say()
+    home.record([(720, 970, 3660)])
     page = visit().page
     spoken = page.get_by_role("status")
-    expect(spoken).to_have_text("Anna: blood oxygen 97 percent; pulse 72 beats per minute; temperature 36.6 degrees")
+    expect(spoken).to_have_text(
+        "Anna: blood oxygen 97 percent; pulse 72 beats per minute; respiration 14 breaths per minute; "
+        "temperature 36.6 degrees"
+    )
     page.evaluate(
         "() => { window.said = 0; new MutationObserver(() => window.said++).observe("
         "document.getElementById('spoken'), { childList: true, characterData: true, subtree: true }); }"

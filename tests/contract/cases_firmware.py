@@ -9,11 +9,13 @@ from vigil_firmware.signal.calibration import Curve
 from vigil_firmware.signal.conditioning import remove_wander
 from vigil_firmware.signal.intervals import CAPACITY, Intervals
 from vigil_firmware.signal.oximetry import BeatRatios, square_root
+from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.simulation.parts import Parts
 from vigil_firmware.simulation.replay import COLUMNS, INTERVAL_COLUMNS, Clock, replay
 from vigil_firmware.storage import BLOCK_COUNT, Storage
 from vigil_firmware.ticks import DAY_MS, PERIOD, Uptime, ticks_add, ticks_diff
 from vigil_firmware.two_copies import TwoCopies
+from vigil_firmware.vitals import Vitals
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
@@ -160,6 +162,21 @@ def case_sensor_off_is_told() -> None:
     assert monitor.alarms.bits == 1 << conditions.SENSOR_OFF
 
 
+def case_respiration_is_told() -> None:
+    respiration = Respiration()
+    vitals = Vitals()
+    vitals.pulse_rate.publish(750, statuses.VALIDATED)
+    swing = (0, 95, 59, -59, -95)  # a breath is five beats of 0.8 s
+    told = []
+    for beat in range(150):
+        respiration.add(1280 + swing[beat % 5], 1500 + swing[(beat + 1) % 5], 120000 - swing[beat % 5])
+        if beat % 5:
+            respiration.judge(vitals, 25000)
+            told.append(vitals.respiration.value_or(0))
+    assert told[30] == 0
+    assert told[-1] == 150
+
+
 def case_settings_survive_and_are_checked() -> None:
     settings = Settings(spo2_low_deci_pct=880, temperature_site=7)
     again = unpack(settings.pack())
@@ -287,7 +304,7 @@ def case_replay_writes_rows() -> None:
     beats = []
     replay(parse_recording(lines, "test"), written.append, PERIOD - 3_000, beats.append)
     assert written[0] == COLUMNS + "\n"
-    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,,0,\n"
+    assert written[2] == "2,,acquiring,,acquiring,,-0.50,validated,,acquiring,,,0,\n"
     cells = written[-1].split(",")
     assert cells[0] == "12"
     assert cells[2] == cells[4] == "validated"

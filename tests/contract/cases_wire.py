@@ -325,11 +325,12 @@ def case_records() -> None:
     summary.pulse_rate.add(720)
     summary.pulse_rate.add(725)
     summary.temperature.add(-5)
+    summary.respiration.add(143)
     records.pack_header(buf, 0xFFFFFFFE, records.VITALS, 2, 12, 86399999)
-    length = summary.pack(buf, (1, 6, 1), 90, records.NO_U8, 250, 0x800001)
+    length = summary.pack(buf, (1, 6, 1, 7), 90, records.NO_U8, 250, 0x800001, records.SPO2_CALIBRATED)
     assert buf[:13] == _hex("FEFFFFFF 01 0200 0C00 FF5B2605")
     assert buf[13:21] == _hex("02 02 00 5A 01 06 01 FF")
-    assert buf[21:length] == _hex("D302D002D502 FFFFFFFFFFFF FBFFFBFFFBFF FA00 010080")
+    assert buf[21:length] == _hex("D302D002D502 FFFFFFFFFFFF FBFFFBFFFBFF FA00 010080 8F00 07 01")
     record = records.Record(buf[:length])
     assert (record.sequence, record.boot, record.day, record.day_ms) == (0xFFFFFFFE, 2, 12, 86399999)
     assert record.fields["pulse_rate_mean_deci_bpm"] == 723
@@ -337,6 +338,8 @@ def case_records() -> None:
     assert record.fields["temperature_max_centi_c"] == -5
     assert record.fields["battery_pct"] is None
     assert record.fields["alarm_bits"] == 0x800001
+    assert (record.fields["respiration_mean_deci_per_min"], record.fields["respiration_status"]) == (143, 7)
+    assert record.fields["spo2_is_calibrated"] == 1
 
     records.pack_header(buf, 1, records.ALARM, 2, 0, 0)
     length = records.pack_alarm(buf, conditions.TEMPERATURE_LOW, conditions.RAISED, conditions.MEDIUM, 0, 3, 4)

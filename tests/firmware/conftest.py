@@ -85,7 +85,7 @@ class Rig:
         """What the monitor shows now; None where it has no reading."""
         vitals = self.monitor.vitals
         shown: dict[str, Any] = {"second": self.monitor.second, "bits": self.monitor.alarms.bits}
-        for name in ("pulse_rate", "spo2", "temperature", "perfusion"):
+        for name in ("pulse_rate", "spo2", "temperature", "perfusion", "respiration"):
             measurement = getattr(vitals, name)
             shown[name] = measurement.value if measurement.has_value else None
             shown[name + "_status"] = statuses.NAMES[measurement.status]

@@ -57,9 +57,10 @@ def test_columns_and_rows_are_exact() -> None:
     assert written[0] == COLUMNS + "\n"
     assert COLUMNS == (
         "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-        "temperature_c,temperature_status,ratio_milli,quality,alarms"
+        "temperature_c,temperature_status,respiration_per_min,respiration_status,respiration_quality,"
+        "ratio_milli,quality,alarms"
     )
-    assert written[3] == "3,,acquiring,,acquiring,,,unavailable,,0,\n"
+    assert written[3] == "3,,acquiring,,acquiring,,,unavailable,,acquiring,,,0,\n"
     rows = table(written)
     assert [row["time_s"] for row in rows] == [str(second) for second in range(1, 20)]
     for row in rows[9:]:
@@ -80,6 +81,7 @@ def test_empty_cell_and_status_say_the_same() -> None:
             ("spo2_pct", "spo2_status"),
             ("temperature_c", "temperature_status"),
             ("ratio_milli", "spo2_status"),
+            ("respiration_per_min", "respiration_status"),
         ):
             assert (row[name] != "") == (row[status] in valued), row
         assert (int(row["quality"]) > 0) == (row["pulse_rate_bpm"] != ""), row

@@ -67,15 +67,26 @@ class Journal:
         self.records.append(data)
         return data
 
-    def vitals(self, uptime_ms: int, pulse_rate_deci_bpm: int | None = 720, spo2_deci_pct: int | None = 970) -> bytes:
+    def vitals(
+        self,
+        uptime_ms: int,
+        pulse_rate_deci_bpm: int | None = 720,
+        spo2_deci_pct: int | None = 970,
+        respiration_deci_per_min: int | None = None,
+        flags: int = 0,
+    ) -> bytes:
         summary = records.Summary()
         summary.seconds = 10
         if pulse_rate_deci_bpm is not None:
             summary.pulse_rate.add(pulse_rate_deci_bpm)
         if spo2_deci_pct is not None:
             summary.spo2.add(spo2_deci_pct)
-        states = (statuses.VALIDATED, statuses.VALIDATED, statuses.UNAVAILABLE)
-        return self._add(records.VITALS, uptime_ms, lambda buf: summary.pack(buf, states, 95, 80, 250, 0))
+        respiration_status = statuses.POOR_SIGNAL
+        if respiration_deci_per_min is not None:
+            summary.respiration.add(respiration_deci_per_min)
+            respiration_status = statuses.VALIDATED
+        states = (statuses.VALIDATED, statuses.VALIDATED, statuses.UNAVAILABLE, respiration_status)
+        return self._add(records.VITALS, uptime_ms, lambda buf: summary.pack(buf, states, 95, 80, 250, 0, flags))
 
     def alarm(self, event: int, uptime_ms: int, condition: int = conditions.SPO2_LOW, onset_ms: int = 0) -> bytes:
         priority = conditions.PRIORITIES[condition]

@@ -134,8 +134,9 @@ def record(data_folder: Path) -> Path:
             status = statuses.VALIDATED
             summary.pulse_rate.add(pulse_rate)
             summary.spo2.add(spo2)
-        both = (status, status, statuses.UNAVAILABLE)
-        keep(records.VITALS, second, summary.pack(buf, both, 90, 80, 157, 1 if spo2 == 885 else 0))
+            summary.respiration.add(142)
+        measured = (status, status, statuses.UNAVAILABLE, status)
+        keep(records.VITALS, second, summary.pack(buf, measured, 90, 80, 157, 1 if spo2 == 885 else 0, 0))
     with Store.open(data_folder / "vigil.db") as store:
         store.add_device(ID, "Clip")
         store.commit(ID, 1, raw)
@@ -144,21 +145,10 @@ def record(data_folder: Path) -> Path:
 
 def test_readings_are_shown_oldest_first_and_none_is_a_dash(record: Path) -> None:
     heading, *lines = told(vigil("readings")).splitlines()
-    assert heading.split() == [
-        "time",
-        "SpO2",
-        "%",
-        "pulse",
-        "bpm",
-        "temperature",
-        "°C",
-        "perfusion",
-        "%",
-        "quality",
-        "alarms",
-    ]
+    columns = "time SpO2 % pulse bpm temperature °C perfusion % breaths /min quality alarms"
+    assert heading.split() == columns.split()
     assert [line.split()[1] for line in lines] == ["11:06:50", "11:07:00", "11:07:10"]
-    assert lines[1].split()[2:] == ["88.5", "73.1", "-", "unavailable", "1.57", "90", "spo2_low"]
+    assert lines[1].split()[2:] == ["88.5", "73.1", "-", "unavailable", "1.57", "14.2", "90", "spo2_low"]
     assert "- sensor off" in lines[2]
     assert told(vigil("readings", "--last", "1", "--device", "Clip")).splitlines()[1].split() == lines[2].split()
     assert told(vigil("readings", "--db", str(record), "--device", ID)).splitlines()[1:] == lines
@@ -183,9 +173,9 @@ def test_readings_say_whose_curve_they_are_read_with(record: Path, curve: Any, w
 
 def test_readings_as_json(record: Path) -> None:
     rows = json.loads(told(vigil("readings", "--json", "--last", "2")))
-    assert [(row["utc_ms"], row["spo2_pct"], row["active"]) for row in rows] == [
-        (UTC_MS + 20_000, 88.5, ["spo2_low"]),
-        (UTC_MS + 30_000, None, []),
+    assert [(row["utc_ms"], row["spo2_pct"], row["respiration_per_min"], row["active"]) for row in rows] == [
+        (UTC_MS + 20_000, 88.5, 14.2, ["spo2_low"]),
+        (UTC_MS + 30_000, None, None, []),
     ]
 
 

@@ -15,7 +15,8 @@ from vigil_host.cli import main
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,ratio_milli,quality,alarms"
+    "temperature_c,temperature_status,respiration_per_min,respiration_status,respiration_quality,"
+    "ratio_milli,quality,alarms"
 )
 SECONDS = 20
 

@@ -1,5 +1,6 @@
 """Live state: never older than it looks, never a number without a reason."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -91,6 +92,62 @@ def test_quality_is_the_links_and_only_while_there_is_a_pulse(
         live.update("d", content(), "advert")
     view = view_of(live)
     assert (view.pulse_rate_bpm, view.quality) == (72.0, None)
+
+
+@pytest.fixture
+def row(store: Any, device_id: str, journal: Any, utc_ms: int) -> Callable[..., Any]:
+    """Make a record that was written `age_s` ago, as the store gives it, for the device of these tests."""
+
+    def make(respiration: int | None, age_s: float = 0.0) -> Any:
+        journal.anchor(0, utc_ms)
+        journal.vitals(int(50_000 - age_s * 1000), respiration_deci_per_min=respiration)
+        store.commit(device_id, journal.id, journal.records)
+        return dataclasses.replace(store.rows_after(0, 100)[-1], device_id="d")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("age_s", "value", "status"), [(0, 14.2, "validated"), (24, 14.2, "validated"), (26, None, "no_record")]
+)
+def test_respiration_lasts_two_records_and_five_seconds(
+    live: Live, clock: Any, content: Callable[..., Content], row: Any, age_s: float, value: float | None, status: str
+) -> None:
+    clock.now_s += 50
+    live.update_respiration(row(142))
+    clock.now_s += age_s
+    live.update("d", content(), "link")
+    view = view_of(live)
+    assert (view.respiration_per_min, view.respiration_status) == (value, status)
+    assert (view.last_respiration_per_min, view.last_respiration_age_s) == (14.2, pytest.approx(age_s))
+
+
+def test_respiration_of_an_old_record_is_never_live(
+    live: Live, clock: Any, content: Callable[..., Content], row: Any
+) -> None:
+    clock.now_s += 50
+    live.update("d", content(), "link")
+    live.update_respiration(row(142, age_s=30))
+    assert (view_of(live).respiration_per_min, view_of(live).respiration_status) == (None, "no_record")
+    live.update_respiration(row(150))
+    live.update_respiration(row(142, age_s=5))  # comes late: what is newer stays
+    assert view_of(live).respiration_per_min == 15.0
+    live.update_respiration(dataclasses.replace(row(180), utc_ms=None))
+    assert view_of(live).respiration_per_min == 15.0
+
+
+def test_respiration_is_taken_away_by_a_record_without_it_and_by_silence(
+    live: Live, clock: Any, content: Callable[..., Content], row: Any
+) -> None:
+    clock.now_s += 50
+    live.update("d", content(), "link")
+    live.update_respiration(row(142))
+    live.update_respiration(row(None))
+    assert (view_of(live).respiration_per_min, view_of(live).respiration_status) == (None, "poor_signal")
+    live.update_respiration(row(142))
+    assert view_of(live).respiration_per_min == 14.2
+    clock.now_s += 15
+    assert (view_of(live).respiration_per_min, view_of(live).respiration_status) == (None, "no_record")
 
 
 def test_a_status_of_a_newer_firmware(live: Live, content: Callable[..., Content]) -> None:

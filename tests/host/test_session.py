@@ -50,6 +50,20 @@ def test_acknowledged_means_on_disk(home: Any, run: Callable[[Any], Any]) -> Non
     run(scenario())
 
 
+def test_respiration_of_the_newest_record_is_live(home: Any, run: Callable[[Any], Any], utc_ms: int) -> None:
+    async def scenario() -> None:
+        journal = home.device.journal
+        journal.anchor(0, utc_ms - 100_000)
+        for second in range(10, 101, 10):
+            journal.vitals(second * 1000, respiration_deci_per_min=140 + second // 10)
+        journal.alarm(1, 100_000)
+        assert await home.run_session(lambda: home.device.acknowledged == 11) is None
+        (view,) = home.live.snapshot()
+        assert (view.respiration_per_min, view.respiration_status) == (15.0, "validated")
+
+    run(scenario())
+
+
 def test_nothing_is_acknowledged_that_cannot_be_stored(home: Any, run: Callable[[Any], Any], mocker: Any) -> None:
     async def scenario() -> None:
         fill(home, 5)

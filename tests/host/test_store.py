@@ -151,6 +151,13 @@ def test_no_value_is_never_zero(store: Store, device_id: str, journal: Any) -> N
     (row,) = store.rows_after(0, 10)
     assert (row.pulse_rate_bpm, row.spo2_pct, row.temperature_c) == (None, None, None)
     assert row.temperature_status == "unavailable"
+    assert (row.respiration_per_min, row.respiration_status) == (None, "poor_signal")
+
+
+def test_respiration_and_whose_calibration_it_was_are_kept(store: Store, device_id: str, journal: Any) -> None:
+    store.commit(device_id, 1, [journal.vitals(0, respiration_deci_per_min=143, flags=records.SPO2_CALIBRATED)])
+    (row,) = store.rows_after(0, 10)
+    assert (row.respiration_per_min, row.respiration_status, row.spo2_is_calibrated) == (14.3, "validated", True)
 
 
 def test_time_comes_with_the_anchor_and_stays(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
@@ -282,6 +289,26 @@ def test_migrations_and_schema_agree(tmp_path: Path) -> None:
         }
     fresh.dispose()
     assert migrated == made
+
+
+def test_a_database_of_the_first_version_is_kept_and_says_that_it_had_no_respiration(
+    tmp_path: Path, device_id: str, journal: Any
+) -> None:
+    path = tmp_path / "vigil.db"
+    with Store.open(path) as store:
+        store.add_device(device_id, "Clip")
+        store.commit(device_id, 1, [journal.vitals(0, respiration_deci_per_min=143)])
+    with sqlite3.connect(path) as connection:
+        for column in ("respiration_mean_deci_per_min", "respiration_status", "spo2_is_calibrated"):
+            connection.execute(f"ALTER TABLE vitals DROP COLUMN {column}")
+        connection.execute("UPDATE schema_version SET version_num = '0001'")
+    with pytest.raises(StoreError, match="start the bridge once"):
+        Store.read(path)
+    with Store.open(path) as store:
+        store.commit(device_id, 1, [journal.vitals(1, respiration_deci_per_min=150)])
+        before, after = store.rows_after(0, 10)
+    assert (before.pulse_rate_bpm, before.respiration_per_min, before.respiration_status) == (72.0, None, "unavailable")
+    assert (after.respiration_per_min, after.respiration_status) == (15.0, "validated")
 
 
 def message_of(path: Path) -> str:

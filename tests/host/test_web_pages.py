@@ -51,6 +51,7 @@ def test_a_reading_has_its_unit_status_words_age_and_limits(client: TestClient, 
     assert device["link_text"] == "Heard by broadcast"
     assert device["limits"] == LIMITS
     assert (device["spo2_is_calibrated"], device["spo2_curve_text"]) == (False, "Not calibrated: ±4 points or worse")
+    assert (device["respiration_per_min"], device["respiration_status_text"]) == (None, "No new record from the device")
 
 
 def test_a_board_with_its_own_curve_says_so(
@@ -194,7 +195,7 @@ def test_nothing_outside_the_static_folder_is_served(client: TestClient) -> None
 
 def test_every_condition_and_status_has_words() -> None:
     assert set(conditions.NAMES) < set(words.ALARMS)
-    assert set(statuses.NAMES) | {words.STALE} == set(words.STATUSES)
+    assert set(statuses.NAMES) | {words.STALE, words.NO_RECORD} == set(words.STATUSES)
     assert set(words.PRIORITIES) == set(conditions.PRIORITY_NAMES[1:])
     for number in range(conditions.PHYSIOLOGICAL_COUNT):
         assert words.ALARMS[conditions.NAMES[number]].signal in ("spo2", "pulse_rate", "temperature")

@@ -28,6 +28,9 @@ def row(end_s: float, spo2_pct: float | None = 97.0, least: float | None = None,
         temperature_max_c=36.6,
         temperature_status="validated",
         perfusion_index_pct=2.0,
+        respiration_per_min=14.2,
+        respiration_status="validated",
+        spo2_is_calibrated=False,
         battery_pct=80,
     )
 
@@ -37,6 +40,7 @@ def test_each_row_of_a_short_range_is_a_point() -> None:
     assert found["time_utc_ms"] == [10_000, 20_000, 30_000]
     assert found["spo2_pct"] == {"mean": [97.0] * 3, "low": [97.0] * 3, "high": [97.0] * 3}
     assert found["temperature_c"]["low"] == [36.4] * 3
+    assert found["respiration_per_min"]["mean"] == [14.2] * 3
 
 
 def test_missing_rows_leave_a_gap_inside_the_missing_time() -> None:

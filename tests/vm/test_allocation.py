@@ -9,6 +9,7 @@ from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.conditioning import Channel
 from vigil_firmware.signal.oximetry import BeatRatios
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.ticks import ticks_add, ticks_diff
 from vigil_hal import max30102
 from vigil_hal.max30102 import Max30102
@@ -21,6 +22,7 @@ from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
 from vigil_wire.settings import Settings
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
+from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.vitals import Vitals
 from vigil_hal.max30102 import Max30102
 
@@ -84,6 +86,20 @@ class Bus:
             self.write = 0
 
 
+breathing = Respiration()
+beats = 0
+
+def breathe():
+    # A second: a beat of 72 a minute, on the average, and its judging.
+    global beats
+    beats += 1
+    turn = beats % 5
+    breathing.add(1333 + turn * 20, 1500 + turn * 60, 262_000 if turn else 100)
+    breathing.judge(vitals, 25_300)
+
+for _ in range(60):
+    breathe()
+
 oximeter = Max30102(Bus())
 sampler = Sampler(oximeter, PulseOximeter(), 0)
 tick = 0
@@ -110,8 +126,8 @@ def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int) -> 
     assert heap_growth(runtime, _SETUP.replace("{swing}", str(swing)), function, calls=60) == 0
 
 
-@pytest.mark.parametrize("function", ["drain", "step", "evaluate", "long_run"])
-def test_sampler_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
+@pytest.mark.parametrize("function", ["drain", "step", "evaluate", "breathe", "long_run"])
+def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
     assert heap_growth(runtime, _SETUP.replace("{swing}", "20"), function, calls=60) == 0
 
 
@@ -123,6 +139,10 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Sampler._measure,
         PulseOximeter.add,
         BeatRatios.add,
+        PulseOximeter._take_beat,
+        Respiration.add,
+        Respiration._keep,
+        Respiration._note_rhythm,
         Channel.add,
         Beats.add,
         Beats._consider,

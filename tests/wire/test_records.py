@@ -20,9 +20,9 @@ def header(kind: int, sequence: int = 7, boot: int = 2, day: int = 1, day_ms: in
     return buf
 
 
-def vitals(summary: records.Summary, measured: tuple[int, int, int] = (1, 1, 1), alarm_bits: int = 0) -> bytes:
+def vitals(summary: records.Summary, measured: tuple[int, int, int, int] = (1, 1, 1, 1), alarm_bits: int = 0) -> bytes:
     buf = header(records.VITALS)
-    return bytes(buf[: summary.pack(buf, measured, 90, 80, 250, alarm_bits)])
+    return bytes(buf[: summary.pack(buf, measured, 90, 80, 250, alarm_bits, 0)])
 
 
 def every_kind() -> dict[int, bytes]:
@@ -118,22 +118,26 @@ def test_settings_round_trip(packed: bytes) -> None:
     VALUES,
     VALUES,
     st.lists(st.integers(-2000, 6000), max_size=60),
-    st.tuples(STATUS, STATUS, STATUS),
+    VALUES,
+    st.tuples(STATUS, STATUS, STATUS, STATUS),
     st.integers(0, 100),
     U8,
     U16,
     st.integers(0, (1 << 24) - 1),
+    st.booleans(),
 )
 def test_vitals_round_trip(
     seconds: int,
     pulse_rates: list[int],
     spo2s: list[int],
     temperatures: list[int],
-    measured: tuple[int, int, int],
+    respirations: list[int],
+    measured: tuple[int, int, int, int],
     quality: int,
     battery: int,
     perfusion: int,
     alarm_bits: int,
+    is_calibrated: bool,
 ) -> None:
     summary = records.Summary()
     summary.seconds = seconds
@@ -141,12 +145,15 @@ def test_vitals_round_trip(
         (summary.pulse_rate, pulse_rates),
         (summary.spo2, spo2s),
         (summary.temperature, temperatures),
+        (summary.respiration, respirations),
     ):
         for value in values:
             spread.add(value)
     buf = header(records.VITALS)
-    length = summary.pack(buf, measured, quality, battery, perfusion, alarm_bits)
-    assert length == records.VITALS_LENGTH == 44
+    length = summary.pack(
+        buf, measured, quality, battery, perfusion, alarm_bits, records.SPO2_CALIBRATED if is_calibrated else 0
+    )
+    assert length == records.VITALS_LENGTH == 48
     fields = records.Record(buf[:length]).fields
     expected = {
         "seconds": seconds,
@@ -159,11 +166,14 @@ def test_vitals_round_trip(
         "battery_pct": None if battery == records.NO_U8 else battery,
         "perfusion_centi_pct": None if perfusion == records.NO_U16 else perfusion,
         "alarm_bits": alarm_bits,
+        "respiration_status": measured[3],
+        "spo2_is_calibrated": is_calibrated,
     }
     for name, values in (
         ("pulse_rate_{}_deci_bpm", pulse_rates),
         ("spo2_{}_deci_pct", spo2s),
         ("temperature_{}_centi_c", temperatures),
+        ("respiration_{}_deci_per_min", respirations),
     ):
         mean = fields.pop(name.format("mean"))
         if values:
@@ -171,6 +181,8 @@ def test_vitals_round_trip(
             assert abs(2 * mean * len(values) - 2 * sum(values)) <= len(values)  # rounded to the nearest
         else:
             assert mean is None
+        if values is respirations:
+            continue
         expected[name.format("min")] = min(values, default=None)
         expected[name.format("max")] = max(values, default=None)
     assert fields == expected
@@ -179,7 +191,7 @@ def test_vitals_round_trip(
 def test_a_summary_starts_again() -> None:
     summary = records.Summary()
     summary.seconds = 60
-    for spread in (summary.pulse_rate, summary.spo2, summary.temperature):
+    for spread in (summary.pulse_rate, summary.spo2, summary.temperature, summary.respiration):
         spread.add(500)
     summary.start()
     assert vitals(summary) == vitals(records.Summary())
@@ -188,13 +200,14 @@ def test_a_summary_starts_again() -> None:
 def test_zero_is_a_value_and_none_is_none() -> None:
     names = ("pulse_rate_{}_deci_bpm", "spo2_{}_deci_pct", "temperature_{}_centi_c")
     fields = [name.format(which) for name in names for which in ("mean", "min", "max")]
+    fields.append("respiration_mean_deci_per_min")
     summary = records.Summary()
     nothing = records.Record(vitals(summary)).fields
-    assert [nothing[field] for field in fields] == [None] * 9
-    for spread in (summary.pulse_rate, summary.spo2, summary.temperature):
+    assert [nothing[field] for field in fields] == [None] * 10
+    for spread in (summary.pulse_rate, summary.spo2, summary.temperature, summary.respiration):
         spread.add(0)
     zeros = records.Record(vitals(summary)).fields
-    assert [zeros[field] for field in fields] == [0] * 9
+    assert [zeros[field] for field in fields] == [0] * 10
 
     buf = header(records.ALARM)
     for value, read in ((0, 0), (records.NO_S16, None)):

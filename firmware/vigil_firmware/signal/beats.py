@@ -31,6 +31,7 @@ class Beats:
     def __init__(self, stride: int) -> None:
         """`stride`: samples that each value stands for; the fall is then over `stride` times 160 ms."""
         self._stride = stride
+        self.seen = 0  # beats, wrapping; unlike `count` it goes on when the ring is full
         self._learning = _LEARNING // stride + _FILLED
         self._positions = zeros(CAPACITY)
         self.ages = zeros(CAPACITY)  # of the beats last listed, newest first, in 1/64 sample
@@ -157,5 +158,6 @@ class Beats:
         self._positions[self._next] = position & _POSITION_MASK
         self._heights[self._next] = height
         self._next = (self._next + 1) % CAPACITY
+        self.seen = (self.seen + 1) & 0xFFFF
         if self.count < CAPACITY:
             self.count += 1

@@ -79,6 +79,14 @@ def _subtract(window: "array[int]", span: int, left: int, total: int) -> int:
     return total + window[left]
 
 
+def mean(ring: "array[int]", last: int, length: int) -> int:
+    """Mean of the `length` samples up to place `last` of a ring of sums, in raw counts."""
+    total = 0
+    for index in range(0, length, 2):
+        total += ring[last - index & 255]
+    return total // max(length + 1 & ~1, 1)
+
+
 def bits_of(one: "array[int]", other: "array[int]", length: int) -> int:
     """How many bits the magnitudes of both windows' first values take."""
     used = 0

@@ -14,6 +14,7 @@ from vigil_firmware.signal.oximetry import Oximetry
 from vigil_firmware.signal.periodicity import MOST_BITS, Periodicity
 from vigil_firmware.signal.pulses import CORRELATED_PERMILLE, SLOPE_BITS, Pulses
 from vigil_firmware.signal.quality import Steadiness
+from vigil_firmware.signal.respiration import Respiration
 from vigil_hal.max30102 import REFERENCE_LED_CODE
 from vigil_wire import statuses
 
@@ -68,6 +69,8 @@ class PulseOximeter:
         self.oximetry = Oximetry()
         self._steadiness = Steadiness()
         self.intervals = Intervals()
+        self._respiration = Respiration()
+        self._beats_taken = 0
         self._contact_least = _CONTACT_LEAST
         self.in_contact = False
         self._contrary = 0
@@ -84,10 +87,12 @@ class PulseOximeter:
         self._last_ir = 0
         self._beats.restart()
         self._slow_beats.restart()
+        self._respiration.restart()
 
     def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
         """Go on with samples of another scale: the LED codes changed, and what is added from now on was lit by them."""
         self._contact_least = _CONTACT_LEAST * ir_after // REFERENCE_LED_CODE
+        self._respiration.restart()
         if red_before == 0 or ir_before == 0:
             self.restart()
             return
@@ -114,6 +119,8 @@ class PulseOximeter:
         self._last_ir = ir
         self._count += 1
         self._beats.add(pair)
+        if self._beats.seen != self._beats_taken:
+            self._take_beat()
         if self._count % 3 == 0:
             ir += self._ir_ring[slot - 1]
             self._slow_beats.add(ir)
@@ -125,6 +132,17 @@ class PulseOximeter:
             self._contrary = 0
             self.restart()
             self._steadiness.restart()
+
+    def _take_beat(self) -> None:
+        """Pass on the beat before the newest, which may still be replaced by a higher one, for breathing."""
+        beats = self._beats
+        self._beats_taken = beats.seen
+        if beats.count > 2:
+            age = beats.age(1)
+            interval = beats.age(2) - age
+            last = self._count - 1 - (age >> FRACTION_BITS)
+            baseline = conditioning.mean(self._ir_ring, last, min(interval >> FRACTION_BITS, RING - 1))
+            self._respiration.add(interval, beats.height(1), baseline)
 
     def judge(self, vitals: "Vitals", rate_milli_hz: int) -> None:
         """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not.
@@ -144,6 +162,7 @@ class PulseOximeter:
             vitals.quality = 0
             if reason != statuses.LOW_PERFUSION:
                 vitals.perfusion.withhold(reason)
+        self._respiration.judge(vitals, rate_milli_hz)
         self._judged_at = self._count
         if self._count >= _COUNT_MOST:
             self._count -= _COUNT_LESS

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "time_s,pulse_rate_bpm,pulse_rate_status,spo2_pct,spo2_status,perfusion_index_pct,"
-    "temperature_c,temperature_status,ratio_milli,quality,alarms"
+    "temperature_c,temperature_status,respiration_per_min,respiration_status,respiration_quality,"
+    "ratio_milli,quality,alarms"
 )
 INTERVAL_COLUMNS = "time_s,interval_ms,quality"
 _POWER_ON = 1
@@ -92,7 +93,7 @@ def replay_file(recording_path: str, output_path: str, intervals_path: str = "",
 
 def _row(second: int, monitor: Monitor) -> str:
     vitals = monitor.vitals
-    return "%d,%s,%s,%s,%s,%s,%s,%s,%s,%d,%s\n" % (
+    return "%d,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%d,%s\n" % (
         second,
         _decimal(vitals.pulse_rate, 1),
         statuses.NAMES[vitals.pulse_rate.status],
@@ -101,6 +102,9 @@ def _row(second: int, monitor: Monitor) -> str:
         _decimal(vitals.perfusion, 2),
         _decimal(vitals.temperature, 2),
         statuses.NAMES[vitals.temperature.status],
+        _decimal(vitals.respiration, 1),
+        statuses.NAMES[vitals.respiration.status],
+        vitals.respiration_quality if vitals.respiration.has_value else "",
         str(vitals.ratio.value) if vitals.ratio.has_value else "",
         vitals.quality,
         ";".join(conditions.names_of(monitor.alarms.bits)),

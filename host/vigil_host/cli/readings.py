@@ -62,7 +62,8 @@ def _device_id(store: Store, device: str | None) -> str:
 
 
 def _table(rows: list[TrendRow]) -> Table:
-    table = Table("time", "SpO2 %", "pulse bpm", "temperature °C", "perfusion %", "quality", "alarms", box=None)
+    headings = ("time", "SpO2 %", "pulse bpm", "temperature °C", "perfusion %", "breaths /min", "quality", "alarms")
+    table = Table(*headings, box=None)
     for row in rows:
         assert row.utc_ms is not None
         at = datetime.fromtimestamp(row.utc_ms / 1000, UTC).astimezone()
@@ -72,6 +73,7 @@ def _table(rows: list[TrendRow]) -> Table:
             _cell(row.pulse_rate_bpm, 1, row.pulse_rate_status),
             _cell(row.temperature_c, 2, row.temperature_status),
             "-" if row.perfusion_index_pct is None else f"{row.perfusion_index_pct:.2f}",
+            _cell(row.respiration_per_min, 1, row.respiration_status),
             str(row.quality),
             ", ".join(row.active),
         )

@@ -50,5 +50,13 @@ class Intake:
         )
         if result.new_rows:
             self._events.publish("row")
+            await self._show_respiration(device_id, result.new_rows[0], result.new_rows[-1])
         if result.alarms_changed:
             await self._alerts.refresh()
+
+    async def _show_respiration(self, device_id: str, first_row: int, last_row: int) -> None:
+        """What adverts have no room for is live by the newest record, as old as its own time says."""
+        rows = await self._store.on_writer(self._store.rows_after, first_row - 1, last_row - first_row + 1)
+        for row in rows:
+            if row.device_id == device_id and row.row_id <= last_row:
+                self._live.update_respiration(row)

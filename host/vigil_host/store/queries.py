@@ -46,6 +46,7 @@ class TrendRow:
     """One vitals record. Readings are None where the device had none; `utc_ms` is None while its boot has no anchor.
 
     `utc_ms` is the end of the `seconds` it covers. A reading is the mean over them, with its least and most.
+    `spo2_is_calibrated`: SpO2 was read on the board's own calibration and not on the general curve.
     """
 
     row_id: int
@@ -68,6 +69,9 @@ class TrendRow:
     temperature_max_c: float | None
     temperature_status: str
     perfusion_index_pct: float | None
+    respiration_per_min: float | None
+    respiration_status: str
+    spo2_is_calibrated: bool
     battery_pct: int | None
     active: list[str] = field(default_factory=list)
 
@@ -267,6 +271,9 @@ def _trend_row(row: Row[Any], utc_ms: int | None) -> TrendRow:
         temperature_max_c=_scaled(row.temperature_max_centi_c, 100),
         temperature_status=status_name(row.temperature_status),
         perfusion_index_pct=_scaled(row.perfusion_centi_pct, 100),
+        respiration_per_min=_scaled(row.respiration_mean_deci_per_min, 10),
+        respiration_status=status_name(row.respiration_status),
+        spo2_is_calibrated=bool(row.spo2_is_calibrated),
         battery_pct=row.battery_pct,
         active=conditions.names_of(row.alarm_bits),
     )

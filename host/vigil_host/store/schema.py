@@ -1,7 +1,8 @@
 """The tables of a home's ledger.
 
 Instants are milliseconds since 1970 UTC where a name ends in `_utc_ms`, milliseconds of the device's uptime where it
-ends in `_uptime_ms`; readings keep the record's own integer units (0.1 bpm, 0.1 %, 0.01 C). NULL means no value.
+ends in `_uptime_ms`; readings keep the record's own integer units (0.1 bpm, 0.1 %, 0.01 C, 0.1/min). NULL means no
+value.
 A record's UTC is in no column: it follows from the anchors (`times.py`).
 
 A change here goes with a new migration; a test compares the two.
@@ -20,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -85,6 +86,7 @@ _READING_COLUMNS = (
     "temperature_min_centi_c",
     "temperature_max_centi_c",
     "perfusion_centi_pct",
+    "respiration_mean_deci_per_min",
 )
 _COUNT_COLUMNS = (
     "seconds",
@@ -103,6 +105,11 @@ vitals = Table(
     Column("record", ForeignKey("record.id"), primary_key=True),
     *(Column(name, Integer, nullable=False) for name in _COUNT_COLUMNS),
     *(Column(name, Integer) for name in _READING_COLUMNS),
+    # What was stored before there were these columns: no sensor for it (0), the general curve (0).
+    *(
+        Column(name, Integer, nullable=False, server_default="0")
+        for name in ("respiration_status", "spo2_is_calibrated")
+    ),
 )
 
 alarm_event = Table(

@@ -26,6 +26,7 @@ MOST_RECENT = 20
 _READINGS = {
     "spo2": "spo2_pct",
     "pulse_rate": "pulse_rate_bpm",
+    "respiration": "respiration_per_min",
     "temperature": "temperature_c",
 }
 

@@ -14,6 +14,7 @@ _LATE = 1.5  # a row this many times its own length after the one before it leav
 _READINGS = {
     "spo2_pct": ("spo2_pct", "spo2_min_pct", "spo2_max_pct"),
     "pulse_rate_bpm": ("pulse_rate_bpm", "pulse_rate_min_bpm", "pulse_rate_max_bpm"),
+    "respiration_per_min": ("respiration_per_min", "respiration_per_min", "respiration_per_min"),
     "temperature_c": ("temperature_c", "temperature_min_c", "temperature_max_c"),
 }
 

@@ -6,6 +6,7 @@ Every text of the page that depends on the state of a wearer or a device is here
 from dataclasses import dataclass
 
 from vigil_host.alerts import DEVICE_SILENT
+from vigil_host.live import NO_RECORD
 from vigil_wire import conditions
 
 
@@ -47,6 +48,7 @@ STATUSES = {
     "out_of_range": "Outside what the sensor can measure",
     "sensor_fault": "Sensor fault",
     STALE: "Device not heard",
+    NO_RECORD: "No new record from the device",
 }
 
 LINKS = {

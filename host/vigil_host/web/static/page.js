@@ -13,6 +13,7 @@ const DAY_S = 86400;
 const SIGNALS = {
   spo2: { key: "spo2_pct", title: "Blood oxygen (SpO₂)", name: "blood oxygen", unit: "%", digits: 0, spoken: "percent" },
   pulse_rate: { key: "pulse_rate_bpm", title: "Pulse rate", name: "pulse", unit: "bpm", digits: 0, spoken: "beats per minute" },
+  respiration: { key: "respiration_per_min", title: "Respiration", name: "respiration", unit: "/min", digits: 0, spoken: "breaths per minute", byRecord: true },
   temperature: { key: "temperature_c", title: "Temperature", name: "temperature", unit: "°C", digits: 1, spoken: "degrees" },
   perfusion_index: { key: "perfusion_index_pct", title: "Perfusion index", name: "perfusion index", unit: "%", digits: 1, spoken: "percent" },
 };
@@ -87,7 +88,7 @@ function limitsOf(view, signal) {
 }
 
 function limitWords({ low, high }, signal) {
-  if (signal === "perfusion_index") return "No alarm limit";
+  if (signal === "perfusion_index" || signal === "respiration") return "No alarm limit";
   const unit = SIGNALS[signal].unit;
   if (low != null && high != null) return `Alarm outside ${low}\u2060–\u2060${high}\u00a0${unit}`;
   if (low != null) return `Alarm below ${low}\u00a0${unit}`;
@@ -102,7 +103,8 @@ function measure(view, signal, passed) {
   const age = view[`${signal}_age_s`] == null ? Infinity : view[`${signal}_age_s`] + passed;
   const shared = { age, last: view[key] ?? view[`last_${key}`], held: null };
   if (passed > LOST_AFTER_S) return { ...shared, value: null, status: "No contact with Vigil", name: "stale" };
-  if (view[key] != null && age > picture.stale_after_s) return { ...shared, value: null, status: picture.stale_text, name: "stale" };
+  // How long a record lasts is known to the bridge, which withholds what is older.
+  if (!SIGNALS[signal].byRecord && view[key] != null && age > picture.stale_after_s) return { ...shared, value: null, status: picture.stale_text, name: "stale" };
   const held = view[key] == null && age <= picture.held_most_s ? view[`held_${key}`] : null;
   return { ...shared, held, value: view[key], status: view[`${signal}_status_text`], name: view[`${signal}_status`] };
 }

@@ -1,14 +1,15 @@
-// The trend plots of one device: SpO2, pulse rate and temperature over the last minutes or hours.
+// The trend plots of one device: SpO2, pulse rate, respiration and temperature over the last minutes or hours.
 //
 // The line is the mean, the band behind it least to most, so that a short dip is not averaged away. What was not read
 // is a gap. The time axis runs to the bridge's present, so that missing data grows at the right edge.
 
 const RANGES = [["10 min", 600], ["1 h", 3600], ["24 h", 86400]];
-const PLOTTED = ["spo2", "pulse_rate", "temperature"];
+const PLOTTED = ["spo2", "pulse_rate", "respiration", "temperature"];
 // Least span of the value axis, and its bounds, in the signal's unit; `step` is what the span grows by.
 const SPANS = {
   spo2: { low: 85, high: 100, step: 5, most: 100 },
   pulse_rate: { low: 40, high: 130, step: 10, most: 300 },
+  respiration: { low: 6, high: 30, step: 6, most: 60 },
   temperature: { low: 34.5, high: 39, step: 0.5, most: 60 },
 };
 const FONT = "12px system-ui, sans-serif";
