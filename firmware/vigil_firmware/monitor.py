@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
-STEP_MS = 100  # how often to step: the oximeter's FIFO lasts 1.28 s
+STEP_MS = 200  # how often to step: the oximeter's FIFO lasts 1.28 s, and each waking costs
 
 
 class Monitor:
