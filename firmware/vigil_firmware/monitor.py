@@ -59,6 +59,7 @@ class Monitor:
         self.uptime = Uptime(now_ms)
         self._now_ms = now_ms
         self._judged_ms = now_ms
+        self._is_breath_due = False
         self._summary = records.Summary()
         self._statuses = bytearray(4)  # for the summary: a tuple would be made anew each time
         self.alarms = Alarms(settings, self._announce)
@@ -73,6 +74,10 @@ class Monitor:
         if ticks_diff(now_ms, self._judged_ms) >= SECOND_MS:
             self._judged_ms = ticks_add(self._judged_ms, SECOND_MS)
             self._judge()
+            self._is_breath_due = True
+        elif self._is_breath_due:
+            self._is_breath_due = False
+            self._judge_respiration()
 
     def apply(self, settings: "Settings") -> None:
         """Take new settings into use and record them."""
@@ -114,6 +119,11 @@ class Monitor:
         self.second += 1
         self.alarms.evaluate(vitals, self._now_ms)
         self._summarise()
+
+    def _judge_respiration(self) -> None:
+        """In a step of its own, so that none is long: it is in the next second's record and alarms."""
+        if not self.sampler.fault:
+            self._signal.judge_respiration(self.vitals, self.sampler.rate_milli_hz)
 
     def _read_temperature(self) -> None:
         temperature = self.vitals.temperature

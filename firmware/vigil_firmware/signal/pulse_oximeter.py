@@ -138,11 +138,13 @@ class PulseOximeter:
         beats = self._beats
         self._beats_taken = beats.seen
         if beats.count > 2:
-            age = beats.age(1)
-            interval = beats.age(2) - age
-            last = self._count - 1 - (age >> FRACTION_BITS)
-            baseline = conditioning.mean(self._ir_ring, last, min(interval >> FRACTION_BITS, RING - 1))
-            self._respiration.add(interval, beats.height(1), baseline)
+            interval = beats.age(2) - beats.age(1)
+            self._respiration.add(interval, beats.height(1), self._baseline(interval >> FRACTION_BITS))
+
+    def _baseline(self, length: int) -> int:
+        """Mean of the infrared light over the interval, some samples long, that ended with the beat before the newest."""
+        last = self._count - 1 - (self._beats.age(1) >> FRACTION_BITS)
+        return conditioning.mean(self._ir_ring, last, min(length, RING - 1))
 
     def judge(self, vitals: "Vitals", rate_milli_hz: int) -> None:
         """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not.
@@ -162,12 +164,15 @@ class PulseOximeter:
             vitals.quality = 0
             if reason != statuses.LOW_PERFUSION:
                 vitals.perfusion.withhold(reason)
-        self._respiration.judge(vitals, rate_milli_hz)
         self._judged_at = self._count
         if self._count >= _COUNT_MOST:
             self._count -= _COUNT_LESS
             self._judged_at = self._count
             self._clean_from = max(self._clean_from - _COUNT_LESS, 0)
+
+    def judge_respiration(self, vitals: "Vitals", rate_milli_hz: int) -> None:
+        """Publish respiration into `vitals`, whose pulse is judged: apart from `judge`, so that no step is long."""
+        self._respiration.judge(vitals, rate_milli_hz)
 
     def _judge_pulse(self, vitals: "Vitals", rate_milli_hz: int) -> int:
         """Publish perfusion and pulse rate; the reason for none, or UNAVAILABLE."""
@@ -273,7 +278,7 @@ class PulseOximeter:
             return statuses.POOR_SIGNAL
         if not self._steadiness.admit(self._pulses, vitals.perfusion.value, self._ratio(), period > _VERY_SLOW):
             return statuses.ERRATIC
-        vitals.quality = min(100, agreement // 10)
+        vitals.quality = min(100, agreement // 10, 100 - self._steadiness.spread // 10)
         return statuses.UNAVAILABLE
 
     def _needed(self, period: int) -> int:
@@ -344,9 +349,10 @@ class PulseOximeter:
     def _accept(self, index: int, rate_milli_hz: int, quality: int) -> None:
         age = self._used.age(index)
         interval = self._used.age(index + 1) - age
-        off = abs(interval - self._fusion.period)
-        if off * 100 <= self._fusion.period * _INTERVAL_OFF_PERCENT:
-            # 1/64 sample at r mHz is 15,625/r ms.
-            interval = interval * 15_625 // rate_milli_hz
-            age = (age + self._used.delay) * 15_625 // rate_milli_hz
-            self.intervals.add(interval, age, quality)
+        period = self._fusion.period
+        if abs(interval - period) * 100 > period * _INTERVAL_OFF_PERCENT:
+            return
+        # 1/64 sample at r mHz is 15,625/r ms.
+        age = (age + self._used.delay) * 15_625 // rate_milli_hz
+        interval = interval * 15_625 // rate_milli_hz
+        self.intervals.add(interval, age, quality)
