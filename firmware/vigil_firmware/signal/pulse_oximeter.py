@@ -17,6 +17,7 @@ from vigil_wire import statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vigil_firmware.signal.motion import Motion
     from vigil_firmware.vitals import Vitals
 
 WINDOW = 200  # 8 s at 25 samples a second
@@ -35,7 +36,7 @@ _SPO2_MOST_DECI_PCT = 1000
 
 
 class PulseOximeter:
-    """Keeps one window of both channels and judges it once a second."""
+    """Keeps one window of both channels and judges it once a second. `motion` is set where there is an accelerometer."""
 
     def __init__(self) -> None:
         self._red = Channel(WINDOW)
@@ -46,6 +47,7 @@ class PulseOximeter:
         self._rising = Beats(-1)
         self._periodicity = Periodicity()
         self._fusion = Fusion()
+        self.motion: Motion | None = None
         self._contact_least = _CONTACT_LEAST
         self.in_contact = False
         self._contrary = 0
@@ -58,6 +60,8 @@ class PulseOximeter:
         self._falling.restart()
         self._rising.restart()
         self._since_clipped = WINDOW
+        if self.motion is not None:
+            self.motion.restart()
 
     def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
         """Go on with samples of another scale: the LED codes changed, and what is added from now on was lit by them."""
@@ -74,13 +78,18 @@ class PulseOximeter:
                 self.restart()
         else:
             self._contrary = 0
+        self._since_clipped += 1
+        if red >= _CLIPPED or ir >= _CLIPPED:
+            self._since_clipped = 0
+        motion = self.motion
+        if motion is not None:
+            motion.clean(red, ir)
+            red = motion.red
+            ir = motion.ir
         self._red.add(red)
         self._ir.add(ir)
         self._falling.add(self._ir.smooth)
         self._rising.add(self._ir.smooth)
-        self._since_clipped += 1
-        if red >= _CLIPPED or ir >= _CLIPPED:
-            self._since_clipped = 0
 
     def judge(self, vitals: "Vitals", rate_milli_hz: int) -> None:
         """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not.
@@ -136,6 +145,8 @@ class PulseOximeter:
         likeness = likeness_permille(self._window_ir, self._steady, (self._fusion.repeat + 32) >> FRACTION_BITS)
         if likeness < _LIKENESS_PERMILLE:
             return statuses.POOR_SIGNAL
+        if self.motion is not None and self.motion.is_doubtful(self._fusion.period):
+            return statuses.POOR_SIGNAL
         vitals.pulse_rate.publish(pulse_rate, status)
         vitals.quality = min(100, likeness // 10)
         self._status = status
@@ -165,7 +176,8 @@ class PulseOximeter:
 
     def _judge_spo2(self, vitals: "Vitals") -> None:
         self._ac_red = oximetry.root_sum_square(self._window_red, self._steady)
-        if self._ac_red == 0 or self._red.dc == 0 or not self._channels_agree():
+        is_moving = self.motion is not None and self.motion.is_moving  # then only infrared is clean
+        if is_moving or self._ac_red == 0 or self._red.dc == 0 or not self._channels_agree():
             vitals.spo2.withhold(statuses.POOR_SIGNAL)
             return
         ratio = oximetry.ratio_of_ratios_milli(self._ac_red, self._red.dc, self._ac_ir, self._ir.dc)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vigil_firmware.vitals import Measurement
+    from vigil_hal.seams import Accelerometer
     from vigil_hal.simulated.recording import Recording
 
 COLUMNS = (
@@ -35,17 +36,30 @@ class Clock:
         return self.now_ms
 
 
-def replay(recording: "Recording", write: "Callable[[str], object]", first_tick_ms: int = 0) -> None:
+def replay(
+    recording: "Recording",
+    write: "Callable[[str], object]",
+    first_tick_ms: int = 0,
+    make_accelerometer: "Callable[[Callable[[], int]], Accelerometer] | None" = None,
+) -> None:
     """Write one CSV line (with its newline) for each whole second of the recording's own time, after a heading.
 
     Row t is what the device showed at t, having seen nothing later. `first_tick_ms` is the board's tick at the
-    recording's first instant; the rows do not depend on it.
+    recording's first instant; the rows do not depend on it. `make_accelerometer` makes one that lives by the clock it is given.
     """
     clock = Clock(first_tick_ms)
     parts = Parts(recording, recording.has_temperature, clock.read)
     journal = Journal(0, _JOURNAL_CAPACITY)
     monitor = Monitor(
-        Max30102(parts.bus), parts.thermometer, parts.battery, Settings(), journal, 1, _POWER_ON, first_tick_ms
+        Max30102(parts.bus),
+        parts.thermometer,
+        parts.battery,
+        Settings(),
+        journal,
+        1,
+        _POWER_ON,
+        first_tick_ms,
+        make_accelerometer(clock.read) if make_accelerometer else None,
     )
     write(COLUMNS + "\n")
     start_ms = (recording.start_us + 999) // 1000  # rounded up: the part must not see beyond a row's instant
