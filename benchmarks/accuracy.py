@@ -403,9 +403,15 @@ def accelerometer_figures(results: list[Result]) -> Iterator[Figure]:
     yield Figure("motion with accelerometer: coverage, %", (">=", 30.0), over(felt, coverage))
     for kind, strengths in MOTION_STRENGTHS.items():
         for strength in strengths:
-            group = [each for each in felt if each.case.startswith(f"felt: {kind}") and f" {strength:g} times" in each.case]
-            yield Figure(f"  {kind}, {strength:g} times the pulse, with accelerometer: {off}", None, over(group, far_off_of_all))
-            yield Figure(f"  {kind}, {strength:g} times the pulse, with accelerometer: coverage, %", None, over(group, coverage))
+            group = [
+                each for each in felt if each.case.startswith(f"felt: {kind}") and f" {strength:g} times" in each.case
+            ]
+            yield Figure(
+                f"  {kind}, {strength:g} times the pulse, with accelerometer: {off}", None, over(group, far_off_of_all)
+            )
+            yield Figure(
+                f"  {kind}, {strength:g} times the pulse, with accelerometer: coverage, %", None, over(group, coverage)
+            )
     yield Figure(f"accelerometer moves, light does not: {off}", ("<=", 2.0), over(unfelt, far_off_of_all))
     yield Figure("accelerometer moves, light does not: coverage, %", (">=", 90.0), over(unfelt, coverage))
     yield Figure(f"motion in step with the pulse: {off}", ("<=", 2.0), over(in_step, far_off_of_all))

@@ -46,7 +46,7 @@ class Synthetic:
         return True
 
     def acceleration_into(self, time_us, out) -> bool:
-        """Set out[0], out[1], out[2] = acceleration along three axes in milli-g at an instant, the newest of the grid."""
+        """Set out[0], out[1], out[2] = acceleration along three axes in milli-g, the newest of the grid."""
         if self.acceleration is None or not 0 <= time_us <= self.end_us:
             return False
         for axis in range(3):
@@ -165,7 +165,7 @@ class Cadence:
         self._seed = seed
 
     def __call__(self, time_s: np.ndarray, channel_rng: np.random.Generator) -> np.ndarray:
-        """Light taken at `time_s`, in units of the infrared pulse's peak-to-peak amplitude; `channel_rng` is the channel's."""
+        """Light taken at `time_s`, in units of the infrared pulse's peak-to-peak amplitude; `channel_rng` differs."""
         phase, step = self._phase(time_s)
         share = self._force[step] * (1 + 0.15 * channel_rng.standard_normal(len(self._steps_s))[step])
         turn = 2 * np.pi * phase

@@ -99,33 +99,41 @@ class Monitor:
 
     def _feel(self, accelerometer: "Accelerometer") -> None:
         """Take in what the accelerometer holds. Without it the signal path goes on as if the wearer kept still."""
-        try:
-            if not self._is_accelerometer_configured:
+        if not self._is_accelerometer_configured:
+            if not self.accelerometer_fault or ticks_diff(self._now_ms, self._accelerometer_heard_ms) >= SECOND_MS:
                 self._configure_accelerometer(accelerometer)
-                return
-            count = accelerometer.drain()
-        except SensorFault as fault:
-            self._lose_accelerometer(str(fault))
             return
-        if count:
+        count = self._drained(accelerometer)
+        if count > 0:
             self.accelerometer_fault = ""
             self._accelerometer_heard_ms = self._now_ms
             self._motion.feel(accelerometer, count)
+        elif count < 0:
+            self._lose_accelerometer()
         elif ticks_diff(self._now_ms, self._accelerometer_heard_ms) >= _ACCELEROMETER_SILENT_MS:
-            self._lose_accelerometer("the accelerometer answers but delivers no samples")
+            self.accelerometer_fault = "the accelerometer answers but delivers no samples"
+            self._lose_accelerometer()
+
+    def _drained(self, accelerometer: "Accelerometer") -> int:
+        """How many samples came; -1, and `accelerometer_fault`, when it did not answer."""
+        try:
+            return accelerometer.drain()
+        except SensorFault as fault:
+            self.accelerometer_fault = str(fault)
+        return -1
 
     def _configure_accelerometer(self, accelerometer: "Accelerometer") -> None:
-        """At the start, and once a second where it is lost."""
-        if self.accelerometer_fault and ticks_diff(self._now_ms, self._accelerometer_heard_ms) < SECOND_MS:
-            return
         self._accelerometer_heard_ms = self._now_ms
-        accelerometer.probe()
-        accelerometer.configure()
+        try:
+            accelerometer.probe()
+            accelerometer.configure()
+        except SensorFault as fault:
+            self.accelerometer_fault = str(fault)
+            return
         self._motion.begin(accelerometer.rate_milli_hz)
-        self._is_accelerometer_configured = True
+        self._is_accelerometer_configured = True  # the fault stays until a sample has come
 
-    def _lose_accelerometer(self, fault: str) -> None:
-        self.accelerometer_fault = fault
+    def _lose_accelerometer(self) -> None:
         self._is_accelerometer_configured = False
         self._accelerometer_heard_ms = self._now_ms
         self._motion.stop()

@@ -128,7 +128,7 @@ if TYPE_CHECKING:
 
         @property
         def x(self) -> "Sequence[int]":
-            """The last drain's samples in milli-g, within 16 bits, the oldest first; an array made once. So `y`, `z`."""
+            """The last drain's samples in milli-g, 16 bits, the oldest first: an array made once."""
 
         @property
         def y(self) -> "Sequence[int]":

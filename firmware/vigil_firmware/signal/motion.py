@@ -24,11 +24,12 @@ _RING = 32
 _BEHIND = 5  # samples of light: those that wait to be cleaned, and a reserve
 _LOOP_SHIFT = 3
 
-_TAPS = 6  # every second sample: 80 ms apart
+_TAPS = 6  # every second sample: 80 ms apart. Where each counts, they are written out: loops take half as long again.
 _STEADY_SHIFT = 4  # baselines follow in 0.64 s: what is faster than 0.25 Hz stays
 _ACCELERATION_MOST = 1023  # 2 milli-g each. Sums of 256 products stay within 30 bits.
 _LIGHT_SHIFT = 3
 _LIGHT_MOST = 2047  # 8 counts each
+_ARTEFACT_MOST = 1 << 18
 _FORGET_EVERY = 32  # updates, an eighth
 _FORGET_SHIFT = 3
 _WEIGHT_BITS = 10
@@ -41,12 +42,12 @@ _ACTIVE_MILLI_G = 40  # mean change from drain to drain, sum of three axes; a pa
 _HOLD_DRAINS = 80  # 8 s after the last movement: as long as the window of the signal path
 _SHARE_BITS = 8
 _SHARE_SHIFT = 6  # 64 updates, 5 s
-_REMOVED_MOST = 2  # times what is kept; in step with the movement once
+_REMOVED_MOST = 4  # times what is kept
 _HISTORY = 256
 _COMPARED = 50  # every second sample of 4 s
 _LONGEST = (_HISTORY - 2 * _COMPARED) << _FRACTION_BITS
 _IN_STEP_PERMILLE = 500
-_IN_STEP_PARTS = 12  # of a period, on either side, where it repeats less
+_IN_STEP_PARTS = 16  # of a period, on either side, where it repeats less
 
 
 class Motion:
@@ -58,15 +59,15 @@ class Motion:
     """
 
     def __init__(self) -> None:
-        self._axes = (array("h", [0] * _RING), array("h", [0] * _RING), array("h", [0] * _RING))
-        self._energies = array("i", [0] * 3)
-        self._red = array("i", [0] * _LIGHT_RING)
-        self._ir = array("i", [0] * _LIGHT_RING)
+        self._axes = (array("h", bytes(2 * _RING)), array("h", bytes(2 * _RING)), array("h", bytes(2 * _RING)))
+        self._energies = array("i", bytes(4 * 3))
+        self._red = array("i", bytes(4 * _LIGHT_RING))
+        self._ir = array("i", bytes(4 * _LIGHT_RING))
         self._one = Axis()
         self._two = Axis()
         self._one.link(self._two)
         self._two.link(self._one)
-        self._history = array("b", [0] * _HISTORY)  # of the first axis, 16 milli-g each
+        self._history = array("b", bytes(_HISTORY))  # of the first axis, 16 milli-g each
         self.red = 0
         self.ir = 0
         self._written = 0  # slot of the newest acceleration
@@ -96,13 +97,15 @@ class Motion:
         """Take in the `count` samples of one drain, before the light of the same 100 ms."""
         if count == 0:
             return
-        before = self._written
+        self._before = self._written
         for index in range(count):
             self._take(accelerometer.x[index], accelerometer.y[index], accelerometer.z[index])
         self._behind += count << _FRACTION_BITS
         self._behind += (_BEHIND * self._step - self._behind) >> _LOOP_SHIFT
+        if self._behind > _RING - 2 << _FRACTION_BITS:
+            self._behind = _RING - 2 << _FRACTION_BITS
         if self._is_felt:
-            self._judge_activity(before)
+            self._judge_activity()
         self._is_felt = True
 
     def clean(self, red: int, ir: int) -> None:
@@ -124,7 +127,7 @@ class Motion:
         """Whether a pulse of this period (1/64 sample) should not be believed, because the wearer moves.
 
         Where much was taken out of the light, the rest of the movement may be as large as the pulse. Where two beats
-        take as long as the movement, half as much may be. And where one beat does, nothing can tell them apart.
+        take as long as the movement, a quarter of that is much. Where one beat does, nothing can tell them apart.
         """
         if not self.is_moving:
             return False
@@ -164,9 +167,9 @@ class Motion:
         self._axes[1][slot] = y
         self._axes[2][slot] = z
 
-    def _judge_activity(self, before: int) -> None:
+    def _judge_activity(self) -> None:
         """Follow how much the axes change from drain to drain, and tell whether that is a movement."""
-        change = self._change(0, before) + self._change(1, before) + self._change(2, before)
+        change = self._change(self._axes[0], 0) + self._change(self._axes[1], 1) + self._change(self._axes[2], 2)
         self.activity += ((change << 4) - self.activity) >> 3
         if self.activity >= _ACTIVE_MILLI_G << 4:
             self._hold = _HOLD_DRAINS
@@ -177,8 +180,8 @@ class Motion:
             self._hold -= 1
             self.is_moving = self._hold > 0
 
-    def _change(self, axis: int, before: int) -> int:
-        change = abs(self._axes[axis][self._written] - self._axes[axis][before])
+    def _change(self, values: "array[int]", axis: int) -> int:
+        change = abs(values[self._written] - values[self._before])
         self._energies[axis] += ((change << 4) - self._energies[axis]) >> 4
         return change
 
@@ -211,6 +214,7 @@ class Motion:
         self._kept = 0  # and of what is left
         self._dc = 0
         self._turn = 0
+        self._row = 0
         self._matrix_shift = _MATRIX_SHIFT
 
     def _clean(self) -> None:
@@ -219,15 +223,20 @@ class Motion:
         self._at = (self._at + 1) & (_HISTORY - 1)
         self._history[self._at] = self._one.value >> 3
         artefact = (self._one.filtered() + self._two.filtered()) >> _WEIGHT_BITS - _LIGHT_SHIFT
+        if not -_ARTEFACT_MOST < artefact < _ARTEFACT_MOST:
+            artefact = 0  # more than the part's full scale: the weights are wrong
         if self._at & 1:
             self._learn(artefact)
         self.ir -= artefact
 
     def _read(self, axis: "Axis") -> None:
-        """Give an axis its value at the reading position, smoothed over three samples, in 2 milli-g."""
-        behind = min(max(self._behind, 1 << _FRACTION_BITS), _RING - 4 << _FRACTION_BITS)
-        slot = self._written - (behind >> _FRACTION_BITS) - 2
-        axis.add(_between(self._axes[axis.index], slot, 64 - (behind & 63)))
+        """Give an axis its value at the reading position, in 2 milli-g: on the line between two samples."""
+        values = self._axes[axis.index]
+        slot = self._written - (self._behind >> _FRACTION_BITS)
+        value = values[slot & (_RING - 1)]
+        older = values[(slot - 1) & (_RING - 1)]
+        value += (older - value) * (self._behind & 63) >> _FRACTION_BITS
+        axis.add(value >> 1)
 
     def _learn(self, artefact: int) -> None:
         """At every second sample of the light: find out how it follows the movement."""
@@ -237,20 +246,24 @@ class Motion:
         light = self.ir - (self._dc >> 8)
         self._removed += ((abs(artefact) << _SHARE_BITS) - self._removed) >> _SHARE_SHIFT
         self._kept += ((abs(light - artefact) << _SHARE_BITS) - self._kept) >> _SHARE_SHIFT
-        self._correlate(min(max(light >> _LIGHT_SHIFT, -_LIGHT_MOST), _LIGHT_MOST))
-        turn = self._turn = (self._turn + 1) % (_FORGET_EVERY * _TAPS)
-        if turn % _FORGET_EVERY == 0:
+        light = min(max(light >> _LIGHT_SHIFT, -_LIGHT_MOST), _LIGHT_MOST)
+        self._one.correlate(light)
+        self._two.correlate(light)
+        self._solve()
+        self._turn += 1
+        if self._turn == _FORGET_EVERY:
+            self._turn = 0
             self._one.forget()
             self._two.forget()
             self._matrix_shift = _MATRIX_SHIFT
+
+    def _solve(self) -> None:
+        """One row of a Gauss-Seidel iteration, which goes on all the time."""
         while max(self._one.own[0], self._two.own[0]) >> self._matrix_shift > _MATRIX_MOST:
             self._matrix_shift += 1
-        # One row of a Gauss-Seidel iteration, which goes on all the time.
-        (self._two if turn & 1 else self._one).solve((turn >> 1) % _TAPS, self._matrix_shift)
-
-    def _correlate(self, light: int) -> None:
-        self._one.correlate(light)
-        self._two.correlate(light)
+        self._row = (self._row + 1) % (2 * _TAPS)
+        axis = self._two if self._row & 1 else self._one
+        axis.solve(self._row >> 1, self._matrix_shift)
 
 
 class Axis:
@@ -259,12 +272,12 @@ class Axis:
     def __init__(self) -> None:
         self.index = 0
         self.value = 0
-        self.taps = array("i", [0] * _TAPS)  # of this sample, the newest first
-        self._between = array("i", [0] * _TAPS)  # of the next
-        self.own = array("i", [0] * _TAPS)  # sum of products of the value now and those before
-        self.ahead = array("i", [0] * _TAPS)  # of the value now and the other's before
-        self._with_light = array("i", [0] * _TAPS)
-        self.weights = array("i", [0] * _TAPS)
+        self.taps = array("i", bytes(4 * _TAPS))  # of this sample, the newest first
+        self._between = array("i", bytes(4 * _TAPS))  # of the next
+        self.own = array("i", bytes(4 * _TAPS))  # sum of products of the value now and those before
+        self.ahead = array("i", bytes(4 * _TAPS))  # of the value now and the other's before
+        self._with_light = array("i", bytes(4 * _TAPS))
+        self.weights = array("i", bytes(4 * _TAPS))
         self._other = self
 
     def link(self, other: "Axis") -> None:
@@ -284,22 +297,28 @@ class Axis:
             self._dc = value << 8
             self._is_started = True
         self._dc += ((value << 8) - self._dc) >> _STEADY_SHIFT
-        self.value = min(max(value - (self._dc >> 8), -_ACCELERATION_MOST), _ACCELERATION_MOST)
+        value -= self._dc >> 8
+        if value > _ACCELERATION_MOST:
+            value = _ACCELERATION_MOST
+        elif value < -_ACCELERATION_MOST:
+            value = -_ACCELERATION_MOST
+        self.value = value
         taps = self._between
         self._between = self.taps
         self.taps = taps
-        for lag in range(_TAPS - 1, 0, -1):
-            taps[lag] = taps[lag - 1]
-        taps[0] = self.value
+        taps[5] = taps[4]
+        taps[4] = taps[3]
+        taps[3] = taps[2]
+        taps[2] = taps[1]
+        taps[1] = taps[0]
+        taps[0] = value
 
     def filtered(self) -> int:
         """The sum of the last values by their weights."""
         taps = self.taps
         weights = self.weights
-        total = 0
-        for lag in range(_TAPS):
-            total += taps[lag] * weights[lag]
-        return total
+        total = taps[0] * weights[0] + taps[1] * weights[1] + taps[2] * weights[2]
+        return total + taps[3] * weights[3] + taps[4] * weights[4] + taps[5] * weights[5]
 
     def correlate(self, light: int) -> None:
         """Add the products of now."""
@@ -322,22 +341,18 @@ class Axis:
         pull -= _before(self.own, self.weights, row, shift)
         pull -= _after(self.ahead, self._other.weights, row, shift)
         pull -= _before(self._other.ahead, self._other.weights, row, shift)
-        weight = self.weights[row]
-        weight += (pull - _RIDGE * weight) // ((self.own[0] >> shift) + _RIDGE)
-        self.weights[row] = min(max(weight, -_WEIGHT_MOST), _WEIGHT_MOST)
-
-
-def _between(values: "array[int]", slot: int, part: int) -> int:
-    """Half the value `part` 64ths after the one after `slot`, from a straight line through values smoothed (1, 2, 1)."""
-    total = values[slot & (_RING - 1)] * (64 - part)
-    total += values[(slot + 1) & (_RING - 1)] * (128 - part)
-    total += values[(slot + 2) & (_RING - 1)] * (64 + part)
-    return (total + values[(slot + 3) & (_RING - 1)] * part) >> 9
+        pull -= _RIDGE * self.weights[row]
+        pull = self.weights[row] + pull // ((self.own[0] >> shift) + _RIDGE)
+        self.weights[row] = min(max(pull, -_WEIGHT_MOST), _WEIGHT_MOST)
 
 
 def _add_products(into: "array[int]", taps: "array[int]", value: int) -> None:
-    for lag in range(_TAPS):
-        into[lag] += taps[lag] * value
+    into[0] += taps[0] * value
+    into[1] += taps[1] * value
+    into[2] += taps[2] * value
+    into[3] += taps[3] * value
+    into[4] += taps[4] * value
+    into[5] += taps[5] * value
 
 
 def _after(products: "array[int]", weights: "array[int]", row: int, shift: int) -> int:

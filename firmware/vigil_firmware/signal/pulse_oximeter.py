@@ -36,7 +36,7 @@ _SPO2_MOST_DECI_PCT = 1000
 
 
 class PulseOximeter:
-    """Keeps one window of both channels and judges it once a second. `motion` is set where there is an accelerometer."""
+    """Keeps one window of both channels and judges it once a second. `motion`: set where there is an accelerometer."""
 
     def __init__(self) -> None:
         self._red = Channel(WINDOW)

@@ -45,7 +45,8 @@ def replay(
     """Write one CSV line (with its newline) for each whole second of the recording's own time, after a heading.
 
     Row t is what the device showed at t, having seen nothing later. `first_tick_ms` is the board's tick at the
-    recording's first instant; the rows do not depend on it. `make_accelerometer` makes one that lives by the clock it is given.
+    recording's first instant; the rows do not depend on it. `make_accelerometer` makes one that lives by the
+    clock it is given.
     """
     clock = Clock(first_tick_ms)
     parts = Parts(recording, recording.has_temperature, clock.read)
