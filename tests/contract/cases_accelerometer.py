@@ -183,6 +183,23 @@ def case_movement_in_step_with_the_pulse_is_not_told_from_it() -> None:
     assert all(status == statuses.POOR_SIGNAL for _, status, _ in house.shown[25:]), house.shown
 
 
+def case_movement_in_step_is_not_believed_though_the_light_does_not_feel_it() -> None:
+    house = House(Wearer(15, 60, 833333, 0))
+    house.run(60)
+    assert all(value is None for value, _, _ in house.shown[18:]), house.shown
+
+
+def case_rates_beside_that_of_the_movement_are_believed() -> None:
+    house = House(Wearer(0, 60, 800000, 0))
+    house.run(30)
+    motion = house.monitor._motion
+    assert motion.repeats_permille(20 << 6) > 900  # 800 ms are 20 samples
+    assert motion.repeats_permille(10 << 6) < -900
+    doubted = [samples for samples in range(8, 37) if motion.is_doubtful(samples << 6)]
+    assert 20 in doubted
+    assert all(19 <= samples <= 21 for samples in doubted), doubted
+
+
 def case_movement_that_the_light_does_not_feel_costs_nothing() -> None:
     house = House(Wearer(15, 60, 620000, 0))
     house.run(60)
@@ -242,12 +259,23 @@ def case_light_is_six_samples_late_and_else_untouched_while_still() -> None:
 
 
 def case_largest_movement_stays_within_a_boards_small_integers() -> None:
-    # Full scale on all axes and in the light, in step: the weights stay bounded, and so do all sums.
-    motion = Motion()
-    part = SimulatedAccelerometer(Wearer(0, 0, 1000000, 0), Clock(0).read)
-    for step in range(4000):
+    # Full scale in the light, in step with full scale on all axes or with next to nothing: all sums stay bounded.
+    for milli_g in (16000, 60):
+        motion = Motion()
+        part = SimulatedAccelerometer(Wearer(0, 0, 1000000, 0), Clock(0).read)
+        shake_as_hard_as_can_be(motion, part, milli_g)
+        assert motion.is_moving
+        for axis in (motion._one, motion._two):
+            for values in (axis.own, axis.ahead, axis._with_light):
+                assert all(abs(value) < 1 << 30 for value in values)
+            assert all(abs(weight) < 1 << 15 for weight in axis.weights)
+
+
+def shake_as_hard_as_can_be(motion: Motion, part: SimulatedAccelerometer, milli_g: int) -> None:
+    """Two minutes and a half of light and acceleration that jump from end to end."""
+    for step in range(1500):
         for index in range(3):
-            value = 16000 if (3 * step + index) // 5 % 2 else -16000
+            value = milli_g if (3 * step + index) // 5 % 2 else -milli_g
             part.x[index] = value
             part.y[index] = -value
             part.z[index] = value
@@ -255,7 +283,3 @@ def case_largest_movement_stays_within_a_boards_small_integers() -> None:
         for index in range(2 + step % 2):
             motion.clean(0, 262143 if (3 * step + index) // 5 % 2 else 0)
             assert abs(motion.ir) < 1 << 20
-    for axis in (motion._one, motion._two):
-        for values in (axis.own, axis.ahead, axis._with_light):
-            assert all(abs(value) < 1 << 30 for value in values)
-        assert all(abs(weight) < 1 << 15 for weight in axis.weights)

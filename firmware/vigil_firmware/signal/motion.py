@@ -140,18 +140,22 @@ class Motion:
         repeats = self.repeats_permille(period)
         if repeats < _IN_STEP_PERMILLE:
             return False
+        if self._recorded < _HISTORY:
+            return True  # the window begins with light from which nothing was taken yet: a rate of both is near enough
         slack = max(period // _IN_STEP_PARTS, 1 << _FRACTION_BITS)
         return repeats >= self.repeats_permille(period - slack) and repeats >= self.repeats_permille(period + slack)
 
     def repeats_permille(self, period: int) -> int:
-        """How well the acceleration repeats itself after a period (1/64 sample); 0 beyond the longest that is kept."""
+        """How well the acceleration repeats itself after a period (1/64 sample); 0 where it has not gone on for two."""
         if period > _LONGEST:
             return 0
         history = self._history
         now = self._at
         lag = (period + 32) >> _FRACTION_BITS
+        if self._recorded < 2 * lag:
+            return 0  # and the window is that of a finger at rest, nearly all of it
         product = energy = 0
-        for _ in range(_COMPARED):
+        for _ in range(min(_COMPARED, (self._recorded - lag) >> 1)):
             one = history[now]
             other = history[(now - lag) & (_HISTORY - 1)]
             product += one * other
@@ -207,9 +211,8 @@ class Motion:
     def _relearn(self) -> None:
         self._one.restart()
         self._two.restart()
-        for slot in range(_HISTORY):
-            self._history[slot] = 0
         self._at = 0
+        self._recorded = 0  # samples
         self._removed = 0  # mean magnitude of what is taken out of the light, counts
         self._kept = 0  # and of what is left
         self._dc = 0
@@ -222,6 +225,8 @@ class Motion:
         self._read(self._two)
         self._at = (self._at + 1) & (_HISTORY - 1)
         self._history[self._at] = self._one.value >> 3
+        if self._recorded < _HISTORY:
+            self._recorded += 1
         artefact = (self._one.filtered() + self._two.filtered()) >> _WEIGHT_BITS - _LIGHT_SHIFT
         if not -_ARTEFACT_MOST < artefact < _ARTEFACT_MOST:
             artefact = 0  # more than the part's full scale: the weights are wrong
