@@ -3,7 +3,7 @@
 from array import array
 
 from vigil_firmware.journal import Journal
-from vigil_firmware.monitor import Monitor
+from vigil_firmware.monitor import STEP_MS, Monitor
 from vigil_firmware.signal.motion import Motion
 from vigil_firmware.simulation.parts import Parts
 from vigil_firmware.simulation.replay import Clock
@@ -89,10 +89,10 @@ class House:
 
     def run(self, seconds: int) -> None:
         """Step on."""
-        for step in range(seconds * 10):
-            self.clock.now_ms = ticks_add(self.clock.now_ms, 100)
+        for step in range(1, seconds * 1000 // STEP_MS + 1):
+            self.clock.now_ms = ticks_add(self.clock.now_ms, STEP_MS)
             self.monitor.step(self.clock.now_ms)
-            if step % 10 == 9:
+            if step * STEP_MS % 1000 == 0:
                 pulse = self.monitor.vitals.pulse_rate
                 self.shown.append(
                     (pulse.value if pulse.has_value else None, pulse.status, self.monitor.vitals.spo2.status)
@@ -180,7 +180,8 @@ def case_movement_in_step_with_the_pulse_is_not_told_from_it() -> None:
     house = House(Wearer(15, 60, 833333, 3000))
     house.run(60)
     assert all(value is None for value, _, _ in house.shown[25:]), house.shown
-    assert all(status == statuses.POOR_SIGNAL for _, status, _ in house.shown[25:]), house.shown
+    silent = (statuses.POOR_SIGNAL, statuses.ERRATIC)
+    assert all(status in silent for _, status, _ in house.shown[25:]), house.shown
 
 
 def case_movement_in_step_is_not_believed_though_the_light_does_not_feel_it() -> None:
@@ -251,11 +252,11 @@ def case_still_wearer_is_still_and_a_moving_one_is_not() -> None:
     assert not motion.is_moving
 
 
-def case_light_is_six_samples_late_and_else_untouched_while_still() -> None:
+def case_light_is_nine_samples_late_and_else_untouched_while_still() -> None:
     motion = Motion()
     for count in range(100):
         motion.clean(1000 + count, 2000 + count)
-        assert (motion.red, motion.ir) == (1000 + max(count - 6, 0), 2000 + max(count - 6, 0))
+        assert (motion.red, motion.ir) == (1000 + max(count - 9, 0), 2000 + max(count - 9, 0))
 
 
 def case_largest_movement_stays_within_a_boards_small_integers() -> None:

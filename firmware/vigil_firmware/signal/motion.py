@@ -4,7 +4,7 @@ The light of a moving finger is taken to be its pulse and a sum of the accelerat
 time with a weight (a finite impulse response filter). The weights are those of least squares, from the correlations of
 the last 20 s: they follow how the movement gets into the light, and not the pulse, which does not keep step with it.
 
-The two parts have clocks of their own. What comes in the same 100 ms is taken to be of the same time, on average: a
+The two parts have clocks of their own. What comes in the same step is taken to be of the same time, on average: a
 slow loop keeps the reading position in the acceleration as far behind its newest sample as it should be.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LIGHT_MILLI_HZ = 25_000
 _FRACTION_BITS = 6  # of a sample
 # The light is given back this many samples late, so that the acceleration that it answers to has come, though that was
-# drained 100 ms later.
+# drained a step of 200 ms later.
 _LATE = 9
 _LIGHT_RING = 16
 _RING = 32
@@ -54,7 +54,7 @@ class Motion:
     """One accelerometer and one finger.
 
     `feel` takes a drain of the accelerometer in, and `clean` a sample of the light, which it gives back in `red` and
-    `ir` six samples late. While the wearer moves (`is_moving`) infrared is cleaned; red is only as late, and no ratio
+    `ir` nine samples late. While the wearer moves (`is_moving`) infrared is cleaned; red is only as late, and no ratio
     of both may be used. `activity` is how much he moves, in 1/16 milli-g of change in 100 ms.
     """
 
@@ -94,7 +94,7 @@ class Motion:
         self._relearn()
 
     def feel(self, accelerometer: "Accelerometer", count: int) -> None:
-        """Take in the `count` samples of one drain, before the light of the same 100 ms."""
+        """Take in the `count` samples of one drain, before the light of the same step."""
         if count == 0:
             return
         self._before = self._written
@@ -109,7 +109,7 @@ class Motion:
         self._is_felt = True
 
     def clean(self, red: int, ir: int) -> None:
-        """Take one raw sample of the light in, and put that of six samples ago into `red` and `ir`."""
+        """Take one raw sample of the light in, and put that of nine samples ago into `red` and `ir`."""
         if not self._is_filled:
             self._fill(red, ir)
         now = self._count = (self._count + 1) & (_LIGHT_RING - 1)
