@@ -4,10 +4,13 @@ import pytest
 
 from vigil_firmware import led_gain
 from vigil_firmware.led_gain import LedGain
+from vigil_firmware.monitor import Monitor
 from vigil_firmware.sampler import Sampler
+from vigil_firmware.signal import motion
 from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.conditioning import Channel
 from vigil_firmware.signal.oximetry import BeatRatios
+from vigil_firmware.signal.motion import Axis, Motion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.ticks import ticks_add, ticks_diff
@@ -131,6 +134,52 @@ def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, functio
     assert heap_growth(runtime, _SETUP.replace("{swing}", "20"), function, calls=60) == 0
 
 
+_MOTION_SETUP = """
+from array import array
+from vigil_firmware.signal.motion import Motion
+
+class Part:
+    def __init__(self):
+        self.x = array("h", bytes(64))
+        self.y = array("h", bytes(64))
+        self.z = array("h", bytes(64))
+
+part = Part()
+motion = Motion()
+beat = array("i", [0, 3, 12, 30, 55, 80, 96, 100, 94, 82, 70, 60, 52, 46, 42, 38, 30, 20, 10, 3])
+phase = 0
+
+def step():
+    # A drain of three, and as many samples of light; both as large as they may be.
+    global phase
+    for index in range(3):
+        phase = (phase + 1) % 20
+        part.x[index] = beat[phase] * {milli_g}
+        part.y[index] = -beat[phase] * {milli_g}
+        part.z[index] = 1000
+    motion.feel(part, 3)
+    for index in range(3):
+        motion.clean(180_000, 200_000 - beat[phase] * {milli_g} * 5)
+
+def doubt():
+    motion.is_doubtful(20 << 6)
+
+def many():
+    for _ in range(40):
+        step()
+
+for _ in range(100):
+    step()
+assert motion.is_moving == ({milli_g} > 0)
+"""
+
+
+@pytest.mark.parametrize("milli_g", [0, 3, 150])
+@pytest.mark.parametrize("function", ["step", "doubt", "many"])
+def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -> None:
+    assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
+
+
 def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
     functions = (
         Sampler.step,
@@ -144,6 +193,27 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Respiration._keep,
         Respiration._note_rhythm,
         Channel.add,
+        Monitor._feel,
+        Monitor._drained,
+        Motion.feel,
+        Motion.clean,
+        Motion._take,
+        Motion._judge_activity,
+        Motion._change,
+        Motion._choose,
+        Motion._relearn,
+        Motion._clean,
+        Motion._read,
+        Motion._learn,
+        Motion._solve,
+        Axis.add,
+        Axis.filtered,
+        Axis.correlate,
+        Axis.forget,
+        Axis.solve,
+        motion._add_products,
+        motion._after,
+        motion._before,
         Beats.add,
         Beats._consider,
         ticks_add,
