@@ -35,7 +35,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
 
 from playing import RATE_HZ, play  # type: ignore[import-not-found]  # noqa: E402
-from synthetic import Breathing, Synthetic, cadence, finger, noise_only  # type: ignore[import-not-found]  # noqa: E402
+from synthetic import (  # type: ignore[import-not-found]  # noqa: E402
+    GRID_HZ,
+    IR_STEADY,
+    RED_STEADY,
+    Breathing,
+    Cadence,
+    Synthetic,
+    finger,
+    noise_only,
+)
 
 IMAGES = ROOT / "docs" / "images"
 RECORDING = ROOT / "tests" / "data" / "uw_desaturation_1_rest.csv"
@@ -61,6 +70,14 @@ def light_of(source: Any) -> Light:
     """The samples that the part makes of a source."""
     played = play(source)
     return list(zip(played.red, played.ir, strict=True))
+
+
+def spliced(source: Synthetic, other: Synthetic, from_s: float, until_s: float) -> Synthetic:
+    """A source, with the light of another one between two instants."""
+    inside = slice(round(from_s * GRID_HZ), round(until_s * GRID_HZ))
+    red, ir = source.red.copy(), source.ir.copy()
+    red[inside], ir[inside] = other.red[inside], other.ir[inside]
+    return Synthetic(red, ir, source.beats_s)
 
 
 def judged(signal: PulseOximeter, light: Light) -> Iterator[tuple[int, Vitals]]:
@@ -212,7 +229,8 @@ class WatchedSteadiness(Steadiness):
 
 def motion() -> Figure:
     """Size and colour of single pulses at rest and when walking, and what is made of them over time."""
-    source = finger(64, 72, seed=5, noise=0.02, motion=walking(1.0, 20, 40))
+    walking = Cadence("walking", 90, 1.0, 20, seed=3)
+    source = spliced(finger(64, 72, seed=5, noise=0.02), finger(64, 72, seed=5, noise=0.02, motion=walking), 20, 40)
     signal = PulseOximeter()
     signal._steadiness = watched = WatchedSteadiness()
     figure, (cloud, spread, band) = stack(6.8, 1.2, 1, 0.16)
@@ -245,12 +263,6 @@ def motion() -> Figure:
     return figure
 
 
-def walking(strength: float, from_s: float, until_s: float) -> Callable[[Any, Any], Any]:
-    """Steps at 90 a minute between two instants, in units of the pulse's height."""
-    steps = cadence("walking", 90, strength, from_s, seed=3)
-    return lambda time_s, rng: steps(time_s, rng) * (time_s < until_s)
-
-
 def _draw_pulses(axes: Axes, pulses: Pulses, marker: str, colour: str, label: str) -> None:
     energies = np.array(pulses._energies[: pulses.count], dtype=float)
     slopes = [pulses.slope_of(index) / 1024 for index in range(pulses.count)]
@@ -272,9 +284,9 @@ def spo2() -> Figure:
     """The default curve, where it gives no reading, and both ratios when a knock is in one of them."""
     figure, (curve, ratios, shown) = stack(6.6, 1.4, 1, 0.8)
     _draw_curve(curve)
-    source = finger(
-        36, 72, seed=5, noise=0.02, spo2_pct=90, motion=lambda time_s, _: np.exp(-(((time_s - 20.3) / 0.15) ** 2))
-    )
+    calm = finger(36, 72, seed=5, noise=0.02, spo2_pct=90)
+    knock = 0.015 * np.exp(-(((np.arange(len(calm.ir)) / GRID_HZ - 20.3) / 0.15) ** 2))
+    source = Synthetic(calm.red - RED_STEADY * knock, calm.ir - IR_STEADY * knock)
     signal = PulseOximeter()
     signal.oximetry = watched = WatchedOximetry()
     seconds, values, both = [], [], []
@@ -343,18 +355,15 @@ PUT_ON_S, FASTER_S, MOVES_S, RESTS_S, TAKEN_OFF_S, END_S = 5, 25, 42, 47, 66, 75
 
 
 def _episode() -> Synthetic:
-    worn = finger(
-        END_S,
-        lambda second: 72 if second < FASTER_S else 96,
-        seed=11,
-        variability=0.01,
-        noise=0.02,
-        motion=walking(3.0, MOVES_S, RESTS_S),
-    )
+    def rate_bpm(second: float) -> float:
+        return 72 if second < FASTER_S else 96
+
+    calm = finger(END_S, rate_bpm, seed=11, variability=0.01, noise=0.02)
+    walking = Cadence("walking", 90, 3.0, MOVES_S, seed=3)
+    moving = finger(END_S, rate_bpm, seed=11, variability=0.01, noise=0.02, motion=walking)
     empty = noise_only("empty", END_S, 40, seed=1)
-    time_s = np.arange(len(worn.ir)) / 100
-    is_worn = (time_s >= PUT_ON_S) & (time_s < TAKEN_OFF_S)
-    return Synthetic(np.where(is_worn, worn.red, empty.red), np.where(is_worn, worn.ir, empty.ir), worn.beats_s)
+    worn = spliced(calm, moving, MOVES_S, RESTS_S)
+    return spliced(spliced(worn, empty, 0, PUT_ON_S), empty, TAKEN_OFF_S, END_S + 1)
 
 
 def _draw_shown(axes: Axes, rows: dict[int, dict[str, str]], name: str) -> None:
