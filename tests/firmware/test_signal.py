@@ -3,7 +3,7 @@
 import math
 import random
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vigil_firmware.signal import conditioning, oximetry, periodicity, pulse_oximeter
 from vigil_firmware.signal.calibration import Curve
-from vigil_firmware.signal.conditioning import remove_wander
+from vigil_firmware.signal.conditioning import MOST_LENGTH, Channel
 from vigil_firmware.signal.oximetry import square_root
 from vigil_firmware.signal.periodicity import Periodicity
 from vigil_firmware.signal.pulse_oximeter import SHORT_WINDOW, WINDOW, PulseOximeter
@@ -244,30 +244,39 @@ def test_wander_goes_and_the_pulse_stays(period: float) -> None:
     def rms(values: "list[int] | array[int]") -> float:
         return math.sqrt(sum(value * value for value in values) / len(values))
 
-    pulse = [round(400 * math.sin(2 * math.pi * n / period)) for n in range(WINDOW)]
-    window = array("i", pulse)
-    left = remove_wander(window, WINDOW, round(period * 64))
-    assert WINDOW - period - 1 <= left <= WINDOW - period + 2
-    assert rms(window[:left]) == pytest.approx(rms(pulse), rel=0.12)
-    slow = array("i", [round(400 * math.sin(2 * math.pi * n / 100)) for n in range(WINDOW)])
-    left = remove_wander(slow, WINDOW, round(period * 64))
-    assert rms(slow[:left]) < rms(pulse) * (0.12 if period <= 25 else 0.55)
+    def load(light: Callable[[int], float]) -> "array[int]":
+        """What is left of some light in the window of a pulse of that period."""
+        channel = Channel()
+        for count in range(WINDOW):
+            channel.ring[count] = round(light(count)) + round(light(count - 1))
+        channel.load(1 - WINDOW % stride, (WINDOW - 1) // stride, stride, span)
+        assert channel.length == (WINDOW - 1) // stride - span
+        assert channel.dc == pytest.approx(light(WINDOW // 2), rel=0.02)
+        return channel.window[: channel.length]
+
+    stride = 1 if period < 14 else 2
+    span = round(period / stride) | 1
+    pulse = load(lambda n: 100_000 + 400 * math.sin(2 * math.pi * n / period))
+    sums = [800 * math.cos(math.pi / period) * math.sin(2 * math.pi * n / period) for n in range(WINDOW)]
+    assert rms(pulse) == pytest.approx(rms(sums), rel=0.12)
+    slow = load(lambda n: 100_000 + 400 * math.sin(2 * math.pi * n / 100))
+    assert rms(slow) < rms(pulse) * (0.12 if period <= 25 else 0.55)
 
 
-@given(st.floats(9, 60), st.floats(0, 1), st.integers(40, 1000))
-def test_period_of_a_clean_wave(period: float, phase: float, height: int) -> None:
-    window = array("i", [round(height * (wave(phase + n / period) - 0.4)) for n in range(WINDOW)])
+@given(st.floats(5.9, 40), st.floats(0, 1), st.integers(40, 1000), st.floats(0.93, 1.07))
+def test_period_of_a_clean_wave(period: float, phase: float, height: int, off: float) -> None:
+    window = array("i", [round(height * (wave(phase + n / period) - 0.4)) for n in range(MOST_LENGTH - 1)])
     found = Periodicity()
-    found.correlate(window, WINDOW)
-    assert found.peak_near(int(period * 0.9), int(period * 1.1) + 1) >= 900
+    found.load(window, len(window))
+    assert found.peak(round(period * off * 64), 12) >= 880
     assert found.lag / 64 == pytest.approx(period, rel=0.02)
 
 
 @pytest.mark.parametrize("value", [0, 1, -1024, 1023])
 def test_flat_window_has_no_period(value: int) -> None:
     found = Periodicity()
-    found.correlate(array("i", [value] * WINDOW), WINDOW)
-    assert found.peak_near(1, 64) == 0
+    found.load(array("i", [value] * WINDOW), MOST_LENGTH - 1)
+    assert [found.peak(lag << 6, 12) for lag in range(2, 63)] == [0] * 61
 
 
 class Small(int):

@@ -6,7 +6,6 @@ from vigil_firmware import led_gain
 from vigil_firmware.led_gain import LedGain
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
-from vigil_firmware.signal.conditioning import Channel
 from vigil_firmware.signal.oximetry import BeatRatios
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.signal.respiration import Respiration
@@ -143,9 +142,8 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Respiration.add,
         Respiration._keep,
         Respiration._note_rhythm,
-        Channel.add,
         Beats.add,
-        Beats._consider,
+        Beats._peak,
         ticks_add,
         ticks_diff,
         Sampler._account,
