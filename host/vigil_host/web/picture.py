@@ -89,7 +89,7 @@ class Picture:
                 f"{signal}_status_text": words.status(status),
                 f"{signal}_age_s": _rounded(getattr(view, f"last_{signal}_age_s")),
                 f"last_{key}": getattr(view, f"last_{key}"),
-                f"held_{key}": getattr(view, f"held_{key}"),
+                f"held_{key}": getattr(view, f"held_{key}", None),  # what comes by record is never held
             }
         # The perfusion index comes from the pulse's signal, so it is as good and as old as that is.
         shown |= {
