@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil_firmware.signal import conditioning, oximetry, periodicity, pulse_oximeter
+from vigil_firmware.signal import oximetry
 from vigil_firmware.signal.calibration import Curve
 from vigil_firmware.signal.conditioning import MOST_LENGTH, Channel
 from vigil_firmware.signal.oximetry import square_root
@@ -18,8 +18,6 @@ from vigil_firmware.signal.periodicity import Periodicity
 from vigil_firmware.signal.pulse_oximeter import SHORT_WINDOW, WINDOW, PulseOximeter
 from vigil_firmware.vitals import Vitals
 from vigil_wire import statuses
-
-_SMALL = 1 << 30
 
 
 def wave(phase: float) -> float:
@@ -277,107 +275,6 @@ def test_flat_window_has_no_period(value: int) -> None:
     found = Periodicity()
     found.load(array("i", [value] * WINDOW), MOST_LENGTH - 1)
     assert [found.peak(lag << 6, 12) for lag in range(2, 63)] == [0] * 61
-
-
-class Small(int):
-    """An integer that refuses to become a heap object on a 32-bit board."""
-
-
-def _checked(name: str) -> Any:
-    plain = getattr(int, name)
-
-    def operation(self: int, *others: int) -> Any:
-        result = plain(self, *others)
-        if result is NotImplemented:
-            return result
-        assert -_SMALL <= result < _SMALL, f"{self} {name} {others} = {result}"
-        return Small(result)
-
-    return operation
-
-
-for _name in ("add", "sub", "mul", "lshift", "rshift", "floordiv", "mod", "and", "or", "xor"):
-    for _side in ("", "r"):
-        setattr(Small, f"__{_side}{_name}__", _checked(f"__{_side}{_name}__"))
-for _name in ("neg", "abs"):
-    setattr(Small, f"__{_name}__", _checked(f"__{_name}__"))
-
-
-def _stretches(least: int) -> st.SearchStrategy[Any]:
-    """Up to four stretches of light, each of a shape between two counts."""
-    counts = st.integers(least, 262_143)
-    kinds = st.sampled_from(["hold", "square", "saw", "random"])
-    return st.lists(st.tuples(kinds, counts, counts, st.integers(1, 60)), min_size=1, max_size=4)
-
-
-def _shape(kind: str, count: int, low: int, high: int, period: int, chance: random.Random) -> int:
-    if kind == "hold":
-        return low
-    if kind == "square":
-        return low if count % period * 2 < period else high
-    if kind == "saw":
-        return low + (high - low) * (count % period) // period
-    return chance.randint(min(low, high), max(low, high))
-
-
-def _small_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (conditioning, oximetry, periodicity, pulse_oximeter):
-        monkeypatch.setattr(module, "array", lambda _, values: [Small(value) for value in values])
-
-
-@settings(max_examples=25)
-@given(_stretches(0), _stretches(20_000), st.randoms(use_true_random=False), st.sampled_from([12_500, 25_000, 50_000]))
-def test_every_integer_stays_small(red: Any, ir: Any, chance: random.Random, rate: int) -> None:
-    """Whatever the part delivers, no value on the path needs more than the 30 bits of a board's small integer."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        _small_arrays(monkeypatch)
-        signal, vitals = PulseOximeter(), Vitals()
-        for count in range(225):
-            pair = []
-            for stretches in (red, ir):
-                kind, low, high, period = stretches[count * len(stretches) // 225]
-                pair.append(Small(_shape(kind, count, low, high, period, chance)))
-            signal.add(*pair)
-        signal.in_contact = True
-        signal._since_clipped = WINDOW  # rails too: what is refused today may be judged tomorrow
-        signal.judge(vitals, Small(rate))
-
-
-@pytest.mark.parametrize("period", [7, 25, 63])
-@pytest.mark.parametrize("low", [20_000, 60_000, 131_072])
-def test_every_integer_stays_small_at_full_swing(monkeypatch: pytest.MonkeyPatch, period: int, low: int) -> None:
-    _small_arrays(monkeypatch)
-    signal, vitals = PulseOximeter(), Vitals()
-    for count in range(WINDOW + 15):  # the first twelve tell that there is contact
-        sample = Small(low if count % period * 2 < period else 262_143)
-        signal.add(sample, sample)
-    signal.in_contact = True
-    signal._since_clipped = WINDOW
-    signal.judge(vitals, Small(25_000))
-    assert vitals.pulse_rate.status not in (statuses.UNAVAILABLE, statuses.ACQUIRING)
-
-
-@pytest.mark.parametrize("half", [3, 10, 31, 500])
-def test_every_sum_over_the_largest_window_stays_small(monkeypatch: pytest.MonkeyPatch, half: int) -> None:
-    """The largest that scaling leaves, rounded down; taking the wander out may double it."""
-    _small_arrays(monkeypatch)
-    most = 1 << periodicity._MOST_BITS
-    assert max(light >> periodicity.shift_for(light) for light in range(1 << 19)) < most
-    window: Any = [Small(most if count // half % 2 else -most) for count in range(WINDOW)]
-    Periodicity().correlate(window, WINDOW)
-    doubled: Any = [2 * value for value in window]
-    root = oximetry.root_sum_square(doubled, WINDOW)
-    assert oximetry.sum_product(doubled, window, WINDOW) > 0
-    assert periodicity.likeness_permille(doubled, WINDOW, 6) <= 1001
-    oximetry.ratio_of_ratios_milli(Small(root), Small(262_143), Small(1), Small(1))
-    remove_wander(window, WINDOW, 63 << 6)
-
-
-def test_overflow_would_be_noticed() -> None:
-    with pytest.raises(AssertionError):
-        Small(1 << 20) * 1024
-    with pytest.raises(AssertionError):
-        1024 * Small(1 << 20)
 
 
 @pytest.mark.parametrize("seed", range(4))
