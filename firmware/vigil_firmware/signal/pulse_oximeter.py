@@ -141,9 +141,13 @@ class PulseOximeter:
         if beats.count > 2:
             age = beats.age(1)
             interval = beats.age(2) - age
-            last = self._count - 1 - (age >> FRACTION_BITS)
-            baseline = conditioning.mean(self._ir_ring, last, min(interval >> FRACTION_BITS, RING - 1))
+            baseline = self._baseline(age, interval)
             self._respiration.add(interval, beats.height(1), baseline)
+
+    def _baseline(self, age: int, interval: int) -> int:
+        """Mean of infrared over the interval that ended some 1/64 samples ago."""
+        length = min(interval >> FRACTION_BITS, RING - 1)
+        return conditioning.mean(self._ir_ring, self._count - 1 - (age >> FRACTION_BITS), length)
 
     def judge(self, vitals: "Vitals", rate_milli_hz: int) -> None:
         """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not.
@@ -345,8 +349,7 @@ class PulseOximeter:
     def _accept(self, index: int, rate_milli_hz: int, quality: int) -> None:
         age = self._used.age(index)
         interval = self._used.age(index + 1) - age
-        off = abs(interval - self._fusion.period)
-        if off * 100 <= self._fusion.period * _INTERVAL_OFF_PERCENT:
+        if abs(interval - self._fusion.period) * 100 <= self._fusion.period * _INTERVAL_OFF_PERCENT:
             # 1/64 sample at r mHz is 15,625/r ms.
             interval = interval * 15_625 // rate_milli_hz
             age = (age + self._used.delay) * 15_625 // rate_milli_hz
