@@ -309,7 +309,7 @@ def case_replay_writes_rows() -> None:
     cells = written[-1].split(",")
     assert cells[0] == "12"
     assert cells[2] == cells[4] == "validated"
-    assert 50 < int(cells[8]) <= 100
+    assert 50 < int(cells[COLUMNS.split(",").index("quality")]) <= 100
     assert len(written) == 13
     assert beats[0] == INTERVAL_COLUMNS + "\n"
     assert len(beats) >= 7

@@ -6,10 +6,11 @@ import importlib
 import math
 import random
 import sys
+from array import array
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -57,6 +58,12 @@ class Guarding(ast.NodeTransformer):
         return ast.Call(ast.Name("guard", ast.Load()), [ast.Constant(where), node], [])
 
     visit_BinOp = visit_UnaryOp = visit_Call = _guarded  # noqa: N815
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        """Its annotation is no operation."""
+        if node.value:
+            node.value = self.visit(node.value)
+        return node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.Assign:
         """An operation and an assignment."""
@@ -107,16 +114,16 @@ def guard() -> Guard:
 
 @pytest.fixture(scope="module")
 def path(guard: Guard) -> Iterator[Any]:
-    """Makes a PulseOximeter of which every operation is guarded, and those of all that it uses in its package."""
+    """The classes PulseOximeter and Motion, with every operation guarded, and those of all that they use."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(sys, "meta_path", [Finder(guard), *sys.meta_path])
         monkeypatch.setattr(vigil_firmware, "signal", vigil_firmware.signal)
         for name in (_PACKAGE, *(f"{_PACKAGE}.{module}" for module in _MODULES)):
             importlib.import_module(name)
             monkeypatch.delitem(sys.modules, name)
-        made = importlib.import_module(f"{_PACKAGE}.pulse_oximeter")
-        assert all(sys.modules[f"{_PACKAGE}.{module}"].guard is guard for module in _MODULES)
-    yield made.PulseOximeter
+        modules = {name: importlib.import_module(f"{_PACKAGE}.{name}") for name in _MODULES}
+        assert all(module.guard is guard for module in modules.values())
+    yield SimpleNamespace(oximeter=modules["pulse_oximeter"].PulseOximeter, motion=modules["motion"].Motion)
 
 
 def _add(signal: Any, red: int, ir: int) -> None:
@@ -124,6 +131,11 @@ def _add(signal: Any, red: int, ir: int) -> None:
     signal._contact_least = signal._clean_from = 0
     signal.add(red, ir)
     signal._clean_from = 0
+
+
+def _judge(signal: Any, vitals: Vitals, rate: int) -> None:
+    signal.judge(vitals, rate)
+    signal.judge_respiration(vitals, rate)
 
 
 def _shape(kind: str, count: int, low: int, high: int, period: float, chance: random.Random) -> int:
@@ -161,7 +173,7 @@ def test_every_integer_stays_small(
     path: Any, guard: Guard, ir: Any, red: Any, codes: Any, rate: int, chance: random.Random
 ) -> None:
     """Any light under any change of the LED codes, with silent channels and with ratios that no blood has."""
-    signal, vitals, guard.largest = path(), Vitals(), 0
+    signal, vitals, guard.largest = path.oximeter(), Vitals(), 0
     before = (63, 63)
     for count in range(400):
         light = _shape(*_stretch(ir, count), chance)
@@ -172,7 +184,7 @@ def test_every_integer_stays_small(
             signal.rescale(before[0], after[0], before[1], after[1])
             before = after
         if count % 25 == 24:
-            signal.judge(vitals, rate)
+            _judge(signal, vitals, rate)
     target(float(guard.largest))
 
 
@@ -189,18 +201,18 @@ def _stretch(stretches: Any, count: int) -> Any:
 @pytest.mark.parametrize("period", [7, 25, 63])
 @pytest.mark.parametrize("low", [0, 131_072])
 def test_every_integer_stays_small_at_full_swing(path: Any, low: int, period: int, red_full: int) -> None:
-    signal, vitals = path(), Vitals()
+    signal, vitals = path.oximeter(), Vitals()
     for channels in (slice(None), slice(None, None, -1)):  # the silent channel is red, and then infrared
         for count in range(300):
             ir = low if count % period * 2 < period else _FULL_SCALE
             _add(signal, *(ir * red_full // _FULL_SCALE, ir)[channels])
             if count % 25 == 24:
-                signal.judge(vitals, 25_000)
+                _judge(signal, vitals, 25_000)
         assert vitals.pulse_rate.status not in (statuses.UNAVAILABLE, statuses.ACQUIRING)
 
 
 def test_every_integer_stays_small_when_led_codes_change_again_and_again(path: Any) -> None:
-    signal, vitals = path(), Vitals()
+    signal, vitals = path.oximeter(), Vitals()
     before = 63
     for count in range(1500):
         light = 0 if count % 25 < 12 else _FULL_SCALE
@@ -210,14 +222,59 @@ def test_every_integer_stays_small_when_led_codes_change_again_and_again(path: A
             signal.rescale(before, after, before, after)
             before = after
         if count % 25 == 24:
-            signal.judge(vitals, 25_000)
+            _judge(signal, vitals, 25_000)
+
+
+class Arm:
+    """An accelerometer: what it drained last, up to 20 samples of 200 ms."""
+
+    def __init__(self) -> None:
+        self.x = self.y = self.z = array("h", range(20))
+
+    def drain(self, chance: random.Random, most: int, start: float, turn: float) -> None:
+        """Swing and shake by up to so many milli-g; a sample is `turn` of a whole swing."""
+        swing = [round(most * math.sin(2 * math.pi * (start + turn * index))) for index in range(20)]
+        self.x = array("h", swing)
+        self.y = array("h", [chance.randint(-most, most) for _ in swing])
+        self.z = array("h", [each * chance.choice((-1, 1)) // 2 for each in swing])
+
+
+@pytest.mark.parametrize("most", [300, 32_767])
+@pytest.mark.parametrize("hz", [10, 100])
+@pytest.mark.parametrize("seed", range(2))
+def test_every_integer_stays_small_while_the_wearer_moves(path: Any, most: int, hz: int, seed: int) -> None:
+    _move(path, random.Random(seed), most, hz, 1)
+
+
+def _move(path: Any, chance: random.Random, most: int, hz: int, ratio: float) -> None:
+    """Still, moving and still again, each swing as long as `ratio` pulses; the light feels it."""
+    signal, vitals, arm = path.oximeter(), Vitals(), Arm()
+    signal.motion = path.motion()
+    signal.motion.begin(hz * 1000)
+    period, height, felt = chance.uniform(8, 40), chance.choice((1500, 60_000)), chance.choice((0, 1, 4))
+    for count in range(1500):
+        force = most if 100 < count < 900 else 0
+        swing = count / period / ratio
+        if count % 5 == 0:
+            arm.drain(chance, force, swing, 25 / hz / period / ratio)
+            signal.motion.feel(arm, hz // 5)
+        light = 130_000 + height * math.sin(2 * math.pi * count / period)
+        light += felt * height * math.sin(2 * math.pi * swing - 1) * (force > 0)
+        light = min(_FULL_SCALE, max(0, round(light)))
+        _add(signal, light, light)
+        if count % 25 == 24:
+            _judge(signal, vitals, 25_000)
+            signal.motion.is_doubtful(round(period * 64))
+    signal.motion.stop()
 
 
 def test_the_guard_sees_every_operation_of_the_package(path: Any, guard: Guard) -> None:
     _beat(path, 100, 0.5, 0.06, 0, statuses.VALIDATED)
     _beat(path, 50, 1.7, 0.0, 0, statuses.SENSOR_FAULT)  # exchanged dies
     _beat(path, 20, 0.5, 0.0, 0.8, statuses.VALIDATED)  # every second beat early
-    chance, vitals, signal = random.Random(1), Vitals(), path()
+    for seed, ratio in enumerate((1, 0.4, 1.7, 2, 1, 0.8)):
+        _move(path, random.Random(seed), 1000, 25, ratio)
+    chance, vitals, signal = random.Random(1), Vitals(), path.oximeter()
     for count in range(25 * 400):
         if count % 250 == 0:
             kind, low, high = chance.choice(_KINDS), chance.randint(0, 200_000), chance.randint(0, _FULL_SCALE)
@@ -227,13 +284,13 @@ def test_the_guard_sees_every_operation_of_the_package(path: Any, guard: Guard) 
         if count % 300 == 299:
             signal.rescale(63, 100, 63, 40)
         if count % 25 == 24:
-            signal.judge(vitals, 25_000)
+            _judge(signal, vitals, 25_000)
     assert {where for module in _MODULES for where in _operations(module)} - guard.seen == set()
 
 
 def _beat(path: Any, seconds: int, red_part: float, arrhythmia: float, early: float, spo2_status: int) -> None:
     """A pulse of 75 a minute, with breathing at 15 in its rate and height; its count begins anew in between."""
-    vitals, signal, heart = Vitals(), path(), 0.0
+    vitals, signal, heart = Vitals(), path.oximeter(), 0.0
     signal.oximetry.use_curve(())
     for count in range(25 * seconds):
         if count == 75:
@@ -246,7 +303,7 @@ def _beat(path: Any, seconds: int, red_part: float, arrhythmia: float, early: fl
         pulse = math.exp(-(((heart % 1 - 0.3) / 0.09) ** 2)) * (1 + 2 * arrhythmia * breath)
         signal.add(round(100_000 - 2400 * red_part * pulse), round(120_000 - 2400 * pulse))
         if count % 25 == 24:
-            signal.judge(vitals, 25_000)
+            _judge(signal, vitals, 25_000)
     assert 1 << 17 < signal._count < 1 << 19
     assert vitals.spo2.status == spo2_status
     assert vitals.respiration.has_value or arrhythmia == 0

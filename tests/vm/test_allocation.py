@@ -11,6 +11,7 @@ import pytest
 
 from vigil_firmware import led_gain, signal
 from vigil_firmware.led_gain import LedGain
+from vigil_firmware.monitor import Monitor
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.fusion import Fusion
@@ -162,6 +163,52 @@ def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, functio
     assert heap_growth(runtime, setup, function, calls=60) == 0
 
 
+_MOTION_SETUP = """
+from array import array
+from vigil_firmware.signal.motion import Motion
+
+class Part:
+    def __init__(self):
+        self.x = array("h", bytes(64))
+        self.y = array("h", bytes(64))
+        self.z = array("h", bytes(64))
+
+part = Part()
+motion = Motion()
+beat = array("i", [0, 3, 12, 30, 55, 80, 96, 100, 94, 82, 70, 60, 52, 46, 42, 38, 30, 20, 10, 3])
+phase = 0
+
+def step():
+    # A drain of three, and as many samples of light; both as large as they may be.
+    global phase
+    for index in range(3):
+        phase = (phase + 1) % 20
+        part.x[index] = beat[phase] * {milli_g}
+        part.y[index] = -beat[phase] * {milli_g}
+        part.z[index] = 1000
+    motion.feel(part, 3)
+    for index in range(3):
+        motion.clean(180_000, 200_000 - beat[phase] * {milli_g} * 5)
+
+def doubt():
+    motion.is_doubtful(20 << 6)
+
+def many():
+    for _ in range(40):
+        step()
+
+for _ in range(100):
+    step()
+assert motion.is_moving == ({milli_g} > 0)
+"""
+
+
+@pytest.mark.parametrize("milli_g", [0, 3, 150])
+@pytest.mark.parametrize("function", ["step", "doubt", "many"])
+def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -> None:
+    assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
+
+
 def _functions_of(package: ModuleType) -> list[Callable[..., Any]]:
     """All functions and methods of a package's modules, the functions of their properties among them."""
     found = []
@@ -186,6 +233,8 @@ def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None
         Sampler._drain,
         Sampler._take,
         Sampler._measure,
+        Monitor._feel,
+        Monitor._drained,
         ticks_add,
         ticks_diff,
         Sampler._account,

@@ -28,6 +28,7 @@ class Steadiness:
     """Size (perfusion, 0.01 %) and colour (ratio of ratios, thousandths) of the pulses that were trusted."""
 
     def __init__(self) -> None:
+        self.spread = 0  # of the pulses weighed last, permille
         self.restart()
 
     def restart(self) -> None:
@@ -41,8 +42,9 @@ class Steadiness:
 
         `is_slow`: they are slower than anybody moves, and too few to tell their spread from that of breathing.
         """
-        spread = pulses.spread_permille()
-        if spread > self._most(is_slow) or spread * 1000 // _SPREAD_SHARE + self._jump(size, ratio) > 1000:
+        self.spread = pulses.spread_permille()
+        jump = self._jump(size, ratio) + self.spread * 1000 // _SPREAD_SHARE
+        if self.spread > self._most(is_slow) or jump > 1000:
             self._trust = max(self._trust - 1, 0)
             self._drift(size, ratio)
             return False
