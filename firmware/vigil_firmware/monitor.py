@@ -118,6 +118,7 @@ class Monitor:
     def oximetry_fault(self) -> str:
         """Why the oximeter, though it delivers a pulse, can give no SpO2; "" while it can."""
         return self._signal.oximetry.fault
+
     def _feel(self, accelerometer: "Accelerometer") -> None:
         """Take in what the accelerometer holds. Without it the signal path goes on as if the wearer kept still."""
         if not self._is_accelerometer_configured:

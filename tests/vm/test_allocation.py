@@ -1,18 +1,21 @@
 """Steady state allocates nothing: on the sample path no object is made, and no frame is too large for the stack."""
 
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
 import pytest
 
-from vigil_firmware import led_gain
+from vigil_firmware import led_gain, signal
 from vigil_firmware.led_gain import LedGain
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.sampler import Sampler
-from vigil_firmware.signal import motion
 from vigil_firmware.signal.beats import Beats
-from vigil_firmware.signal.conditioning import Channel
-from vigil_firmware.signal.oximetry import BeatRatios
-from vigil_firmware.signal.motion import Axis, Motion
+from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
-from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.ticks import ticks_add, ticks_diff
 from vigil_hal import max30102
 from vigil_hal.max30102 import Max30102
@@ -20,7 +23,6 @@ from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
 
 _SETUP = """
-from array import array
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
 from vigil_wire.settings import Settings
@@ -28,25 +30,38 @@ from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.vitals import Vitals
 from vigil_hal.max30102 import Max30102
+from vigil_hal.simulated.patient import _WAVE
 
-# Beats of 20 samples on both channels, as large as they may be.
-beat = array("i", [0, 3, 12, 30, 55, 80, 96, 100, 94, 82, 70, 60, 52, 46, 42, 38, 30, 20, 10, 3])
+# A pulse on both channels, as large as it may be.
 signal = PulseOximeter()
 vitals = Vitals()
 phase = 0
+code = 63
 
 def add():
     global phase
-    phase = (phase + 1) % 20
-    signal.add(180_000 - beat[phase] * {swing}, 200_000 - beat[phase] * {swing} * 2)
+    phase = (phase + {bpm}) % 1500
+    absorbed = _WAVE[phase * 64 // 1500] * {swing}
+    signal.add(180_000 - absorbed // 10, 200_000 - absorbed // 5)
 
 def judge():
-    signal.judge(vitals, 25_300)
+    signal.judge(vitals, 25_000)
 
-for _ in range(400):
-    add()
-judge()
+def second():
+    for _ in range(25):
+        add()
+    judge()
+
+def rescale():
+    global code
+    before = code
+    code = 163 - code
+    signal.rescale(before, code, before, code)
+
+for _ in range(24):
+    second()
 assert vitals.pulse_rate.has_value and vitals.spo2.has_value, (vitals.pulse_rate.status, vitals.spo2.status)
+assert abs(vitals.pulse_rate.value - {bpm} * 10) <= 10
 alarms = Alarms(Settings(), None)
 alarms._announce = lambda *_: None
 now_ms = 0
@@ -123,15 +138,29 @@ def long_run():
 """
 
 
+# What may have a larger frame, and why: everything else in the signal path runs for each sample, beat or second.
+_LARGE = {
+    "vigil_firmware.signal.respiration.Spectrum.__init__": "once, when the board starts",
+    "vigil_firmware.signal.respiration.Spectrum._load": "three times in fifteen seconds",
+    "vigil_firmware.signal.respiration.Spectrum._transform": "three times in fifteen seconds",
+    "vigil_firmware.signal.respiration.Spectrum._measure": "three times in fifteen seconds",
+    "vigil_firmware.signal.respiration.peak_of": "four times in fifteen seconds",
+    "vigil_firmware.signal.respiration.Respiration._agreed": "once in fifteen seconds",
+}
+
+
+@pytest.mark.parametrize("bpm", [40, 72, 180])
 @pytest.mark.parametrize("swing", [2, 20, 200])
-@pytest.mark.parametrize("function", ["add", "judge"])
-def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int) -> None:
-    assert heap_growth(runtime, _SETUP.replace("{swing}", str(swing)), function, calls=60) == 0
+@pytest.mark.parametrize("function", ["add", "judge", "second"])
+def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int, bpm: int) -> None:
+    setup = _SETUP.replace("{swing}", str(swing)).replace("{bpm}", str(bpm))
+    assert heap_growth(runtime, setup, function, calls=60) == 0
 
 
-@pytest.mark.parametrize("function", ["drain", "step", "evaluate", "breathe", "long_run"])
+@pytest.mark.parametrize("function", ["rescale", "drain", "step", "evaluate", "breathe", "long_run"])
 def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
-    assert heap_growth(runtime, _SETUP.replace("{swing}", "20"), function, calls=60) == 0
+    setup = _SETUP.replace("{swing}", "20").replace("{bpm}", "72")
+    assert heap_growth(runtime, setup, function, calls=60) == 0
 
 
 _MOTION_SETUP = """
@@ -180,42 +209,32 @@ def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -
     assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
 
 
-def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
+def _functions_of(package: ModuleType) -> list[Callable[..., Any]]:
+    """All functions and methods of a package's modules, the functions of their properties among them."""
+    found = []
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        mine = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
+        for each in mine:
+            members = vars(each).values() if inspect.isclass(each) else [each]
+            found += [member.fget if isinstance(member, property) else member for member in members]
+    return [each for each in found if inspect.isfunction(each)]
+
+
+def test_frames_of_the_signal_path_stay_off_the_boards_heap() -> None:
+    functions = _functions_of(signal)
+    assert {PulseOximeter.add, PulseOximeter._take_beat, Beats._peak, Fusion.period.fget} <= set(functions)  # type: ignore[attr-defined]
+    assert large_frames(*functions).keys() == _LARGE.keys()
+
+
+def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None:
     functions = (
         Sampler.step,
         Sampler._drain,
         Sampler._take,
         Sampler._measure,
-        PulseOximeter.add,
-        BeatRatios.add,
-        PulseOximeter._take_beat,
-        Respiration.add,
-        Respiration._keep,
-        Respiration._note_rhythm,
-        Channel.add,
         Monitor._feel,
         Monitor._drained,
-        Motion.feel,
-        Motion.clean,
-        Motion._take,
-        Motion._judge_activity,
-        Motion._change,
-        Motion._choose,
-        Motion._relearn,
-        Motion._clean,
-        Motion._read,
-        Motion._learn,
-        Motion._solve,
-        Axis.add,
-        Axis.filtered,
-        Axis.correlate,
-        Axis.forget,
-        Axis.solve,
-        motion._add_products,
-        motion._after,
-        motion._before,
-        Beats.add,
-        Beats._consider,
         ticks_add,
         ticks_diff,
         Sampler._account,

@@ -149,19 +149,27 @@ class Motion:
         """How well the acceleration repeats itself after a period (1/64 sample); 0 where it has not gone on for two."""
         if period > _LONGEST:
             return 0
-        history = self._history
-        now = self._at
         lag = (period + 32) >> _FRACTION_BITS
         if self._recorded < 2 * lag:
             return 0  # and the window is that of a finger at rest, nearly all of it
-        product = energy = 0
-        for _ in range(min(_COMPARED, (self._recorded - lag) >> 1)):
-            one = history[now]
-            other = history[(now - lag) & (_HISTORY - 1)]
-            product += one * other
-            energy += (one * one + other * other) >> 1
-            now = (now - 2) & (_HISTORY - 1)
-        return product * 1000 // energy if energy else 0
+        count = min(_COMPARED, (self._recorded - lag) >> 1)
+        return self._repeats(self._at, self._at - lag, count)
+
+    def _repeats(self, now: int, then: int, count: int) -> int:
+        energy = self._product(now, now, count)
+        energy = (energy + self._product(then, then, count)) >> 1
+        return self._product(now, then, count) * 1000 // energy if energy else 0
+
+    def _product(self, now: int, then: int, count: int) -> int:
+        """Sum of the products of every second value up to two places of the history."""
+        history = self._history
+        total = 0
+        while count:
+            total += history[now & 255] * history[then & 255]
+            now -= 2
+            then -= 2
+            count -= 1
+        return total
 
     # Accelerometer
 

@@ -1,12 +1,13 @@
 """The signal path: samples in, one judged set of vitals a second out.
 
 A value is published only when its window deserves it: the sensor on the finger, eight seconds (at first, and after a
-disturbance, five; of a slow pulse up to ten) without a hole or a clipped sample, enough perfusion, beats and periodicity
-that agree, and pulses that are alike. Otherwise the measurements carry the reason.
+disturbance, five; of a slow pulse up to ten) without a hole or a clipped sample, enough perfusion, beats and
+periodicity that agree, and pulses that are alike. Otherwise the measurements carry the reason.
 """
 
 from vigil_firmware.signal import conditioning, oximetry
 from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS, Beats
+from vigil_firmware.signal.buffers import rescaled
 from vigil_firmware.signal.conditioning import MOST_LENGTH, RING, Channel
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.intervals import Intervals
@@ -39,7 +40,7 @@ _CONTACT_LEAST = (
 _CLIPPED = 262_000  # of 262,143
 _CONTACT_CHANGE_SAMPLES = 12  # half a second on the other side of the threshold
 _PERFUSION_LEAST_CENTI_PCT = 15
-# How well a window must repeat itself: a rhythm that is new, also one of three intervals or two, and one just published.
+# How well a window must repeat itself: a new rhythm, also one of three intervals or two, and one just published.
 _NEW_PERMILLE = 550
 _NEW_FEW_PERMILLE = 650
 _NEW_FEWEST_PERMILLE = 800
@@ -108,8 +109,8 @@ class PulseOximeter:
             self.motion.restart()
         self._red.rescale(red_before, red_after)
         self._ir.rescale(ir_before, ir_after)
-        self._last_red = self._last_red * red_after // red_before
-        self._last_ir = self._last_ir * ir_after // ir_before
+        self._last_red = rescaled(self._last_red, red_before, red_after)
+        self._last_ir = rescaled(self._last_ir, ir_before, ir_after)
         self._beats.rescale(ir_before, ir_after)
         self._slow_beats.rescale(ir_before, ir_after)
 
@@ -157,7 +158,7 @@ class PulseOximeter:
             self._respiration.add(interval, beats.height(1), self._baseline(interval >> FRACTION_BITS))
 
     def _baseline(self, length: int) -> int:
-        """Mean of the infrared light over the interval, some samples long, that ended with the beat before the newest."""
+        """Mean of infrared over the interval of so many samples that ended with the beat before the newest."""
         length = min(length, RING - 1)
         last = self._count - 1 - (self._beats.age(1) >> FRACTION_BITS)
         return conditioning.mean(self._ir_ring, last, length)
@@ -232,7 +233,7 @@ class PulseOximeter:
         return reason
 
     def _try(self, vitals: "Vitals", length: int, most: int) -> int:
-        """Judge the last `length` samples by up to `most` of the beats in use; the reason for no pulse, or UNAVAILABLE."""
+        """Judge the last `length` samples by up to `most` beats; the reason for no pulse, or UNAVAILABLE."""
         fusion = self._fusion
         if not fusion.gather(self._used, length, most) or not self._may_be_slow(most):
             return statuses.POOR_SIGNAL
@@ -310,7 +311,7 @@ class PulseOximeter:
         return statuses.UNAVAILABLE
 
     def _is_half_or_double(self, period: int) -> bool:
-        """Whether the pulse would be half or twice what it was: a step that falls between beats, or covers every other."""
+        """Whether the pulse would be half or twice what it was: a step falls between beats, or covers every other."""
         before = self._published_period
         return abs(2 * period - before) * 8 < before or abs(period - 2 * before) * 8 < period
 
@@ -330,7 +331,7 @@ class PulseOximeter:
         Above 107 bpm the smoothing leaves every wave a sine; there equal baselines count instead.
         """
         pulses = self._pulses
-        if abs(pulses.red_red - pulses.ir_ir) * 8 > pulses.ir_ir:
+        if abs(pulses.red_red - pulses.ir_ir) > pulses.ir_ir >> 3:
             return False
         if period < _FAST:
             return abs(self._red.dc - self._ir.dc) * 32 < self._ir.dc
