@@ -504,8 +504,16 @@ TOO_LITTLE_PCT = 0.1
 SENSOR_NOISE_COUNTS = 4.0  # at 25 samples a second, of 120,000
 
 
+FALLS_S = (10, 15, 20, 30, 60)
+FALL_FROM_S = 30
+FALL_PCT = (97.0, 75.0)
+FALL_LIMIT_PCT = 90.0
+
+
 def spo2_cases() -> Iterator[Case]:
-    """Saturations at perfusions from good to none."""
+    """Saturations at perfusions from good to none; saturations that fall."""
+    for fall_s in FALLS_S:
+        yield f"SpO2 falls in {fall_s} s", partial(_spo2_fall, fall_s)
     for perfusion, spo2 in product((*PERFUSIONS_PCT, TOO_LITTLE_PCT), range(70, 101, 5)):
         case = f"SpO2 {spo2} %, perfusion {perfusion} %"
         yield case, partial(_spo2, case, perfusion, spo2)
@@ -518,8 +526,34 @@ def _spo2(case: str, perfusion: float, spo2: int, with_peers: bool) -> Result:
     return Result(case, {VIGIL: play(source).values("spo2_pct")}, dict.fromkeys(range(10, 41), float(spo2)))
 
 
+def _spo2_fall(fall_s: int, with_peers: bool) -> Result:
+    def spo2_pct(second):
+        return np.interp(second, [FALL_FROM_S, FALL_FROM_S + fall_s], FALL_PCT)
+
+    source = finger(FALL_FROM_S + fall_s + 15, 76, seed=3, noise=0.02, spo2_pct=spo2_pct)
+    truth = {second: float(spo2_pct(second)) for second in range(10, FALL_FROM_S + fall_s + 16)}
+    return Result(f"SpO2 falls in {fall_s} s", {VIGIL: play(source).values("spo2_pct")}, truth)
+
+
+def _below_after_s(results: list[Result], who: str) -> float | None:
+    """Seconds from the instant that the saturation is below the limit until that is shown, the slowest of all."""
+    slowest = 0
+    for result in results:
+        true = min(second for second, spo2 in result.truth.items() if spo2 < FALL_LIMIT_PCT)
+        shown = [second for second, spo2 in result.rates[who].items() if spo2 < FALL_LIMIT_PCT]
+        if not shown:
+            return None
+        slowest = max(slowest, min(shown) - true)
+    return slowest
+
+
 def spo2_figures(results: list[Result]) -> Iterator[Figure]:
     """Against the curve, which is the default one of the device."""
+    falls = [result for result in results if result.case.startswith("SpO2 falls")]
+    yield Figure(
+        "SpO2 97 to 75 % in 10-60 s: below 90 % shown after, s (slowest)", ("<=", 8.0), over(falls, _below_after_s)
+    )
+    yield Figure("  SpO2 97 to 75 % in 10-60 s: coverage, %", None, over(falls, coverage))
     for perfusion in PERFUSIONS_PCT:
         group = [result for result in results if result.case.endswith(f"perfusion {perfusion} %")]
         yield Figure(f"SpO2 70-100 %, perfusion {perfusion} %: worst error, points", ("<=", 1.0), over(group, worst))

@@ -116,7 +116,7 @@ def pulse_wave(time_s: np.ndarray, beats_s: np.ndarray, dicrotic: float, scaled:
     return wave
 
 
-def ratio_of(spo2_pct: float) -> float:
+def ratio_of(spo2_pct):
     """Ratio of ratios at which AN6845's curve, 1.5958422 R^2 - 34.6596622 R + 112.6898759, reads `spo2_pct`."""
     a, b, c = 1.5958422, -34.6596622, 112.6898759 - spo2_pct
     return (-b - (b * b - 4 * a * c) ** 0.5) / (2 * a)
@@ -134,7 +134,7 @@ def finger(
     dicrotic: float = 0.25,
     scaled: bool = True,
     perfusion_pct: float = 1.5,
-    spo2_pct: float = 97.0,
+    spo2_pct=97.0,
     motion: "Cadence | None" = None,
     breathing: Breathing | None = None,
 ) -> Synthetic:
@@ -160,7 +160,8 @@ def finger(
         wave *= 1 + breathing.amplitude * _breath_wave(breathing, breaths_s, time_s, turns[0])
         swing += breathing.baseline * _breath_wave(breathing, breaths_s, time_s, turns[1])
     channels = []
-    for steady, strength in ((RED_STEADY, ratio_of(spo2_pct)), (IR_STEADY, 1.0)):
+    ratio = ratio_of(spo2_pct(time_s) if callable(spo2_pct) else spo2_pct)
+    for steady, strength in ((RED_STEADY, ratio), (IR_STEADY, 1.0)):
         pulse = steady * perfusion_pct / 100 * strength
         noise_counts = np.hypot(noise * pulse, sensor_noise_counts) * _AVERAGED
         light = steady - pulse * (wave + swing) + noise_counts * rng.standard_normal(len(time_s))

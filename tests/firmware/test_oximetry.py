@@ -1,5 +1,6 @@
 """What is shown as SpO2: on the right curve, from two ratios that agree, and never from exchanged channels."""
 
+import itertools
 import statistics
 from typing import Any
 
@@ -83,8 +84,18 @@ def test_median_and_dispersion_are_those_of_the_beats(ratios: list[int]) -> None
     expected = [max(ratio, 0) for ratio in ratios]  # where red does not follow infrared there is no ratio
     median = int(statistics.median(expected))
     assert beats.median() == median
-    distances = sorted(abs(ratio - median) for ratio in expected)
-    assert beats.dispersion_permille == (distances[len(expected) // 2] * 1000 // median if median else 1000)
+    steps = [abs(one - other) for one, other in itertools.pairwise(expected)]
+    step = int(statistics.median(steps)) if steps else 0
+    assert beats.dispersion_permille == (step * 707 // median if median else 1000)
+
+
+@given(st.integers(300, 1500), st.integers(-60, 60), st.integers(3, 12))
+def test_a_saturation_that_falls_fast_does_not_make_the_beats_differ(first: int, step: int, count: int) -> None:
+    ratios = [max(first + step * index, 200) for index in range(count)]
+    beats = BeatRatios()
+    for ratio in ratios:
+        beats.add(ratio)
+    assert beats.dispersion_permille <= 707 * abs(step) // beats.median() + 1
 
 
 def test_beats_for_which_there_is_no_room_are_left_out() -> None:

@@ -25,6 +25,7 @@ _MISSED_PERMILLE = 850  # of the agreement at the interval itself
 _MIRRORED_PERMILLE = 930
 _OFF_PERMILLE = 70  # between the two views of the interval
 _SEARCHED_PERCENT = 12
+_SHORT_LAG = 12 << FRACTION_BITS
 
 
 class Fusion:
@@ -124,7 +125,13 @@ class Fusion:
         """How well the window repeats itself sooner, after a half or a third of the interval."""
         half = periodicity.near(lag >> 1)
         self.is_sine = -half >= _MIRRORED_PERMILLE
+        if lag < _SHORT_LAG:
+            half = max(half, self._between(periodicity, lag >> FRACTION_BITS + 1))
         return max(half, periodicity.near(lag // 3))
+
+    def _between(self, periodicity: "Periodicity", lag: int) -> int:
+        """How high a peak between two short whole lags may be, each of which is about two thirds as high."""
+        return max(periodicity.at(lag), periodicity.at(lag + 1)) * 3 // 2
 
     def _beats_are_alike(self, beats: "Beats") -> bool:
         """Whether all beats of the window fall about as steeply: a second wave within each beat does not."""

@@ -13,6 +13,8 @@ from vigil_wire import statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
+
     from vigil_firmware.vitals import Vitals
     from vigil_wire.settings import Points
 
@@ -59,58 +61,62 @@ def ratio_of_ratios_milli(ac_red: int, dc_red: int, ac_ir: int, dc_ir: int) -> i
 
 
 class BeatRatios:
-    """R of each beat of a window, in any one unit: the median, and how far they scatter around it.
+    """R of each beat of a window, in any one unit: the median, and how much it differs from beat to beat.
 
-    `restart`, `add` each, `median`.
+    `restart`, `add` each in turn, `median`. From beat to beat, and not from the median: a saturation that falls fast
+    makes the beats of a window differ too, but each is near the one before.
     """
 
     def __init__(self) -> None:
-        self._sorted = zeros(CAPACITY)
-        self.dispersion_permille = 0  # median distance of the beats' R from their median, in thousandths of it
+        self._ratios = zeros(CAPACITY)  # both sorted
+        self._steps = zeros(CAPACITY)
+        self.dispersion_permille = (
+            0  # median step from beat to beat, over the square root of two, relative to the median
+        )
         self.restart()
 
     def restart(self) -> None:
         """Forget all beats."""
         self.count = 0
+        self._last = 0
 
     def add(self, ratio: int) -> None:
         """Take in a beat's R; 0 where red does not follow infrared: it must not make the others look more alike."""
-        if self.count < CAPACITY:
-            self._insert(self.count, max(ratio, 0))
-            self.count += 1
+        if self.count == CAPACITY:
+            return
+        ratio = max(ratio, 0)
+        _insert(self._ratios, self.count, ratio)
+        if self.count:
+            _insert(self._steps, self.count - 1, abs(ratio - self._last))
+        self._last = ratio
+        self.count += 1
 
     def median(self) -> int:
         """The median R; 0: none. `dispersion_permille` is then theirs."""
-        count = self.count
-        if count == 0:
-            self.dispersion_permille = 0
+        self.dispersion_permille = 0
+        if self.count == 0:
             return 0
-        middle = self._sorted[count // 2]
-        if count % 2 == 0:
-            middle = (middle + self._sorted[count // 2 - 1]) >> 1
-        self.dispersion_permille = self._deviation(middle) * 1000 // middle if middle else 1000
+        middle = _median(self._ratios, self.count)
+        if middle == 0:
+            self.dispersion_permille = 1000
+        elif self.count > 1:
+            self.dispersion_permille = _median(self._steps, self.count - 1) * 707 // middle
         return middle
 
-    def _insert(self, count: int, ratio: int) -> None:
-        ratios = self._sorted
-        while count > 0 and ratios[count - 1] > ratio:
-            ratios[count] = ratios[count - 1]
-            count -= 1
-        ratios[count] = ratio
 
-    def _deviation(self, middle: int) -> int:
-        """Median distance of the sorted values from their median: the half nearest to it, taken from both sides."""
-        below = (self.count - 1) // 2
-        above = below + 1
-        distance = 0
-        for _ in range(self.count // 2 + 1):
-            if above == self.count or (below >= 0 and middle - self._sorted[below] <= self._sorted[above] - middle):
-                distance = middle - self._sorted[below]
-                below -= 1
-            else:
-                distance = self._sorted[above] - middle
-                above += 1
-        return distance
+def _insert(values: "array[int]", count: int, value: int) -> None:
+    """Put a value into the `count` sorted ones."""
+    while count > 0 and values[count - 1] > value:
+        values[count] = values[count - 1]
+        count -= 1
+    values[count] = value
+
+
+def _median(values: "array[int]", count: int) -> int:
+    middle = values[count // 2]
+    if count % 2 == 0:
+        middle = (middle + values[count // 2 - 1]) >> 1
+    return middle
 
 
 class ChannelOrder:

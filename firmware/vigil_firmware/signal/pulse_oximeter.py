@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 WINDOW = 200  # 8 s at 25 samples a second
 LONG_WINDOW = 250  # 10 s, which no value's past exceeds: for a slow pulse
 SHORT_WINDOW = 125  # 5 s: the first estimate, and the first after a disturbance
-_FAST = 14 << FRACTION_BITS  # above 107 bpm every sample counts
+_FAST = 14 << FRACTION_BITS  # above 107 bpm smoothing makes every wave a sine
+_DENSE = 17 << FRACTION_BITS  # above 88 bpm every sample counts: of every second one a beat would have too few
 _SLOW = 28 << FRACTION_BITS  # below 54 bpm the slow beats are believed
 _VERY_SLOW = 38 << FRACTION_BITS  # below 39 bpm eight seconds hold too few beats
 _SLOW_STRIDE = 3
@@ -254,7 +255,7 @@ class PulseOximeter:
 
     def _load(self, length: int) -> None:
         """Load the last `length` samples of both channels, without their wander, and split them into pulses."""
-        self._stride = 1 if self._fusion.period < _FAST else 2
+        self._stride = 1 if self._fusion.period < _DENSE else 2
         stride = self._stride
         length = min(length // stride, MOST_LENGTH - 1)
         start = self._count - 1 - (length - 1) * stride

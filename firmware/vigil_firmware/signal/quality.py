@@ -11,15 +11,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_firmware.signal.pulses import Pulses
 
-_TRUST_MOST = 45
+_TRUST_MOST = 60
 # Spreads of finger recordings at rest: 90 in the median, 150 in the worst twentieth. Under rhythmic motion: 250 to 450.
-_SPREAD_FIRST = 140
+_SPREAD_FIRST = 138
 _SPREAD_MOST = 400
-# Each of these alone would be reason enough; parts of them add up.
-_SPREAD_SHARE = 800
-_SIZE_SHARE = 2200  # 3.2 times as large, or as small
+# Each of these alone would be reason enough, but for the colour: a saturation that falls fast must be seen.
+# Parts of them add up.
+_SPREAD_SHARE = 600
+_SIZE_SHARE = 2000  # three times as large, or as small
 _SIZE_MOST = 100 * _SIZE_SHARE
 _RATIO_SHARE = 350  # some 12 points of SpO2
+_RATIO_JUMP_MOST = 650
 _DRIFT_SIZE_PERMILLE = 15
 _DRIFT_RATIO = 3
 
@@ -65,7 +67,7 @@ class Steadiness:
             smaller = max(min(size, self._size), 1)
             jump = min(max(size, self._size) * 1000 // smaller - 1000, _SIZE_MOST) * 1000 // _SIZE_SHARE
         if ratio >= 0 and self._ratio >= 0:
-            jump += abs(ratio - self._ratio) * 1000 // _RATIO_SHARE
+            jump += min(abs(ratio - self._ratio) * 1000 // _RATIO_SHARE, _RATIO_JUMP_MOST)
         return jump
 
     def _follow(self, size: int, ratio: int) -> None:
