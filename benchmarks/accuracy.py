@@ -462,7 +462,9 @@ def motion_figures(results: list[Result]) -> Iterator[Figure]:
     results = [result for result in results if result not in first]
     yield Figure("motion: off by > 10 bpm, % of windows", ("<=", 2.0), over(results, far_off_of_all))
     yield Figure("  motion: coverage, %", None, over(results, coverage))
-    yield Figure("motion from the first second: off by > 10 bpm, % of windows", ("<=", 2.0), over(first, far_off_of_all))
+    yield Figure(
+        "motion from the first second: off by > 10 bpm, % of windows", ("<=", 2.0), over(first, far_off_of_all)
+    )
     yield Figure("  motion from the first second: coverage, %", None, over(first, coverage))
     for kind in MOTION_STRENGTHS:
         group = [result for result in results if result.case.startswith(kind)]
