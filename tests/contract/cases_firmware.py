@@ -139,7 +139,7 @@ def case_monitor_gives_each_interval_once_and_none_without_a_pulse_rate() -> Non
 
 def case_alarm_is_raised_cleared_and_journalled() -> None:
     clock, monitor = _monitor(
-        ["0,72,80,2,36.7,0.02,1", "19,72,80,2,36.7,0.02,1", "31,72,98,2,36.7,0.02,1"], PERIOD - 9_000
+        ["0,72,80,2,36.7,0.02,1", "19,72,80,2,36.7,0.02,1", "39,72,98,2,36.7,0.02,1"], PERIOD - 9_000
     )
     _run(clock, monitor, 18)
     assert monitor.alarms.bits == 1 << conditions.SPO2_LOW

@@ -55,8 +55,8 @@ def square_root(value: int) -> int:
 
 def ratio_of_ratios_milli(ac_red: int, dc_red: int, ac_ir: int, dc_ir: int) -> int:
     """R in thousandths. AC values at most 2^15 in a common unit, DC values 18-bit counts, all above zero."""
-    ac_ratio = min((ac_red << 14) // ac_ir, 1 << 17)  # an R beyond 8 is out of range whatever it is
-    dc_ratio = min((dc_ir << 10) // dc_red, 1 << 12)
+    ac_ratio = min((ac_red << 14) // ac_ir, (1 << 17) - 1)  # 8, and so below: more than levels in range can make
+    dc_ratio = min((dc_ir << 10) // dc_red, 1 << 13)
     return (ac_ratio * dc_ratio >> 10) * 1000 >> 14
 
 
