@@ -39,7 +39,7 @@ _MATRIX_SHIFT = 6  # at least
 _RIDGE = 6  # of up to 1023 on the diagonal: what the correlations cannot tell apart gets little weight
 
 _ACTIVE_MILLI_G = 40  # mean change from drain to drain, sum of three axes; a part's noise makes 15
-_HOLD_DRAINS = 80  # 8 s after the last movement: as long as the window of the signal path
+_HOLD_DRAINS = 40  # 8 s after the last movement: as long as the window of the signal path
 _SHARE_BITS = 8
 _SHARE_SHIFT = 6  # 64 updates, 5 s
 _REMOVED_MOST = 4  # times what is kept
