@@ -300,7 +300,7 @@ def _beat(path: Any, seconds: int, red_part: float, arrhythmia: float, early: fl
                 setattr(signal, name, getattr(signal, name) + 768 * 1365)  # the same places in rings of 256 and of 3
         breath = math.sin(2 * math.pi * 0.25 * count / 25)
         heart += (1.25 + arrhythmia * breath) * (1 + early * (heart % 2 < 1)) / 25
-        pulse = math.exp(-(((heart % 1 - 0.3) / 0.09) ** 2)) * (1 + 2 * arrhythmia * breath)
+        pulse = math.exp(-(((heart % 1 - 0.3) / (0.09 if early else 0.15)) ** 2)) * (1 + 2 * arrhythmia * breath)
         signal.add(round(100_000 - 2400 * red_part * pulse), round(120_000 - 2400 * pulse))
         if count % 25 == 24:
             _judge(signal, vitals, 25_000)
