@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
 _ACCELEROMETER_SILENT_MS = 500
-STEP_MS = 200  # how often to step: the oximeter's FIFO lasts 1.28 s, and each waking costs
+STEP_MS = 100  # how often to step
+SENSE_MS = 200  # how often the sensors are drained: the oximeter's FIFO lasts 1.28 s, and each drain costs
 
 
 class Monitor:
@@ -69,6 +70,8 @@ class Monitor:
         self.boot = boot
         self.uptime = Uptime(now_ms)
         self._now_ms = now_ms
+        self._stepped_ms = now_ms
+        self._sensed_ms = now_ms
         self._judged_ms = now_ms
         self._is_breath_due = False
         self._summary = records.Summary()
@@ -79,6 +82,10 @@ class Monitor:
 
     def step(self, now_ms: int) -> None:
         """Do all that is due at `now_ms`. Call it at least every 500 ms."""
+        self._stepped_ms = now_ms
+        if ticks_diff(now_ms, self._sensed_ms) < SENSE_MS:
+            return
+        self._sensed_ms = now_ms
         self._now_ms = now_ms
         self.uptime.advance(now_ms)
         if self._accelerometer is not None:
@@ -101,6 +108,7 @@ class Monitor:
 
     def anchor_time(self, utc_day: int, utc_day_ms: int) -> None:
         """Record that it is now this instant UTC (days since 2000-01-01, milliseconds of the day)."""
+        self.uptime.advance(self._stepped_ms)
         self._keep(records.TIME_ANCHOR, records.pack_time_anchor(self.journal.buf, utc_day, utc_day_ms))
 
     @property

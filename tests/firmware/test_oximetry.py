@@ -85,8 +85,8 @@ def test_median_and_dispersion_are_those_of_the_beats(ratios: list[int]) -> None
     median = int(statistics.median(expected))
     assert beats.median() == median
     steps = [abs(one - other) for one, other in itertools.pairwise(expected)]
-    step = int(statistics.median(steps)) if steps else 0
-    assert beats.dispersion_permille == (step * 707 // median if median else 1000)
+    moved = sum(steps) * 600 // max(len(steps), 1)
+    assert beats.dispersion_permille == (moved // median if median else 1000)
 
 
 @given(st.integers(300, 1500), st.integers(-60, 60), st.integers(3, 12))
@@ -95,7 +95,7 @@ def test_a_saturation_that_falls_fast_does_not_make_the_beats_differ(first: int,
     beats = BeatRatios()
     for ratio in ratios:
         beats.add(ratio)
-    assert beats.dispersion_permille <= 707 * abs(step) // beats.median() + 1
+    assert beats.dispersion_permille <= 600 * abs(step) // beats.median() + 1
 
 
 def test_beats_for_which_there_is_no_room_are_left_out() -> None:

@@ -126,8 +126,9 @@ class Fusion:
         half = periodicity.near(lag >> 1)
         self.is_sine = -half >= _MIRRORED_PERMILLE
         if lag < _SHORT_LAG:
-            half = max(half, self._between(periodicity, lag >> FRACTION_BITS + 1))
-        return max(half, periodicity.near(lag // 3))
+            half = self._between(periodicity, lag >> FRACTION_BITS + 1)
+        third = periodicity.near(lag // 3)
+        return max(half, third)
 
     def _between(self, periodicity: "Periodicity", lag: int) -> int:
         """How high a peak between two short whole lags may be, each of which is about two thirds as high."""

@@ -62,12 +62,10 @@ class Steadiness:
 
     def _jump(self, size: int, ratio: int) -> int:
         """How far both are from what was trusted; 1000 is reason enough to distrust them."""
-        jump = 0
-        if self._size > 0:
-            smaller = max(min(size, self._size), 1)
-            jump = min(max(size, self._size) * 1000 // smaller - 1000, _SIZE_MOST) * 1000 // _SIZE_SHARE
+        jump = _growth_permille(self._size, size) * 1000 // _SIZE_SHARE if self._size > 0 else 0
         if ratio >= 0 and self._ratio >= 0:
-            jump += min(abs(ratio - self._ratio) * 1000 // _RATIO_SHARE, _RATIO_JUMP_MOST)
+            change = abs(ratio - self._ratio) * 1000 // _RATIO_SHARE
+            jump += min(change, _RATIO_JUMP_MOST)
         return jump
 
     def _follow(self, size: int, ratio: int) -> None:
@@ -80,6 +78,11 @@ class Steadiness:
             self._size = _nearer(self._size, size, self._size * _DRIFT_SIZE_PERMILLE // 1000 + 1)
         if ratio >= 0 and self._ratio >= 0:
             self._ratio = _nearer(self._ratio, ratio, _DRIFT_RATIO)
+
+
+def _growth_permille(one: int, other: int) -> int:
+    """By how much the larger is larger than the smaller."""
+    return abs(one - other) * 1000 // max(min(one, other), 1)
 
 
 def _nearer(value: int, target: int, step: int) -> int:

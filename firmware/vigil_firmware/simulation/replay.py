@@ -1,7 +1,7 @@
 """A recording through simulated parts, real drivers and the real monitor, faster than real time: one row a second."""
 
 from vigil_firmware.journal import Journal
-from vigil_firmware.monitor import STEP_MS, Monitor
+from vigil_firmware.monitor import SENSE_MS, Monitor
 from vigil_firmware.simulation.parts import Parts
 from vigil_firmware.ticks import ticks_add
 from vigil_hal.max30102 import Max30102
@@ -75,7 +75,7 @@ def replay(
         write_interval(INTERVAL_COLUMNS + "\n")
     start_ms = (recording.start_us + 999) // 1000  # rounded up: the part must not see beyond a row's instant
     end_ms = recording.end_us // 1000
-    file_ms = start_ms - start_ms % STEP_MS + STEP_MS
+    file_ms = start_ms - start_ms % SENSE_MS + SENSE_MS
     while file_ms <= end_ms:
         clock.now_ms = ticks_add(first_tick_ms, file_ms - start_ms)
         second = monitor.second
@@ -84,7 +84,7 @@ def replay(
             _write_intervals(file_ms, monitor.intervals, write_interval)
         if file_ms % 1000 == 0:
             write(_row(file_ms // 1000, monitor))
-        file_ms += STEP_MS
+        file_ms += SENSE_MS
 
 
 def replay_file(recording_path: str, output_path: str, intervals_path: str = "", packed_curve: str = "") -> None:
