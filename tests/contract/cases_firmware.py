@@ -75,7 +75,7 @@ def case_beats_that_differ_are_told() -> None:
     beats = BeatRatios()
     for ratio in (500, 520, 480, 510, 900):
         beats.add(ratio)
-    assert (beats.median(), beats.dispersion_permille) == (510, 48)
+    assert (beats.median(), beats.dispersion_permille) == (510, 141)
     beats.restart()
     beats.add(1000)
     beats.add(-1000)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vigil_firmware.monitor import SENSE_MS
 from vigil_firmware.sampler import Sampler
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.bus import SimulatedI2C
@@ -133,11 +134,11 @@ def test_single_failed_transfer_costs_one_window_and_no_more(make_rig: Any) -> N
     rig = make_rig()
     rig.run(12)
     rig.bus.stuck = True
-    rig.elapsed_ms += 100
+    rig.elapsed_ms += SENSE_MS
     rig.monitor.step(rig.now())
     assert "bus is stuck" in rig.monitor.sampler.fault
     rig.bus.stuck = False
-    rig.elapsed_ms += 900
+    rig.elapsed_ms += 1000 - SENSE_MS
     rig.monitor.step(rig.now())
     rig.run(11)
     assert rig.shown[-1]["pulse_rate_status"] == "validated"
