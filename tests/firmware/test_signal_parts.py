@@ -294,9 +294,9 @@ def test_parts_of_reasons_add_up() -> None:
 
 def test_a_ratio_that_is_not_known_is_no_jump_and_no_reference() -> None:
     steadiness = _trusted(ratio=-1)
-    assert _admit(steadiness, 380, 900)
-    assert _admit(steadiness, 380, -1)
-    assert not _admit(steadiness, 380, 400)
+    assert _admit(steadiness, 200, 900)
+    assert not _admit(steadiness, 480, 400)
+    assert _admit(steadiness, 480, -1)
 
 
 # LED codes that change

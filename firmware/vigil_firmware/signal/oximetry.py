@@ -68,11 +68,8 @@ class BeatRatios:
     """
 
     def __init__(self) -> None:
-        self._ratios = zeros(CAPACITY)  # both sorted
-        self._steps = zeros(CAPACITY)
-        self.dispersion_permille = (
-            0  # median step from beat to beat, over the square root of two, relative to the median
-        )
+        self._ratios = zeros(CAPACITY)  # sorted
+        self.dispersion_permille = 0  # mean step from beat to beat, times 0.6, relative to the median
         self.restart()
 
     def restart(self) -> None:
