@@ -47,14 +47,18 @@ def errors_named(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {error.orig}')}") from error
 
 
-def writer(path: Path, busy_timeout_s: float) -> Engine:
-    """Return the engine whose one connection writes; the file is made, for this user only, where it is missing."""
+def make_file(path: Path) -> None:
+    """Make the file, for this user only, where it is missing; raises StoreError where it cannot be written."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except PermissionError as error:
         raise StoreError(f"{path} {_REASONS[sqlite3.SQLITE_READONLY]}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def writer(path: Path, busy_timeout_s: float) -> Engine:
+    """Return the engine whose one connection writes."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=StaticPool,

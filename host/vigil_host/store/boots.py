@@ -1,0 +1,51 @@
+"""Which boots of a device lie in a stretch of time, with their anchors: so that only their rows are read."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select, tuple_
+
+from vigil_host.store import schema
+from vigil_host.store.times import Anchor
+
+
+class Boot(NamedTuple):
+    """A boot, its anchors (sorted), and the uptimes (both ends included) that can lie in the stretch asked for."""
+
+    journal: int
+    boot: int
+    anchors: list[Anchor]
+    first_ms: int
+    last_ms: int
+
+
+def boots_between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int) -> list[Boot]:
+    """Boots of which some uptime may lie in from <= UTC < to, whatever their anchors say; none without an anchor."""
+    anchor, record = schema.anchor, schema.record
+    offset = anchor.c.utc_ms - anchor.c.uptime_ms
+    known = connection.execute(
+        select(anchor.c.journal, anchor.c.boot, func.min(offset).label("least"), func.max(offset).label("most"))
+        .where(anchor.c.device == device)
+        .group_by(anchor.c.journal, anchor.c.boot)
+    ).all()
+    wanted: dict[tuple[int, int], tuple[int, int]] = {}
+    for journal, boot, least, most in known:
+        if least >= to_utc_ms:
+            continue
+        newest = connection.execute(
+            select(func.max(record.c.uptime_ms)).where(
+                record.c.device == device, record.c.journal == journal, record.c.boot == boot
+            )
+        ).scalar_one()
+        if newest is not None and newest + most >= from_utc_ms:
+            wanted[journal, boot] = (max(0, from_utc_ms - most), min(newest, to_utc_ms - least))
+    anchors: dict[tuple[int, int], list[Anchor]] = defaultdict(list)
+    if wanted:
+        rows = connection.execute(
+            select(anchor.c.journal, anchor.c.boot, anchor.c.uptime_ms, anchor.c.sequence, anchor.c.utc_ms).where(
+                anchor.c.device == device, tuple_(anchor.c.journal, anchor.c.boot).in_(wanted)
+            )
+        )
+        for journal, boot, uptime_ms, sequence, utc_ms in rows:
+            anchors[journal, boot].append(Anchor(uptime_ms, sequence, utc_ms))
+    return [Boot(*key, sorted(anchors[key]), *span) for key, span in wanted.items()]
