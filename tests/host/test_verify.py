@@ -9,7 +9,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vigil_host.store import Gap, Store, StoreError, chain
-from vigil_host.store import store as store_module
 from vigil_host.store.chain import Signer, SigningError
 from vigil_host.store.ledger import OVERWRITTEN
 
@@ -24,7 +23,7 @@ def signer() -> Signer:
 @pytest.fixture
 def path(tmp_path: Path, clock: Any, signer: Signer, journal: Any, utc_ms: int, mocker: Any) -> Iterator[Path]:
     """A record of thirty rows, with a checkpoint at row 12, 24 and, from the closing, 30."""
-    mocker.patch.object(store_module, "SIGN_ROWS", 12)
+    mocker.patch.object(chain, "SIGN_ROWS", 12)
     path = tmp_path / "vigil.db"
     with Store.open(path, clock=clock, signer=signer) as store:
         store.add_device("d", "Device")

@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 GENESIS = bytes(32)
+SIGN_ROWS = 1000
+SIGN_PERIOD_S = 3600.0
+"""A checkpoint is signed after so many rows, or with the first commit after so long, and when the store closes."""
 _ROW = struct.Struct("<QIIqH")
 _CHECKPOINT = struct.Struct("<18sQq32s")
 _PURPOSE = b"vigil checkpoint 1"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vigil_host.store import alarms, chain, rollups, schema
@@ -23,8 +23,8 @@ from vigil_wire.records import Record, RecordError
 _HEADER = struct.Struct("<IBHHI")  # sequence, kind, boot, uptime day, ms of the day: as in every version
 
 OVERWRITTEN = "overwritten on the device before the bridge had them"
-HAD_ONCE = "was stored once, is not in this database, and is gone from the device"
-REPLACED = "the device's memory was replaced or erased before the bridge had them"
+HAD_ONCE = "stored once, but not in this database, and gone from the device"
+REPLACED = "lost with the device's memory, which was replaced or erased"
 CHANGED = "sent again with other content; what came first is kept"
 
 
@@ -128,27 +128,30 @@ def note_gaps(connection: Connection, device: str, journal: int, gaps: Iterable[
 
 
 def meet(connection: Connection, device: str, journal: int, newest_told: int | None, now_utc_ms: int) -> None:
-    """Note that the device now has this journal, and how far it goes; see `Store.meet`."""
+    """Note that the device has this journal now, and how far it goes; see `Store.meet`."""
     advance(connection, device, journal, (), now_utc_ms)
-    table = schema.journal
+    table, gap = schema.journal, schema.gap
     is_this = (table.c.device == device, table.c.id == journal)
     if newest_told is not None:
         connection.execute(update(table).where(*is_this).values(newest_told=newest_told))
-    earlier = connection.execute(
-        select(table.c.id, table.c.stored_to, table.c.newest_told)
-        .where(table.c.device == device, table.c.id != journal)
-        .where(table.c.met_utc_ms <= select(table.c.met_utc_ms).where(*is_this).scalar_subquery())
-    ).all()
-    for row in earlier:
-        if connection.execute(
-            select(schema.gap.c.id).where(
-                schema.gap.c.device == device, schema.gap.c.journal == row.id, schema.gap.c.reason == REPLACED
-            )
-        ).first():
-            continue
-        first = row.stored_to + 1
-        note_gaps(connection, device, row.id, [Gap(first, max(row.newest_told or 0, first - 1), REPLACED)], now_utc_ms)
-        advance(connection, device, row.id, (), now_utc_ms)
+    replaced = {
+        row.journal: row.first
+        for row in connection.execute(
+            select(gap.c.journal, gap.c.first).where(gap.c.device == device, gap.c.reason == REPLACED)
+        )
+    }
+    if journal in replaced:  # it is back, with what it has
+        connection.execute(
+            delete(gap).where(gap.c.device == device, gap.c.journal == journal, gap.c.reason == REPLACED)
+        )
+        connection.execute(update(table).where(*is_this).values(stored_to=replaced[journal] - 1))
+        advance(connection, device, journal, (), now_utc_ms)
+    for row in connection.execute(select(table).where(table.c.device == device, table.c.id != journal)).all():
+        if row.id not in replaced:
+            first = row.stored_to + 1
+            last = first - 1 if row.newest_told is None else max(row.newest_told, first - 1)
+            note_gaps(connection, device, row.id, [Gap(first, last, REPLACED)], now_utc_ms)
+            advance(connection, device, row.id, (), now_utc_ms)
 
 
 def stored_to(connection: Connection, device: str, journal: int) -> int | None:

@@ -124,6 +124,24 @@ def check(connection: Connection, path: Path) -> None:
         raise StoreError(f"{path} was written by an older version of Vigil: start the bridge once to update it")
 
 
+def check_file(path: Path) -> None:
+    """Raise StoreError unless the file is a whole record of this program's version or an older one."""
+    if not path.is_file():
+        raise StoreError(f"{path} does not exist")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    try:
+        with errors_named(path), engine.connect() as connection:
+            version = _version(connection, path)
+            if version is None:
+                raise StoreError(f"{path} {_NOT_OURS}")
+            if version > REVISION:
+                raise StoreError(f"{path} {_NEWER}")
+            if connection.execute(text("PRAGMA integrity_check(1)")).scalar() != "ok":
+                raise StoreError(f"{path} is damaged: use another backup")
+    finally:
+        engine.dispose()
+
+
 def _version(connection: Connection, path: Path) -> str | None:
     """The schema version, or None for an empty database; raises StoreError for another program's."""
     tables = inspect(connection).get_table_names()

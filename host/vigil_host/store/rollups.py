@@ -129,7 +129,7 @@ def differing(connection: Connection) -> list[str]:
             found |= {tuple(row)[:5] for row in connection.execute(one.except_(other))}
     return [
         f"device {device}, journal {journal}, boot {boot}: roll-up {number} of {span_s} s differs from its rows"
-        for device, journal, boot, span_s, number in sorted(found)
+        for device, journal, boot, span_s, number in sorted(found, key=str)
     ]
 
 

@@ -11,24 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TextIO, TypeVar
 
 from sqlalchemy import Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vigil_host.clock import Clock
-from vigil_host.store import alarms, ledger, opening, queries, rollups, schema, verify
+from vigil_host.store import alarms, chain, export, ledger, opening, queries, rollups, schema, verify
 from vigil_host.store.alarms import LiveBits
 from vigil_host.store.chain import Head, Signer
 from vigil_host.store.lease import Lease
 from vigil_host.store.ledger import CommitResult, Gap
 from vigil_host.store.opening import StoreError
-from vigil_host.store.queries import Alarm, Audit, StoredDevice, TrendRow
+from vigil_host.store.queries import Alarm, Audit, GapInTime, StoredDevice, TrendRow
 
 BUSY_TIMEOUT_S = 5.0
-SIGN_ROWS = 1000
-SIGN_PERIOD_S = 3600.0
-"""A checkpoint is signed after so many rows, or with the first commit after so long, and when the store closes."""
 DEFAULT_WEARER = "Wearer"
 
 _P = ParamSpec("_P")
@@ -116,6 +113,7 @@ class Store:
             self._writer.dispose()
         if self._lease is not None:
             self._lease.release()
+            self._lease = None
 
     def __enter__(self) -> "Store":
         return self
@@ -209,6 +207,11 @@ class Store:
         with self._reading() as connection:
             return verify.verify(connection, set(public_keys))
 
+    def export(self, device_id: str, from_utc_ms: int, to_utc_ms: int, file: TextIO) -> int:
+        """Write the device's records with from <= UTC < to so that they can be proved; see `export.write`."""
+        with self._reading() as connection:
+            return export.write(connection, device_id, from_utc_ms, to_utc_ms, file)
+
     def audit(self, device_id: str | None = None) -> Audit:
         """Count what is stored, missing and there twice, of one device or of all."""
         with self._reading() as connection:
@@ -218,6 +221,11 @@ class Store:
         """Return all gaps noted for a device, in the order they were noted."""
         with self._reading() as connection:
             return queries.gaps(connection, device_id)
+
+    def gaps_between(self, device_id: str, from_utc_ms: int, to_utc_ms: int) -> list[GapInTime]:
+        """Return the newest gaps of a device that overlap from <= UTC < to, newest first."""
+        with self._reading() as connection:
+            return queries.gaps_between(connection, device_id, from_utc_ms, to_utc_ms)
 
     # Readings
 
@@ -271,8 +279,8 @@ class Store:
     def _is_due(self, head: Head) -> bool:
         """Whether a checkpoint is to be signed."""
         unsigned = head.row_id - self._signed_row_id
-        is_late = self._clock.monotonic() - self._signed_s >= SIGN_PERIOD_S
-        return self._signer is not None and (unsigned >= SIGN_ROWS or (is_late and unsigned > 0))
+        is_late = self._clock.monotonic() - self._signed_s >= chain.SIGN_PERIOD_S
+        return self._signer is not None and (unsigned >= chain.SIGN_ROWS or (is_late and unsigned > 0))
 
     def _sign(self, connection: Connection, head: Head) -> bool:
         """Add a checkpoint."""

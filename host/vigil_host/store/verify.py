@@ -131,11 +131,14 @@ class _Decoded:
 
 def _check_checkpoints(connection: Connection, public_keys: set[bytes], report: Report) -> None:
     table, record = schema.checkpoint, schema.record
-    signed = 0
+    signed = removed = 0
     for row in connection.execute(
         select(table, record.c.hash.label("now")).outerjoin(record, record.c.id == table.c.record).order_by(table.c.id)
     ):
         report.checkpoints += 1
+        if row.id != report.checkpoints + removed:
+            report.find(f"checkpoint {row.id - 1}: removed")
+            removed = row.id - report.checkpoints
         name = f"checkpoint {row.id} (row {row.record})"
         if not chain.is_signed(row.public_key, row.signature, Head(row.record, row.hash), row.utc_ms):
             report.find(f"{name}: its signature is wrong")
@@ -147,6 +150,8 @@ def _check_checkpoints(connection: Connection, public_keys: set[bytes], report: 
             report.find(f"{name}: rows {signed + 1} to {row.record} are not those that were signed")
         signed = max(signed, row.record)
     report.unsigned = max(report.head.row_id - signed, 0)
+    if public_keys and report.unsigned >= chain.SIGN_ROWS:
+        report.find(f"rows {signed + 1} to {report.head.row_id}: not signed, though they are {report.unsigned}")
 
 
 def _check_sequences(connection: Connection, report: Report) -> None:
