@@ -1,11 +1,11 @@
 """Which boots of a device lie in a stretch of time, with their anchors: so that only their rows are read."""
 
-from collections import defaultdict
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select
 
 from vigil_host.store import schema
+from vigil_host.store.prepared import Prepared
 from vigil_host.store.times import Anchor
 
 
@@ -28,7 +28,7 @@ def boots_between(connection: Connection, device: str, from_utc_ms: int, to_utc_
         .where(anchor.c.device == device)
         .group_by(anchor.c.journal, anchor.c.boot)
     ).all()
-    wanted: dict[tuple[int, int], tuple[int, int]] = {}
+    found = []
     for journal, boot, least, most in known:
         if least >= to_utc_ms:
             continue
@@ -38,14 +38,17 @@ def boots_between(connection: Connection, device: str, from_utc_ms: int, to_utc_
             )
         ).scalar_one()
         if newest is not None and newest + most >= from_utc_ms:
-            wanted[journal, boot] = (max(0, from_utc_ms - most), min(newest, to_utc_ms - least))
-    anchors: dict[tuple[int, int], list[Anchor]] = defaultdict(list)
-    if wanted:
-        rows = connection.execute(
-            select(anchor.c.journal, anchor.c.boot, anchor.c.uptime_ms, anchor.c.sequence, anchor.c.utc_ms).where(
-                anchor.c.device == device, tuple_(anchor.c.journal, anchor.c.boot).in_(wanted)
-            )
-        )
-        for journal, boot, uptime_ms, sequence, utc_ms in rows:
-            anchors[journal, boot].append(Anchor(uptime_ms, sequence, utc_ms))
-    return [Boot(*key, sorted(anchors[key]), *span) for key, span in wanted.items()]
+            rows = _ANCHORS.run(connection, of_device=device, of_journal=journal, of_boot=boot)
+            anchors = sorted(map(Anchor._make, rows.fetchall()))
+            first_ms, last_ms = max(0, from_utc_ms - most), min(newest, to_utc_ms - least)
+            found.append(Boot(journal, boot, anchors, first_ms, last_ms))
+    return found
+
+
+_ANCHORS = Prepared(
+    select(schema.anchor.c.uptime_ms, schema.anchor.c.sequence, schema.anchor.c.utc_ms).where(
+        schema.anchor.c.device == bindparam("of_device"),
+        schema.anchor.c.journal == bindparam("of_journal"),
+        schema.anchor.c.boot == bindparam("of_boot"),
+    )
+)

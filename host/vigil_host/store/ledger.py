@@ -116,7 +116,7 @@ def commit(
 
 def newest(connection: Connection) -> Head:
     """The head of the hash chain."""
-    row = _NEWEST.run(connection).first()
+    row = _NEWEST.run(connection).fetchone()
     return chain.EMPTY if row is None else Head(row[0], row[1])
 
 
@@ -164,31 +164,30 @@ def stored_to(connection: Connection, device: str, journal: int) -> int | None:
 
 def advance(connection: Connection, device: str, journal: int, fresh: Container[int], now_utc_ms: int) -> None:
     """Bring `journal.stored_to` up to date; `fresh` are sequence numbers that have just been stored."""
-    before = _STORED_TO.run(connection, of_device=device, of_journal=journal).scalar()
-    if before is None:
+    known = _STORED_TO.run(connection, of_device=device, of_journal=journal).fetchone()
+    if known is None:
         values = {"device": device, "id": journal, "met_utc_ms": now_utc_ms, "stored_to": -1}
         connection.execute(insert(schema.journal).values(values))
-        before = -1
+    before: int = -1 if known is None else known[0]
     wanted = before + 1
     while True:
         while wanted in fresh:
             wanted += 1
         wanted = _after_stored(connection, device, journal, wanted)
-        last = _GAP_OVER.run(connection, of_device=device, of_journal=journal, wanted=wanted, again=wanted).scalar()
-        if last is None:
+        last = _GAP_OVER.run(connection, of_device=device, of_journal=journal, wanted=wanted, again=wanted).fetchone()
+        if last is None or last[0] is None:
             break
-        wanted = last + 1
+        wanted = last[0] + 1
     if wanted - 1 != before:
         _SET_STORED_TO.run(connection, of_device=device, of_journal=journal, reached=wanted - 1)
 
 
 def _after_stored(connection: Connection, device: str, journal: int, wanted: int) -> int:
     """The first number from `wanted` on that is not stored."""
-    with _STORED_FROM.run(connection, of_device=device, of_journal=journal, wanted=wanted) as found:
-        for row in found:
-            if row[0] != wanted:
-                break
-            wanted += 1
+    found = _STORED_FROM.run(connection, of_device=device, of_journal=journal, wanted=wanted)
+    while (row := found.fetchone()) is not None and row[0] == wanted:
+        wanted += 1
+    found.close()  # also where rows are left: an open one would hold back the commit's checkpoint
     return wanted
 
 
@@ -200,7 +199,7 @@ def _apart(
         return [], []
     numbers = [arrival.sequence for arrival in arrivals]
     there = _STORED_BETWEEN.run(connection, of_device=device, of_journal=journal, least=min(numbers), most=max(numbers))
-    stored: dict[int, bytes] = {row[0]: row[1] for row in there}
+    stored: dict[int, bytes] = dict(there.fetchall())
     fresh: list[Arrival] = []
     changed: list[int] = []
     for arrival in arrivals:

@@ -42,9 +42,10 @@ def errors_named(path: Path) -> Iterator[None]:
     """Turn what the database driver raises into a StoreError about `path`."""
     try:
         yield
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        raise StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {error.orig}')}") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        raise StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {cause}')}") from error
 
 
 def make_file(path: Path) -> None:

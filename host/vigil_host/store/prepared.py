@@ -1,37 +1,43 @@
-"""Statements of the hot path, compiled once: to build and look up a statement costs more than to run it."""
+"""Statements of the hot path, compiled once and given to the driver as they are.
+
+To build, look up and wrap a statement costs several times what SQLite needs to run it.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Executable, Table, bindparam, insert
+from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
 
 class Prepared:
-    """A statement whose parameters are `bindparam`s, run by its text alone."""
+    """A statement whose parameters are `bindparam`s, run by its text alone. What the driver raises passes as it is."""
 
     def __init__(self, statement: Executable) -> None:
         assert isinstance(statement, ClauseElement)
         self._statement = statement
         self._compiled: dict[Dialect, tuple[str, tuple[str, ...]]] = {}
 
-    def run(self, connection: Connection, **parameters: Any) -> CursorResult[*tuple[Any, ...]]:
-        """Run it once."""
+    def run(self, connection: Connection, **parameters: Any) -> DBAPICursor:
+        """Run it once; the cursor gives its rows as tuples."""
         text, names = self._text(connection.dialect)
-        return connection.exec_driver_sql(text, tuple(parameters[name] for name in names))
+        cursor = connection.connection.cursor()
+        cursor.execute(text, tuple(parameters[name] for name in names))
+        return cursor
 
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it once for each of `rows`, if there are any."""
-        text, names = self._text(connection.dialect)
-        given = [tuple(row[name] for name in names) for row in rows]
-        if given:
-            connection.exec_driver_sql(text, given)
+        names = self._text(connection.dialect)[1]
+        self.run_tuples(connection, [tuple(row[name] for name in names) for row in rows])
 
     def run_tuples(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """Run it once for each of `rows`, if there are any, whose values are in the order of the parameters."""
         if rows:
-            connection.exec_driver_sql(self._text(connection.dialect)[0], rows)
+            cursor = connection.connection.cursor()
+            cursor.executemany(self._text(connection.dialect)[0], rows)
+            cursor.close()
 
     def _text(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
         known = self._compiled.get(dialect)

@@ -1,10 +1,11 @@
-"""Roll-ups: the vitals of each minute and of each hour of a boot's uptime, summed up for plots of long times.
+"""Roll-ups: the vitals of each minute, hour and day of a boot's uptime, summed up for plots of long times.
 
 They are kept in the transaction that stores the records, so they are never behind, and are the same in whatever order
 records come. `rebuild` makes all of them anew from the records.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -30,7 +31,8 @@ from vigil_host.store.times import utc_of
 
 MINUTE_S = 60
 HOUR_S = 3600
-SPANS_S = (MINUTE_S, HOUR_S)
+DAY_S = 86_400
+SPANS_S = (MINUTE_S, HOUR_S, DAY_S)
 
 # Of each signal, in the vitals: seconds with a value (or, where they are not counted, all), mean, least and most.
 _SOURCES = {
@@ -87,17 +89,19 @@ def add(
                 seconds = fields[seconds_name]
                 _put(into, at, seconds, mean * seconds, fields[least_name], fields[most_name])
             at += 4
-    hours: dict[tuple[int, int], list[Any]] = {}
-    for (boot, number), one in minutes.items():
-        into = hours.setdefault((boot, number * MINUTE_S // HOUR_S), [0, 0, None, None] * len(_SOURCES))
-        for at in range(0, len(one), 4):
-            _put(into, at, *one[at : at + 4])
+    sums = {MINUTE_S: minutes}
+    for shorter_s, span_s in pairwise(SPANS_S):
+        spans = sums[span_s] = {}
+        for (boot, number), one in sums[shorter_s].items():
+            into = spans.setdefault((boot, number * shorter_s // span_s), [0, 0, None, None] * len(_SOURCES))
+            for at in range(0, len(one), 4):
+                _put(into, at, *one[at : at + 4])
     names = (*_KEY, *_VALUES)
     _ADD.run_many(
         connection,
         (
             dict(zip(names, (device, journal, boot, span_s, number, *into), strict=True))
-            for span_s, spans in ((MINUTE_S, minutes), (HOUR_S, hours))
+            for span_s, spans in sums.items()
             for (boot, number), into in spans.items()
         ),
     )
@@ -136,23 +140,21 @@ def differing(connection: Connection) -> list[str]:
 def between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int, span_s: int) -> list[Rollup]:
     """Roll-ups of one device that begin at from <= UTC < to, oldest first."""
     span_ms = span_s * 1000
-    table = schema.rollup
-    columns = select(table.c.number, *(table.c[name] for name in _VALUES))
     found: list[Rollup] = []
     for boot in boots_between(connection, device, from_utc_ms - span_ms, to_utc_ms):
-        rows = connection.execute(
-            columns.where(
-                table.c.device == device,
-                table.c.journal == boot.journal,
-                table.c.boot == boot.boot,
-                table.c.span_s == span_s,
-                table.c.number.between(boot.first_ms // span_ms, boot.last_ms // span_ms),
-            )
+        rows = _OF_BOOT.run(
+            connection,
+            of_device=device,
+            of_journal=boot.journal,
+            of_boot=boot.boot,
+            of_span_s=span_s,
+            first=boot.first_ms // span_ms,
+            last=boot.last_ms // span_ms,
         )
-        for row in rows:
-            begin = utc_of(row[0] * span_ms, boot.anchors)
+        for number, *values in rows.fetchall():
+            begin = utc_of(number * span_ms, boot.anchors)
             if begin is not None and from_utc_ms <= begin < to_utc_ms:
-                found.append(Rollup(begin, *row[1:]))
+                found.append(Rollup(begin, *values))
     return sorted(found)
 
 
@@ -192,3 +194,12 @@ def _adding() -> Any:
 
 
 _ADD = Prepared(_adding())
+_OF_BOOT = Prepared(
+    select(schema.rollup.c.number, *(schema.rollup.c[name] for name in _VALUES)).where(
+        schema.rollup.c.device == bindparam("of_device"),
+        schema.rollup.c.journal == bindparam("of_journal"),
+        schema.rollup.c.boot == bindparam("of_boot"),
+        schema.rollup.c.span_s == bindparam("of_span_s"),
+        schema.rollup.c.number.between(bindparam("first"), bindparam("last")),
+    )
+)

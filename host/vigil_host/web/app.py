@@ -23,7 +23,7 @@ from vigil_host.clock import Clock
 from vigil_host.events import Events
 from vigil_host.live import Live
 from vigil_host.store import Store, StoreError
-from vigil_host.store.rollups import HOUR_S, MINUTE_S
+from vigil_host.store.rollups import SPANS_S
 from vigil_host.web import trend, words
 from vigil_host.web.access import COOKIE, Access, AccessError, Guard, Logins, client_address, session_cookie
 from vigil_host.web.picture import Limits, Picture
@@ -145,7 +145,8 @@ class _Pages:
             rows = self._store.trend(device, from_utc_ms, to_utc_ms, MOST_ROWS)
             found = trend.columns(rows, from_utc_ms, to_utc_ms)
         else:
-            span_s = HOUR_S if length_ms >= trend.MAX_POINTS * HOUR_S * 1000 else MINUTE_S
+            bucket_s = length_ms // 1000 // trend.MAX_POINTS
+            span_s = max(span_s for span_s in SPANS_S if span_s <= max(bucket_s, SPANS_S[0]))
             rollups = self._store.rollups(device, from_utc_ms, to_utc_ms, span_s)
             found = trend.columns_of_rollups(rollups, span_s, from_utc_ms, to_utc_ms)
         gaps = [
