@@ -7,6 +7,7 @@ and the medians of their rounds are compared. FOLDER (default: the current one) 
 """
 
 import asyncio
+import os
 import sqlite3
 import statistics
 import sys
@@ -141,11 +142,25 @@ async def live_beside_back_fill(folder: Path) -> list[float]:
     return waited
 
 
+def fsync_ms(folder: Path) -> float:
+    """Median of what the disk takes to keep a page: where it is near 0, a commit costs no more than its computing."""
+    took = []
+    with (folder / "fsync").open("wb") as file:
+        for _ in range(100):
+            file.write(bytes(4096))
+            file.flush()
+            begun = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append(time.perf_counter() - begun)
+    return statistics.median(took) * 1000
+
+
 def main() -> None:
     """Print a line for each, and fail where an aim was not reached."""
     is_reached = True
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else ".") as scratch:
         folder = Path(scratch)
+        print(f"one fsync of this disk takes {fsync_ms(folder):.2f} ms")
         for rows, speed, aim in compare(folder):
             is_reached &= speed["ledger"] >= aim * speed["tables"]
             print(

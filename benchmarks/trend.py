@@ -1,7 +1,7 @@
 """How long a plot takes to open: ten years, a month and a day of one patient, from a generated record.
 
-Ten years of rows are fifteen gigabytes, so boots (one a month), time anchors (one an hour) and roll-ups are put into the
-record as ten years of rows leave them, those of a minute for the newest three months only. The newest two days have
+Ten years of rows are fifteen gigabytes, so boots (one a month), time anchors (one an hour) and roll-ups are put into
+the record as ten years of rows leave them, those of a minute for the newest three months only. The newest two days have
 their rows too, one a second. Measured is what the page waits for: the query, the thinning to columns and the JSON, from
 a store just opened.
 """

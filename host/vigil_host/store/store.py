@@ -48,6 +48,7 @@ class Store:
     ) -> None:
         self.path = path
         self._writer = writer
+        self._connection: Connection | None = None  # the writer's one, kept open
         self._reader = reader
         self._clock = clock
         self._lease = lease
@@ -109,6 +110,8 @@ class Store:
         except StoreError as error:
             _log.error("the newest rows are not signed: %s", error)
         self._reader.dispose()  # before the writer: the last connection to close checkpoints
+        if self._connection is not None:
+            self._connection.close()
         if self._writer is not None:
             self._writer.dispose()
         if self._lease is not None:
@@ -312,8 +315,11 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         if self._writer is None:
             raise StoreError(f"{self.path} was opened for reading only")
-        with self._lock, opening.errors_named(self.path), self._writer.begin() as connection:
-            yield connection
+        with self._lock, opening.errors_named(self.path):
+            if self._connection is None:
+                self._connection = self._writer.connect()
+            with self._connection.begin():
+                yield self._connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
