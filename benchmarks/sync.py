@@ -35,7 +35,7 @@ from vigil_host.radio.bleak_backend import AirClient, AirScanner
 from vigil_host.radio.bluetooth import UUID, VirtualBluetooth
 from vigil_host.radio.personality import PERSONALITIES
 from vigil_host.store import Store
-from vigil_wire import advert, keys, link, records
+from vigil_wire import advert, keys, link, records, statuses
 
 KEY = bytes(range(16))
 ADVERT = b"\x02\x01\x06\x05\xff\xff\xffhi"
@@ -103,6 +103,7 @@ class Wearable:
     async def run(self) -> None:
         """Step as a device does, five times a second and after each event; here every millisecond."""
         content = bytearray(advert.CONTENT_LENGTH)
+        advert.pack_content(content, 0, (statuses.VALIDATED,) * 3, 0, (720, 970, 3650, 25, 80, 0))
         while True:
             if self._end is not None:
                 self._end.step(content, 0, int(time.monotonic()))
@@ -129,7 +130,7 @@ async def sync(folder: Path, broken_every_s: float | None) -> tuple[float, int, 
         begun = time.perf_counter()
         while wearable.journal.acknowledged < wearable.journal.newest:
             async with BleakScanner(backend=AirScanner, air=air) as scanner:
-                async for device, _ in scanner.advertisement_data():
+                async for device, _ in scanner.advertisement_data():  # noqa: B007 - used below
                     break
             connections += 1
             session = asyncio.create_task(Session(known, intake, clock, client).run(device))
