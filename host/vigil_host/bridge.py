@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 class Bridge:
     """Ties the parts together. `store` and `devices` are the caller's, and stay open after `close`.
 
-    `live`, `alerts` and `events` are what a page shows; `received` counts the records that came.
+    `live`, `alerts` and `events` are what a page shows; `received` counts the records that came. A bridge that is
+    `listen_only` hears and shows adverts and connects with no device: the record is another bridge's.
     """
 
     def __init__(
@@ -33,7 +34,9 @@ class Bridge:
         scanner_factory: ScannerFactory,
         client_factory: ClientFactory,
         clock: Clock | None = None,
+        listen_only: bool = False,
     ) -> None:
+        self._listen_only = listen_only
         self._clock = clock or Clock()
         self._store = store
         self._devices = devices
@@ -100,10 +103,11 @@ class Bridge:
         self.alerts.watch(set(known))
         for device_id, device in self._followed.items():
             is_known = device_id in known
-            if not is_known or known[device_id].spo2_curve != device.spo2_curve:  # a new session brings the new one
-                self._keepers.pop(device_id).cancel()
+            is_as_it_was = is_known and known[device_id].spo2_curve == device.spo2_curve
+            if not is_as_it_was and device_id in self._keepers:
+                self._keepers.pop(device_id).cancel()  # a new session brings the new curve
         for device in known.values():
-            if device.id not in self._keepers:
+            if device.id not in self._keepers and not self._listen_only:
                 self._keepers[device.id] = group.create_task(self._keep(device))
         self._followed = known
         self.events.publish("live")

@@ -4,6 +4,7 @@ The configuration is one TOML file; every key may be left out:
 
     database = "/var/lib/vigil/vigil.db"
     log_level = "info"                    # debug, info, warning, error
+    listen_only = false                   # true: another bridge keeps the record; this one only hears and shows
 
     [web]
     host = "127.0.0.1"                    # another address only with lan = true
@@ -46,6 +47,7 @@ class Config:
     lan: bool = False
     adapter: str | None = None
     log_level: str = "info"
+    listen_only: bool = False
 
 
 def data_folder() -> Path:
@@ -72,6 +74,11 @@ def devices_file() -> Path:
     return data_folder() / "devices.toml"
 
 
+def signing_key_file() -> Path:
+    """Return the path of the key that signs the record's checkpoints; raises ConfigError."""
+    return data_folder() / "signing-key.pem"
+
+
 def load(path: Path | None = None) -> Config:
     """Return the configuration in the file at `path`, or the default one; raises ConfigError."""
     if path is None:
@@ -93,6 +100,7 @@ def load(path: Path | None = None) -> Config:
         lan=lan,
         adapter=bluetooth.take("adapter", str, "") or None,
         log_level=root.take("log_level", str, "info"),
+        listen_only=root.take("listen_only", bool, False),
     )
     for table in (root, web, bluetooth):
         table.check_empty()

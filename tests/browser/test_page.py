@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from vigil_host.store import Gap
+from vigil_host.store.ledger import OVERWRITTEN
 from vigil_wire import statuses
 
 LOST_WITHIN_MS = 10_000
@@ -285,6 +287,21 @@ def test_trends_are_drawn_with_gaps_and_follow_new_rows(home: Any, visit: Any) -
     page.get_by_label("10 min").check(force=True)
     home.record([(720, 913, 3660)])
     expect(spo2.locator(".summary")).to_have_text("lowest 91, highest 97 %", timeout=8000)
+
+
+def test_what_is_missing_from_the_record_is_said_with_its_reason(home: Any, visit: Any) -> None:
+    home.record(history())
+    home.say()
+    page = visit().page
+    expect(page.locator('.trend[data-signal="spo2"] canvas')).to_have_count(1)
+    expect(page.locator(".gaps")).to_be_hidden()
+    home.store.note_gap(home.devices[0].id, 1, Gap(9000, 9011, OVERWRITTEN))
+    page.get_by_label("30 days").check(force=True)
+    expect(page.locator(".gaps li")).to_have_count(1)
+    expect(page.locator(".gaps li")).to_contain_text("12 records overwritten on the device before the bridge had them")
+    expect(page.locator('.trend[data-signal="spo2"]').get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile("last 30 days: lowest 97, highest 97 %")
+    )
 
 
 @pytest.mark.parametrize("home", [{"passphrase": "correct horse battery staple"}], indirect=True)

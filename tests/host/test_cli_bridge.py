@@ -56,6 +56,30 @@ def state_at(port: int) -> Any:
         return json.load(answer)
 
 
+def test_the_second_bridge_of_a_record_only_listens_and_takes_over_when_the_first_is_gone(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    """Two writers could damage the record, and two acknowledgers would each have half of it."""
+    env = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={tmp_path}/none"}
+    bridges, logs = [], [tmp_path / "first", tmp_path / "second"]
+    try:
+        for log in logs:
+            with log.open("wb") as err:
+                command = [VIGIL, "bridge", "--port", str(free_port())]
+                bridges.append(subprocess.Popen(command, stderr=err, env=env))
+            until(lambda log=log: "known devices" in log.read_text())  # type: ignore[misc]
+        assert "record in" in logs[0].read_text()
+        said = logs[1].read_text()
+        assert f"(process {bridges[0].pid})" in said and "only listens" in said and "listening only" in said
+        bridges[0].kill()
+        bridges[0].wait()
+        until(lambda: "record in" in logs[1].read_text())
+    finally:
+        for bridge in bridges:
+            bridge.terminate()
+            bridge.wait()
+
+
 def test_without_bluetooth_it_says_so_again_and_again_and_the_page_shows_nothing(
     data_folder: Path, tmp_path: Path
 ) -> None:

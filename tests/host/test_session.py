@@ -10,7 +10,7 @@ from bleak.exc import BleakError
 
 from vigil_host.link import session as session_module
 from vigil_host.store import Gap, StoreError
-from vigil_host.store.ledger import OVERWRITTEN
+from vigil_host.store.ledger import HAD_ONCE, OVERWRITTEN, REPLACED
 from vigil_host.store.times import to_days
 from vigil_wire import link
 from vigil_wire.link import LinkError
@@ -393,5 +393,62 @@ def test_rows_and_alarms_are_announced(home: Any, utc_ms: int, run: Callable[[An
         await listening
         assert {"row", "alarms", "live"} <= set(heard)
         assert [alarm.onset_utc_ms for alarm in home.alerts.active()] == [utc_ms]
+
+    run(scenario())
+
+
+def test_what_the_ring_still_has_is_fetched_again_below_the_acknowledged_mark(
+    home: Any, run: Callable[[Any], Any]
+) -> None:
+    """As after yesterday's backup was restored: the device has been told that more was stored than is."""
+
+    async def scenario() -> None:
+        fill(home, 20)
+        home.store.commit(home.device_id, home.device.journal.id, home.device.journal.records[:5])
+        home.device.acknowledged = 15
+        home.device.oldest = 9
+        await home.run_session(lambda: home.device.acknowledged == 19)
+        assert home.device.fetched == [5]
+        assert home.store.gaps(home.device_id) == [Gap(5, 8, HAD_ONCE)]
+        assert home.stored() == 16
+        assert home.store.verify().findings == []
+
+    run(scenario())
+
+
+def test_what_was_acknowledged_and_what_never_was_are_gaps_apart(home: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        fill(home, 20)
+        home.device.acknowledged = 3
+        home.device.oldest = 9
+        await home.run_session(lambda: home.device.acknowledged == 19)
+        first, second = home.store.gaps(home.device_id)
+        assert (first, second[:2]) == (Gap(0, 3, HAD_ONCE), (4, 8))
+        assert second.reason == session_module.BEFORE_FIRST_MEETING
+
+    run(scenario())
+
+
+def test_a_replaced_memory_leaves_a_gap_with_its_reason(
+    home: Any, make_journal: Any, run: Callable[[Any], Any]
+) -> None:
+    async def scenario() -> None:
+        fill(home, 12)
+        home.device.cut_after = 3  # the hello, the info, and two records
+        await home.run_session(lambda: False)
+        home.device.cut_after = None
+        stored = home.stored()
+        assert 0 < stored < 12
+        old, home.device.journal = home.device.journal, make_journal(77)
+        home.device.acknowledged = -1
+        fill(home, 4)
+        await home.run_session(lambda: home.device.acknowledged == 3)
+        assert home.store.gaps(home.device_id) == [Gap(stored, 11, REPLACED)]
+        # The old memory comes back, with what it has: it is fetched, and no gap any more.
+        home.device.journal, home.device.acknowledged = old, stored - 1
+        await home.run_session(lambda: home.device.acknowledged == 11)
+        assert home.stored() == 16
+        assert home.store.gaps(home.device_id) == [Gap(4, 3, REPLACED)]  # of the other: nobody knows whether any
+        assert home.store.verify().findings == []
 
     run(scenario())

@@ -148,7 +148,7 @@ def test_trend_gives_the_rows_of_one_device(client: TestClient, home: Any, utc_m
         {"device": "a", "from": "0", "to": "x"},
         {"device": "a", "from": "2", "to": "1"},
         {"device": "a", "from": "-1", "to": "1"},
-        {"device": "a", "from": "0", "to": str(26 * 3_600_000)},
+        {"device": "a", "from": "0", "to": str(21 * 366 * 86_400_000)},
         {"device": "a", "from": "9" * 30, "to": "9" * 31},
         {"from": "0", "to": "1"},
     ],

@@ -1,6 +1,7 @@
 """A plot's columns: gaps stay gaps, and a dip outlives the thinning."""
 
 from vigil_host.store import TrendRow
+from vigil_host.store.rollups import Rollup
 from vigil_host.web import trend
 
 HOUR_MS = 3_600_000
@@ -84,3 +85,24 @@ def test_columns_have_one_length_and_rising_times() -> None:
     times = found.pop("time_utc_ms")
     assert times == sorted(times)
     assert {len(column) for reading in found.values() for column in reading.values()} == {len(times)}
+
+
+def test_a_trend_of_rollups_has_the_same_columns() -> None:
+    def minute(number: int, spo2: int | None = 970, least: int = 970) -> Rollup:
+        of_spo2 = (0, 0, None, None) if spo2 is None else (60, spo2 * 60, least, 990)
+        return Rollup(number * 60_000, 60, 720 * 60, 700, 750, *of_spo2, 60, 3650 * 60, 3640, 3660, 0, 0, None, None)
+
+    rollups = [minute(0), minute(1), minute(2, None), minute(10), minute(11, 950, 825)]
+    found = trend.columns_of_rollups(rollups, 60, 0, 720_000)
+    assert found["time_utc_ms"] == [30_000, 90_000, 150_000, 390_000, 630_000, 690_000]
+    assert found["spo2_pct"]["mean"] == [97.0, 97.0, None, None, 97.0, 95.0]
+    assert found["spo2_pct"]["low"] == [97.0, 97.0, None, None, 97.0, 82.5]
+    assert found["pulse_rate_bpm"]["high"][:3] == [75.0] * 3
+    assert found["temperature_c"]["mean"][0] == 36.5
+    assert found["respiration_per_min"]["mean"] == [None] * 6
+    # Thinned: every point covers ten minutes, and the shortest dip is still there.
+    day = [minute(number, 970, 825 if number == 700 else 970) for number in range(7200)]
+    found = trend.columns_of_rollups(day, 60, 0, 7200 * 60_000)
+    assert len(found["time_utc_ms"]) == trend.MAX_POINTS
+    assert min(found["spo2_pct"]["low"]) == 82.5
+    assert set(found["spo2_pct"]["mean"]) == {97.0}

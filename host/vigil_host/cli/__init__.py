@@ -14,6 +14,10 @@ _COMMANDS = {
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "readings": "What is in the record.",
+    "verify": "Whether the record, or an exported part of it, is as it was stored.",
+    "export": "A part of the record as a file that can be proved to somebody else.",
+    "backup": "Copy the record, also while the bridge runs.",
+    "restore": "Put a backup in the record's place.",
     "service": "Run the bridge as a systemd service: install, remove.",
 }
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,25 @@ from vigil_host import notify
 from vigil_host.bridge import Bridge
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
-from vigil_host.config import EVERY_ADDRESS, Config, ConfigError, data_folder, devices_file, load
+from vigil_host.config import (
+    EVERY_ADDRESS,
+    Config,
+    ConfigError,
+    data_folder,
+    devices_file,
+    load,
+    signing_key_file,
+)
 from vigil_host.devices import Devices, DevicesError
 from vigil_host.link.adapter import client_factory, scanner_factory
 from vigil_host.page import page_of
 from vigil_host.store import Store, StoreError
+from vigil_host.store.chain import Signer, SigningError
+from vigil_host.store.lease import AlreadyOwned, Lease
 from vigil_host.web.access import Access, AccessError, Logins
 from vigil_host.web.server import PortError
+
+FREE_PERIOD_S = 2.0
 
 
 @click.command(name="bridge")
@@ -31,11 +44,12 @@ from vigil_host.web.server import PortError
 def command(config_file: Path | None, port: int | None, lan: bool, set_passphrase: bool) -> None:
     """Receive the known devices' readings, store every record, raise alarms, and serve the page.
 
-    Devices are made known with `vigil devices add`.
+    Devices are made known with `vigil devices add`. One home has one record, which one bridge writes: a second one,
+    or one configured with `listen_only = true`, hears and shows what is broadcast and keeps nothing.
 
     Example: **vigil bridge --lan**
     """
-    with in_one_line(ConfigError, DevicesError, StoreError, PortError, AccessError):
+    with in_one_line(ConfigError, DevicesError, StoreError, PortError, AccessError, SigningError):
         config = load(config_file)
         if lan:
             config = replace(config, lan=True, web_host=EVERY_ADDRESS)
@@ -44,8 +58,50 @@ def command(config_file: Path | None, port: int | None, lan: bool, set_passphras
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("vigil_host").setLevel(config.log_level.upper())
         access = _access(config, set_passphrase)
-        with Store.open(config.database) as store:
-            run_until_stopped(_run(config, store, Devices(devices_file()), access))
+        signer = Signer.at(signing_key_file())
+        while True:
+            try:
+                if not config.listen_only:
+                    with Store.open(config.database, signer=signer) as store:
+                        run_until_stopped(_run(config, store, access))
+                    return
+            except AlreadyOwned as owned:
+                click.echo(f"Vigil: {owned}. Until then this bridge only listens.", err=True)
+            if not _listen(config, access):
+                return
+
+
+def _listen(config: Config, access: Access) -> bool:
+    """Listen, with a store that is thrown away, until stopped or the record is nobody's; says whether it is that."""
+    is_free = False
+
+    async def until_free() -> None:
+        nonlocal is_free
+        listening = asyncio.create_task(_run(config, store, access, listen_only=True))
+        free = asyncio.create_task(_free(config))
+        await asyncio.wait((listening, free), return_when=asyncio.FIRST_COMPLETED)
+        is_free = free.done()
+        listening.cancel()
+        free.cancel()
+        await asyncio.wait((listening, free))
+        if not listening.cancelled():
+            listening.result()
+
+    with tempfile.TemporaryDirectory(prefix="vigil-listen-") as folder, Store.open(Path(folder) / "live.db") as store:
+        run_until_stopped(until_free())
+    return is_free
+
+
+async def _free(config: Config) -> None:
+    """Wait until no other bridge writes the record; for ever where this bridge is not to write it."""
+    while True:
+        await asyncio.sleep(FREE_PERIOD_S)
+        if not config.listen_only:
+            try:
+                Lease(config.database).release()
+            except AlreadyOwned:
+                continue
+            return
 
 
 def _access(config: Config, set_passphrase: bool) -> Access:
@@ -59,14 +115,15 @@ def _access(config: Config, set_passphrase: bool) -> Access:
     return Access(logins)
 
 
-async def _run(config: Config, store: Store, devices: Devices, access: Access) -> None:
-    bridge = Bridge(store, devices, scanner_factory(config.adapter), client_factory(config.adapter))
+async def _run(config: Config, store: Store, access: Access, listen_only: bool = False) -> None:
+    devices = Devices(devices_file())
+    bridge = Bridge(
+        store, devices, scanner_factory(config.adapter), client_factory(config.adapter), listen_only=listen_only
+    )
     async with page_of(bridge, store, devices, access, config.web_host, config.web_port) as address:
         known = len(devices.list())
-        click.echo(
-            f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, record in {config.database})",
-            err=True,
-        )
+        record = "listening only" if listen_only else f"record in {config.database}"
+        click.echo(f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, {record})", err=True)
         notify.notify("READY=1")
         try:
             async with asyncio.TaskGroup() as group:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from vigil_host.cli.problems import in_one_line
-from vigil_host.config import ConfigError, default_database
+from vigil_host.cli.records import device_in, record_file
+from vigil_host.config import ConfigError
 from vigil_host.devices import DevicesError
 from vigil_host.limits import limits_in
 from vigil_host.store import Store, StoreError
@@ -31,14 +32,10 @@ def command(device: str | None, last: int, db: Path | None, as_json: bool) -> No
 
     Example: **vigil readings --last 60 --json**
     """
-    with in_one_line(StoreError, ConfigError, DevicesError):
-        path = db or default_database()
-        if not path.exists():
-            raise StoreError(f"{path}: there is no record yet; `vigil bridge` or `vigil demo --db FILE` makes one")
-        with Store.read(path) as store:
-            device_id = _device_id(store, device)
-            rows = store.trend(device_id, 0, _END_OF_TIME_MS, last)
-            settings = store.newest_record(device_id, records.SETTINGS)
+    with in_one_line(StoreError, ConfigError, DevicesError), Store.read(record_file(db)) as store:
+        device_id = device_in(store, device)
+        rows = store.trend(device_id, 0, _END_OF_TIME_MS, last)
+        settings = store.newest_record(device_id, records.SETTINGS)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(row) for row in rows]))
     elif rows:
@@ -47,18 +44,6 @@ def command(device: str | None, last: int, db: Path | None, as_json: bool) -> No
             click.echo(f"SpO2: {words.spo2_curve(bool(limits_in(settings).get('spo2_is_calibrated')))}.")
     else:
         click.echo("There is no reading with a known time.")
-
-
-def _device_id(store: Store, device: str | None) -> str:
-    """The id of the device that is meant; DevicesError where that is not clear."""
-    stored = store.devices()
-    if device is None and len(stored) == 1:
-        return stored[0].id
-    meant = [each.id for each in stored if device in (each.id, each.name)]
-    if len(meant) == 1:
-        return meant[0]
-    names = ", ".join(f"{each.id} ({each.name})" for each in stored) or "none"
-    raise DevicesError(f"say which device with --device; in this record: {names}")
 
 
 def _table(rows: list[TrendRow]) -> Table:

@@ -37,6 +37,10 @@ class Intake:
         self._live.set_connected(device_id, connected)
         self._events.publish("live")
 
+    async def meet(self, device_id: str, journal_id: int, newest_told: int | None) -> None:
+        """See `Store.meet`."""
+        await self._store.on_writer(self._store.meet, device_id, journal_id, newest_told)
+
     async def highest(self, device_id: str, journal_id: int) -> int | None:
         """See `Store.highest`; after every commit that was asked for before."""
         return await self._store.on_writer(self._store.highest, device_id, journal_id)

@@ -14,7 +14,7 @@ from vigil_host.devices import KnownDevice
 from vigil_host.link.adapter import Client, ClientFactory
 from vigil_host.link.intake import Intake
 from vigil_host.store import Gap, StoreError
-from vigil_host.store.ledger import OVERWRITTEN
+from vigil_host.store.ledger import HAD_ONCE, OVERWRITTEN
 from vigil_host.store.times import to_days
 from vigil_wire import link, records, settings
 from vigil_wire.advert import Content
@@ -47,6 +47,7 @@ class Session:
         self._frames: asyncio.Queue[bytearray | None] = asyncio.Queue()
         self._journal_id = 0
         self._expected = 0
+        self._had_to = -1  # up to here some bridge has had, and acknowledged, this device's records
         self._records: list[bytes] = []
         self._gaps: list[Gap] = []
         self._due_s = 0.0
@@ -120,7 +121,7 @@ class Session:
         elif kind == link.MISSING:
             first, last = link.missing_range(message)
             self._skip_to(first)
-            self._gaps.append(Gap(first, last, OVERWRITTEN))
+            self._gone(first, last, OVERWRITTEN)
             self._expected = max(self._expected, last + 1)
         else:
             raise LinkError(f"unknown message {kind:#x}")
@@ -128,10 +129,20 @@ class Session:
     async def _start(self, client: Client, info: link.Info) -> None:
         """Tell the time, and the curve it is to have, then fetch from the first record that is not stored."""
         self._journal_id = info.journal_id
+        self._had_to = -1 if info.acknowledged is None else info.acknowledged
+        await self._intake.meet(self._device.id, info.journal_id, info.newest)
         highest = await self._intake.highest(self._device.id, info.journal_id)
         wanted = 0 if highest is None else highest + 1
+        if wanted <= self._had_to:
+            _log.warning(
+                "%s: its records up to %d were acknowledged before, and this record has them up to %d only: "
+                "a backup was restored, or another bridge keeps a record of its own",
+                self._device.name,
+                self._had_to,
+                wanted - 1,
+            )
         if highest is None and info.oldest:
-            self._gaps.append(Gap(0, info.oldest - 1, BEFORE_FIRST_MEETING))
+            self._gone(0, info.oldest - 1, BEFORE_FIRST_MEETING)
             wanted = info.oldest
         end = 0 if info.newest is None else info.newest + 1
         if wanted > end:
@@ -155,6 +166,14 @@ class Session:
         self._skip_to(sequence)
         self._records.append(data)
         self._expected = max(self._expected, sequence + 1)
+
+    def _gone(self, first: int, last: int, reason: str) -> None:
+        """Note what the device no longer has: what was acknowledged was once here, and the rest was not."""
+        had_to = min(last, self._had_to)
+        if first <= had_to:
+            self._gaps.append(Gap(first, had_to, HAD_ONCE))
+        if had_to < last:
+            self._gaps.append(Gap(max(first, had_to + 1), last, reason))
 
     def _skip_to(self, sequence: int) -> None:
         """Note what the device has left out before `sequence`: frames cannot be lost on the way within a session."""

@@ -4,15 +4,18 @@ Every function runs inside the store's transaction.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from vigil_host.store import alarms, schema
+from vigil_host.store import alarms, chain, rollups, schema
 from vigil_host.store.alarms import AlarmRecord, LiveBits
+from vigil_host.store.chain import Head
+from vigil_host.store.prepared import Prepared, insert_into
 from vigil_host.store.times import DEVICE_EPOCH_MS, from_days
 from vigil_wire import records
 from vigil_wire.records import Record, RecordError
@@ -20,11 +23,16 @@ from vigil_wire.records import Record, RecordError
 _HEADER = struct.Struct("<IBHHI")  # sequence, kind, boot, uptime day, ms of the day: as in every version
 
 OVERWRITTEN = "overwritten on the device before the bridge had them"
+HAD_ONCE = "stored once, but not in this database, and gone from the device"
+REPLACED = "lost with the device's memory, which was replaced or erased"
 CHANGED = "sent again with other content; what came first is kept"
 
 
 class Gap(NamedTuple):
-    """Sequence numbers, both ends included, that are known to be had from nowhere, and why."""
+    """Sequence numbers, both ends included, that are known to be had from nowhere, and why.
+
+    Where last = first - 1, records from `first` on may have been, and nobody knows how many.
+    """
 
     first: int
     last: int
@@ -74,34 +82,42 @@ def commit(
     gaps: Iterable[Gap],
     live: LiveBits | None,
     now_utc_ms: int,
-) -> CommitResult:
-    """Store what is new of `arrivals`, and `gaps`; see `Store.commit`."""
-    row_ids = _insert(connection, device, journal, arrivals, now_utc_ms)
-    unseen = dict(row_ids)
-    fresh = [(unseen.pop(arrival.sequence), arrival) for arrival in arrivals if arrival.sequence in unseen]
+    head: Head,
+) -> tuple[CommitResult, Head]:
+    """Store what is new of `arrivals`, chained to `head`, and `gaps`; see `Store.commit`. Returns the new head too."""
     found = list(gaps)
-    if len(fresh) < len(arrivals):
-        found += _changed(connection, device, journal, arrivals)
+    fresh, changed_numbers = _apart(connection, device, journal, arrivals)
+    found += [Gap(number, number, CHANGED) for number in changed_numbers]
     found += [
         Gap(arrival.fields["first"] or 0, arrival.fields["last"] or 0, OVERWRITTEN)
-        for _, arrival in fresh
+        for arrival in fresh
         if arrival.kind == records.LOSS and arrival.fields is not None
     ]
+    numbered = list(enumerate(fresh, head.row_id + 1))
+    head = _insert(connection, device, journal, numbered, now_utc_ms, head)
     note_gaps(connection, device, journal, found, now_utc_ms)
-    anchors = _decode(connection, device, journal, fresh)
+    anchors = _decode(connection, device, journal, numbered)
+    advance(connection, device, journal, {arrival.sequence for arrival in fresh}, now_utc_ms)
     changed = alarms.apply_records(
         connection,
         device,
         (
             AlarmRecord(row_id, journal, arrival.sequence, arrival.kind, arrival.fields)
-            for row_id, arrival in fresh
+            for row_id, arrival in numbered
             if arrival.kind in (records.ALARM, records.BOOT) and arrival.fields is not None
         ),
         now_utc_ms,
     )
     if changed and live is not None:
         alarms.apply_live(connection, device, live, now_utc_ms)
-    return CommitResult(sorted(row_ids.values()), len(arrivals) - len(fresh), changed or anchors)
+    new_rows = [row_id for row_id, _ in numbered]
+    return CommitResult(new_rows, len(arrivals) - len(fresh), changed or anchors), head
+
+
+def newest(connection: Connection) -> Head:
+    """The head of the hash chain."""
+    row = _NEWEST.run(connection).fetchone()
+    return chain.EMPTY if row is None else Head(row[0], row[1])
 
 
 def note_gaps(connection: Connection, device: str, journal: int, gaps: Iterable[Gap], now_utc_ms: int) -> None:
@@ -111,128 +127,196 @@ def note_gaps(connection: Connection, device: str, journal: int, gaps: Iterable[
         connection.execute(upsert(schema.gap).on_conflict_do_nothing(), rows)
 
 
-def contiguous(connection: Connection, device: str, journal: int) -> int | None:
+def meet(connection: Connection, device: str, journal: int, newest_told: int | None, now_utc_ms: int) -> None:
+    """Note that the device has this journal now, and how far it goes; see `Store.meet`."""
+    advance(connection, device, journal, (), now_utc_ms)
+    table, gap = schema.journal, schema.gap
+    is_this = (table.c.device == device, table.c.id == journal)
+    if newest_told is not None:
+        connection.execute(update(table).where(*is_this).values(newest_told=newest_told))
+    replaced = {
+        row.journal: row.first
+        for row in connection.execute(
+            select(gap.c.journal, gap.c.first).where(gap.c.device == device, gap.c.reason == REPLACED)
+        )
+    }
+    if journal in replaced:  # it is back, with what it has
+        connection.execute(
+            delete(gap).where(gap.c.device == device, gap.c.journal == journal, gap.c.reason == REPLACED)
+        )
+        connection.execute(update(table).where(*is_this).values(stored_to=replaced[journal] - 1))
+        advance(connection, device, journal, (), now_utc_ms)
+    for row in connection.execute(select(table).where(table.c.device == device, table.c.id != journal)).all():
+        if row.id not in replaced:
+            first = row.stored_to + 1
+            last = first - 1 if row.newest_told is None else max(row.newest_told, first - 1)
+            note_gaps(connection, device, row.id, [Gap(first, last, REPLACED)], now_utc_ms)
+            advance(connection, device, row.id, (), now_utc_ms)
+
+
+def stored_to(connection: Connection, device: str, journal: int) -> int | None:
     """Newest sequence number up to which all is stored or a noted gap; None where number 0 is neither."""
-    table = schema.record
-    where = (table.c.device == device, table.c.journal == journal)
-    newest, count = connection.execute(select(func.max(table.c.sequence), func.count()).where(*where)).one()
-    end = 0 if newest is None else newest + 1
-    noted = connection.execute(
-        select(schema.gap.c.first, schema.gap.c.last)
-        .where(schema.gap.c.device == device, schema.gap.c.journal == journal)
-        .order_by(schema.gap.c.first)
-    )
-    gaps = merged([(row.first, row.last) for row in noted])
-    for first, last in gaps:
-        within = table.c.sequence.between(first, last)
-        stored = connection.execute(select(func.count()).where(*where, within)).scalar_one()
-        count += max(min(last, end - 1) - first + 1, 0) - stored
-    holes: list[tuple[int, int]] = []
-    if count < end:  # something is missing that no gap explains: look at every record
-        before = func.lag(table.c.sequence, 1, -1).over(order_by=table.c.sequence)
-        pairs = select(table.c.sequence, before.label("before")).where(*where).subquery()
-        rows = connection.execute(select(pairs).where(pairs.c.sequence > pairs.c.before + 1).order_by(pairs.c.sequence))
-        holes = [(row.before + 1, row.sequence - 1) for row in rows]
-    reached = first_uncovered(holes, end, gaps) - 1
-    return None if reached < 0 else reached
+    table = schema.journal
+    reached = connection.execute(select(table.c.stored_to).where(table.c.device == device, table.c.id == journal))
+    found = reached.scalar()
+    return None if found is None or found < 0 else found
 
 
-def merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sorted ranges, both ends included, with those that touch or overlap made one."""
-    found: list[tuple[int, int]] = []
-    for first, last in ranges:
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
-        else:
-            found.append((first, last))
-    return found
+def advance(connection: Connection, device: str, journal: int, fresh: Container[int], now_utc_ms: int) -> None:
+    """Bring `journal.stored_to` up to date; `fresh` are sequence numbers that have just been stored."""
+    known = _STORED_TO.run(connection, of_device=device, of_journal=journal).fetchone()
+    if known is None:
+        values = {"device": device, "id": journal, "met_utc_ms": now_utc_ms, "stored_to": -1}
+        connection.execute(insert(schema.journal).values(values))
+    before: int = -1 if known is None else known[0]
+    wanted = before + 1
+    while True:
+        while wanted in fresh:
+            wanted += 1
+        wanted = _after_stored(connection, device, journal, wanted)
+        last = _GAP_OVER.run(connection, of_device=device, of_journal=journal, wanted=wanted, again=wanted).fetchone()
+        if last is None or last[0] is None:
+            break
+        wanted = last[0] + 1
+    if wanted - 1 != before:
+        _SET_STORED_TO.run(connection, of_device=device, of_journal=journal, reached=wanted - 1)
 
 
-def first_uncovered(holes: Sequence[tuple[int, int]], end: int, gaps: Sequence[tuple[int, int]]) -> int:
-    """Return the first number that is in a hole, or `end` or beyond, and in no gap; gaps are sorted and merged."""
-    for first, last in (*holes, (end, None)):
-        wanted = first
-        for gap_first, gap_last in gaps:
-            if gap_first <= wanted <= gap_last:
-                wanted = gap_last + 1
-        if last is None or wanted <= last:
-            return wanted
-    raise AssertionError("the last range has no end")
+def _after_stored(connection: Connection, device: str, journal: int, wanted: int) -> int:
+    """The first number from `wanted` on that is not stored."""
+    found = _STORED_FROM.run(connection, of_device=device, of_journal=journal, wanted=wanted)
+    while (row := found.fetchone()) is not None and row[0] == wanted:
+        wanted += 1
+    found.close()  # also where rows are left: an open one would hold back the commit's checkpoint
+    return wanted
+
+
+def _apart(
+    connection: Connection, device: str, journal: int, arrivals: Sequence[Arrival]
+) -> tuple[list[Arrival], list[int]]:
+    """What is not stored yet; and the numbers under which other content came than is stored, which must be said."""
+    if not arrivals:
+        return [], []
+    numbers = [arrival.sequence for arrival in arrivals]
+    there = _STORED_BETWEEN.run(connection, of_device=device, of_journal=journal, least=min(numbers), most=max(numbers))
+    stored: dict[int, bytes] = dict(there.fetchall())
+    fresh: list[Arrival] = []
+    changed: list[int] = []
+    for arrival in arrivals:
+        if arrival.sequence not in stored:
+            stored[arrival.sequence] = arrival.data
+            fresh.append(arrival)
+        elif stored[arrival.sequence] != arrival.data:
+            changed.append(arrival.sequence)
+    return fresh, changed
 
 
 def _insert(
-    connection: Connection, device: str, journal: int, arrivals: Sequence[Arrival], now_utc_ms: int
-) -> dict[int, int]:
-    """Insert the records that are not there yet; returns row ids by sequence number."""
-    if not arrivals:
-        return {}
-    table = schema.record
-    rows = [
-        {
-            "device": device,
-            "journal": journal,
-            "sequence": arrival.sequence,
-            "kind": arrival.kind,
-            "boot": arrival.boot,
-            "uptime_ms": arrival.uptime_ms,
-            "received_utc_ms": now_utc_ms,
-            "data": arrival.data,
-        }
-        for arrival in arrivals
-    ]
-    inserted = connection.execute(upsert(table).on_conflict_do_nothing().returning(table.c.sequence, table.c.id), rows)
-    return {row.sequence: row.id for row in inserted}
-
-
-def _changed(connection: Connection, device: str, journal: int, arrivals: Sequence[Arrival]) -> list[Gap]:
-    """What came under a sequence number whose stored record has other content: it is lost, and must be said."""
-    table = schema.record
-    stored = {
-        row.sequence: row.data
-        for row in connection.execute(
-            select(table.c.sequence, table.c.data).where(
-                table.c.device == device,
-                table.c.journal == journal,
-                table.c.sequence.in_({arrival.sequence for arrival in arrivals}),
+    connection: Connection,
+    device: str,
+    journal: int,
+    numbered: Sequence[tuple[int, Arrival]],
+    now_utc_ms: int,
+    head: Head,
+) -> Head:
+    """Insert records that are not there yet, chained to `head`; the new head is returned."""
+    rows = []
+    last = head.hash
+    for row_id, arrival in numbered:
+        last = chain.follow(last, chain.digest(row_id, device, journal, arrival.sequence, now_utc_ms, arrival.data))
+        rows.append(
+            (
+                row_id,
+                device,
+                journal,
+                arrival.sequence,
+                arrival.kind,
+                arrival.boot,
+                arrival.uptime_ms,
+                now_utc_ms,
+                arrival.data,
+                last,
             )
         )
-    }
-    return [
-        Gap(arrival.sequence, arrival.sequence, CHANGED)
-        for arrival in arrivals
-        if stored[arrival.sequence] != arrival.data
-    ]
+    _INSERT_RECORD.run_tuples(connection, rows)
+    return Head(numbered[-1][0], last) if numbered else head
+
+
+def vitals_row(row_id: int, fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the vitals table has of a record."""
+    return (row_id, *_vitals_of(fields))
+
+
+def alarm_event_row(row_id: int, fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the table of alarm events has of a record."""
+    onset = from_days(fields["onset_day"], fields["onset_day_ms"])
+    return (row_id, fields["condition"], fields["event"], fields["priority"], fields["value"], onset)
+
+
+def anchor_row(row_id: int, device: str, journal: int, arrival: Arrival, fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the table of anchors has of a record."""
+    utc_ms = DEVICE_EPOCH_MS + from_days(fields["utc_day"], fields["utc_day_ms"])
+    return (row_id, device, journal, arrival.sequence, arrival.boot, arrival.uptime_ms, utc_ms)
+
+
+_vitals_of = itemgetter(*(column.name for column in schema.vitals.c if column.name != "record"))
 
 
 def _decode(connection: Connection, device: str, journal: int, fresh: Sequence[tuple[int, Arrival]]) -> bool:
     """Write what the payloads of new records say into their tables; says whether a time anchor was among them."""
-    rows: dict[int, list[dict[str, Any]]] = {records.VITALS: [], records.ALARM: [], records.TIME_ANCHOR: []}
+    vitals: list[tuple[Any, ...]] = []
+    alarm_events: list[tuple[Any, ...]] = []
+    anchors: list[tuple[Any, ...]] = []
+    rolled_up: list[tuple[int, int, Mapping[str, Any]]] = []
     for row_id, arrival in fresh:
         fields: dict[str, Any] | None = arrival.fields
         if fields is None:
             continue
         if arrival.kind == records.VITALS:
-            rows[records.VITALS].append({"record": row_id, **fields})
+            vitals.append(vitals_row(row_id, fields))
+            rolled_up.append((arrival.boot, arrival.uptime_ms, fields))
         elif arrival.kind == records.ALARM:
-            onset = from_days(fields.pop("onset_day"), fields.pop("onset_day_ms"))
-            rows[records.ALARM].append({"record": row_id, "onset_uptime_ms": onset, **fields})
+            alarm_events.append(alarm_event_row(row_id, fields))
         elif arrival.kind == records.TIME_ANCHOR:
-            rows[records.TIME_ANCHOR].append(
-                {
-                    "record": row_id,
-                    "device": device,
-                    "journal": journal,
-                    "sequence": arrival.sequence,
-                    "boot": arrival.boot,
-                    "uptime_ms": arrival.uptime_ms,
-                    "utc_ms": DEVICE_EPOCH_MS + from_days(fields["utc_day"], fields["utc_day_ms"]),
-                }
-            )
-    for table, kind in (
-        (schema.vitals, records.VITALS),
-        (schema.alarm_event, records.ALARM),
-        (schema.anchor, records.TIME_ANCHOR),
-    ):
-        if rows[kind]:
-            connection.execute(insert(table), rows[kind])
-    return bool(rows[records.TIME_ANCHOR])
+            anchors.append(anchor_row(row_id, device, journal, arrival, fields))
+    _INSERT_VITALS.run_tuples(connection, vitals)
+    _INSERT_ALARM_EVENT.run_tuples(connection, alarm_events)
+    _INSERT_ANCHOR.run_tuples(connection, anchors)
+    rollups.add(connection, device, journal, rolled_up)
+    return bool(anchors)
+
+
+_OF_RECORD = (
+    schema.record.c.device == bindparam("of_device"),
+    schema.record.c.journal == bindparam("of_journal"),
+)
+_OF_JOURNAL = (schema.journal.c.device == bindparam("of_device"), schema.journal.c.id == bindparam("of_journal"))
+_NEWEST = Prepared(
+    select(schema.record.c.id, schema.record.c.hash).where(
+        schema.record.c.id == select(func.max(schema.record.c.id)).scalar_subquery()
+    )
+)
+_STORED_TO = Prepared(select(schema.journal.c.stored_to).where(*_OF_JOURNAL))
+_SET_STORED_TO = Prepared(update(schema.journal).where(*_OF_JOURNAL).values(stored_to=bindparam("reached")))
+_STORED_FROM = Prepared(
+    select(schema.record.c.sequence)
+    .where(*_OF_RECORD, schema.record.c.sequence >= bindparam("wanted"))
+    .order_by(schema.record.c.sequence)
+)
+_STORED_BETWEEN = Prepared(
+    select(schema.record.c.sequence, schema.record.c.data).where(
+        *_OF_RECORD, schema.record.c.sequence.between(bindparam("least"), bindparam("most"))
+    )
+)
+_GAP_OVER = Prepared(
+    select(func.max(schema.gap.c.last)).where(
+        schema.gap.c.device == bindparam("of_device"),
+        schema.gap.c.journal == bindparam("of_journal"),
+        schema.gap.c.first <= bindparam("wanted"),
+        schema.gap.c.last >= bindparam("again"),
+    )
+)
+_INSERT_RECORD = insert_into(schema.record)
+_INSERT_VITALS = insert_into(schema.vitals)
+_INSERT_ALARM_EVENT = insert_into(schema.alarm_event)
+_INSERT_ANCHOR = insert_into(schema.anchor)

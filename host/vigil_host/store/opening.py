@@ -42,19 +42,24 @@ def errors_named(path: Path) -> Iterator[None]:
     """Turn what the database driver raises into a StoreError about `path`."""
     try:
         yield
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        raise StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {error.orig}')}") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        raise StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {cause}')}") from error
 
 
-def writer(path: Path, busy_timeout_s: float) -> Engine:
-    """Return the engine whose one connection writes; the file is made, for this user only, where it is missing."""
+def make_file(path: Path) -> None:
+    """Make the file, for this user only, where it is missing; raises StoreError where it cannot be written."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except PermissionError as error:
         raise StoreError(f"{path} {_REASONS[sqlite3.SQLITE_READONLY]}") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def writer(path: Path, busy_timeout_s: float) -> Engine:
+    """Return the engine whose one connection writes."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=StaticPool,
@@ -118,6 +123,24 @@ def check(connection: Connection, path: Path) -> None:
         raise StoreError(f"{path} {_NEWER}")
     if version < REVISION:
         raise StoreError(f"{path} was written by an older version of Vigil: start the bridge once to update it")
+
+
+def check_file(path: Path) -> None:
+    """Raise StoreError unless the file is a whole record of this program's version or an older one."""
+    if not path.is_file():
+        raise StoreError(f"{path} does not exist")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    try:
+        with errors_named(path), engine.connect() as connection:
+            version = _version(connection, path)
+            if version is None:
+                raise StoreError(f"{path} {_NOT_OURS}")
+            if version > REVISION:
+                raise StoreError(f"{path} {_NEWER}")
+            if connection.execute(text("PRAGMA integrity_check(1)")).scalar() != "ok":
+                raise StoreError(f"{path} is damaged: use another backup")
+    finally:
+        engine.dispose()
 
 
 def _version(connection: Connection, path: Path) -> str | None:

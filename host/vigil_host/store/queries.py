@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, tuple_
 
 from vigil_host.store import schema
+from vigil_host.store.boots import boots_between
 from vigil_host.store.ledger import Gap
 from vigil_host.store.times import Anchor, stretches, utc_of
 from vigil_wire import conditions, statuses
@@ -76,6 +77,18 @@ class TrendRow:
     active: list[str] = field(default_factory=list)
 
 
+class GapInTime(NamedTuple):
+    """Records that are to be had from nowhere, by the time between their neighbours.
+
+    `begin_utc_ms` None: before all that is known; `records` None: nobody knows how many there were.
+    """
+
+    begin_utc_ms: int | None
+    end_utc_ms: int
+    records: int | None
+    reason: str
+
+
 @dataclass(frozen=True)
 class Alarm:
     """One occurrence of an alarm condition.
@@ -95,6 +108,10 @@ class Alarm:
     cleared_utc_ms: int | None
     value: float | None
 
+
+MOST_GAPS = 100
+
+_PLACED = select(schema.record.c.device, schema.record.c.journal, schema.record.c.boot, schema.record.c.uptime_ms)
 
 _VITALS = select(
     schema.vitals,
@@ -138,11 +155,10 @@ def newest_row_id(connection: Connection) -> int:
 
 def trend(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int, limit: int) -> list[TrendRow]:
     """See `Store.trend`. Newest stretch first, so that only what is asked for is read."""
-    of_device = _anchors(connection, schema.anchor.c.device == device)
     pieces = [
-        (stretch.first + stretch.offset_ms, boot, stretch)
-        for boot, anchors in of_device.items()
-        for stretch in stretches(anchors)
+        (stretch.first + stretch.offset_ms, (device, boot.journal, boot.boot), stretch)
+        for boot in boots_between(connection, device, from_utc_ms, to_utc_ms)
+        for stretch in stretches(boot.anchors)
     ]
     table = schema.record
     found: list[TrendRow] = []
@@ -232,6 +248,37 @@ def gaps(connection: Connection, device: str) -> list[Gap]:
         select(gap.c.first, gap.c.last, gap.c.reason).where(gap.c.device == device).order_by(gap.c.id)
     )
     return [Gap(row.first, row.last, row.reason) for row in rows]
+
+
+def gaps_between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int) -> list[GapInTime]:
+    """See `Store.gaps_between`."""
+    gap = schema.gap
+    rows = connection.execute(select(gap).where(gap.c.device == device).order_by(gap.c.id.desc()).limit(MOST_GAPS))
+    found = []
+    for row in rows:
+        of_journal = (schema.record.c.device == device, schema.record.c.journal == row.journal)
+        begin = _utc_of_first(
+            connection,
+            _PLACED.where(*of_journal, schema.record.c.sequence < row.first).order_by(schema.record.c.sequence.desc()),
+        )
+        end = _utc_of_first(
+            connection,
+            _PLACED.where(*of_journal, schema.record.c.sequence > row.last).order_by(schema.record.c.sequence),
+        )
+        end = row.noted_utc_ms if end is None else end
+        if end >= from_utc_ms and (begin is None or begin < to_utc_ms):
+            count = row.last - row.first + 1
+            found.append(GapInTime(begin, end, count or None, row.reason))
+    return found
+
+
+def _utc_of_first(connection: Connection, records: Select[Any]) -> int | None:
+    """UTC of the first of some records; None where there is none, or its time is not known."""
+    row = connection.execute(records.limit(1)).first()
+    if row is None:
+        return None
+    boot = (row.device, row.journal, row.boot)
+    return utc_of(row.uptime_ms, _anchors_of(connection, {boot}).get(boot, ()))
 
 
 def _anchors_of(connection: Connection, boots: set[_Boot]) -> dict[_Boot, list[Anchor]]:

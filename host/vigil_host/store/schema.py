@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -69,6 +69,7 @@ record = Table(
     Column("uptime_ms", Integer, nullable=False),
     Column("received_utc_ms", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False, server_default=text("x''")),  # see chain.py
     UniqueConstraint("device", "journal", "sequence"),
     Index("ix_record_device_journal_boot_uptime_ms", "device", "journal", "boot", "uptime_ms"),
     sqlite_autoincrement=True,
@@ -136,6 +137,31 @@ anchor = Table(
     Index("ix_anchor_device_journal_boot", "device", "journal", "boot"),
 )
 
+# The hash chain's head after the row `record`, signed: see chain.py.
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("record", Integer, nullable=False),  # no foreign key: it must outlive a row that is removed
+    Column("hash", LargeBinary, nullable=False),
+    Column("utc_ms", Integer, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+
+# How far a journal is stored: up to `stored_to` (-1: not its first) every record is here, or a gap with its reason.
+# `newest_told` is the newest sequence number the device has spoken of.
+journal = Table(
+    "journal",
+    metadata,
+    Column("device", ForeignKey("device.id"), primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("met_utc_ms", Integer, nullable=False),
+    Column("stored_to", Integer, nullable=False),
+    Column("newest_told", Integer),
+)
+
+# A gap with last = first - 1 is an open one: records from `first` on may have been, and how many is not known.
 gap = Table(
     "gap",
     metadata,
@@ -147,6 +173,27 @@ gap = Table(
     Column("reason", String, nullable=False),
     Column("noted_utc_ms", Integer, nullable=False),
     UniqueConstraint("device", "journal", "first", "last"),
+)
+
+ROLLED_UP = ("pulse_rate", "spo2", "temperature", "respiration")
+
+# All vitals whose uptime is in one span of one boot, from number * span_s seconds on, summed up. It is keyed by uptime
+# because that never changes, while the UTC of an uptime may become known long after. Of each signal: seconds with a
+# value, sum of value times seconds, least and most, in the vitals' units.
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("device", ForeignKey("device.id"), primary_key=True),
+    Column("journal", Integer, primary_key=True),
+    Column("boot", Integer, primary_key=True),
+    Column("span_s", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    *(
+        Column(f"{signal}_{what}", Integer, nullable=what in ("min", "max"))
+        for signal in ROLLED_UP
+        for what in ("seconds", "sum", "min", "max")
+    ),
+    sqlite_with_rowid=False,
 )
 
 # One row per occurrence of an alarm condition. What the device's records say of it is referred to, not copied;

@@ -5,22 +5,25 @@ Every method blocks. Those that write take turns on one connection, in any threa
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
-from typing import ParamSpec, TypeVar
+from threading import RLock
+from typing import ParamSpec, TextIO, TypeVar
 
-from sqlalchemy import Connection, Engine, and_, insert, select, update
+from sqlalchemy import Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vigil_host.clock import Clock
-from vigil_host.store import alarms, ledger, opening, queries, schema
+from vigil_host.store import alarms, chain, export, ledger, opening, queries, rollups, schema, verify
 from vigil_host.store.alarms import LiveBits
+from vigil_host.store.chain import Head, Signer
+from vigil_host.store.lease import Lease
 from vigil_host.store.ledger import CommitResult, Gap
 from vigil_host.store.opening import StoreError
-from vigil_host.store.queries import Alarm, Audit, StoredDevice, TrendRow
+from vigil_host.store.queries import Alarm, Audit, GapInTime, StoredDevice, TrendRow
 
 BUSY_TIMEOUT_S = 5.0
 DEFAULT_WEARER = "Wearer"
@@ -28,32 +31,62 @@ DEFAULT_WEARER = "Wearer"
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+_log = logging.getLogger(__name__)
+
 
 class Store:
     """A home's ledger. Made by `open` or `read`; close it at the end."""
 
-    def __init__(self, path: Path, writer: Engine | None, reader: Engine, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        writer: Engine | None,
+        reader: Engine,
+        clock: Clock,
+        lease: Lease | None = None,
+        signer: Signer | None = None,
+    ) -> None:
         self.path = path
         self._writer = writer
+        self._connection: Connection | None = None  # the writer's one, kept open
         self._reader = reader
         self._clock = clock
-        self._lock = Lock()
+        self._lease = lease
+        self._signer = signer
+        self._head: Head | None = None  # as this store left it
+        self._signed_row_id = 0
+        self._signed_s = clock.monotonic()
+        self._lock = RLock()
         self._thread = ThreadPoolExecutor(1, "store")
 
     @classmethod
-    def open(cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, clock: Clock | None = None) -> "Store":
+    def open(
+        cls,
+        path: Path,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        clock: Clock | None = None,
+        signer: Signer | None = None,
+    ) -> "Store":
         """Open for reading and writing; a missing file is made, an older one is brought up to date.
 
-        Raises StoreError for a file that is locked, read-only, from a newer version or not a database.
+        `signer` signs the chain's checkpoints; without one there are none. Raises StoreError for a file that is
+        locked, read-only, from a newer version or not a database, and AlreadyOwned while another program writes it.
         """
+        opening.make_file(path)
+        lease = Lease(path)
         writer = opening.writer(path, busy_timeout_s)
         try:
             with opening.errors_named(path), writer.begin() as connection:
                 opening.migrate(connection, path)
-        except StoreError:
+                signed = connection.execute(select(func.max(schema.checkpoint.c.record))).scalar()
+        except BaseException:
             writer.dispose()
+            lease.release()
             raise
-        return cls(path, writer, opening.reader(path, busy_timeout_s), clock or Clock())
+        store = cls(path, writer, opening.reader(path, busy_timeout_s), clock or Clock(), lease, signer)
+        store._signed_row_id = signed or 0
+        return store
 
     @classmethod
     def read(cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> "Store":
@@ -70,11 +103,20 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Finish what `on_writer` was asked for, then close every connection."""
+        """Finish what `on_writer` was asked for, sign, then close every connection."""
         self._thread.shutdown(wait=True)
+        try:
+            self._sign_newest()
+        except StoreError as error:
+            _log.error("the newest rows are not signed: %s", error)
         self._reader.dispose()  # before the writer: the last connection to close checkpoints
+        if self._connection is not None:
+            self._connection.close()
         if self._writer is not None:
             self._writer.dispose()
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
 
     def __enter__(self) -> "Store":
         return self
@@ -128,13 +170,32 @@ class Store:
         RecordError, storing nothing, where a record has not even a header, and StoreError.
         """
         arrivals = [ledger.arrival_of(data) for data in raw_records]
-        with self._writing() as connection:
-            return ledger.commit(connection, device_id, journal_id, arrivals, gaps, live, self._clock.utc_ms())
+        now_utc_ms = self._clock.utc_ms()
+        with self._lock:
+            with self._writing() as connection:
+                head = ledger.newest(connection)
+                if self._head not in (None, head):
+                    raise StoreError(f"{self.path} was changed by another program: nothing more is stored")
+                result, head = ledger.commit(connection, device_id, journal_id, arrivals, gaps, live, now_utc_ms, head)
+                is_signed = self._is_due(head) and self._sign(connection, head)
+            self._head = head
+            if is_signed:
+                self._note_signed(head)
+        return result
 
     def note_gap(self, device_id: str, journal_id: int, gap: Gap) -> None:
         """Store that these records are to be had from nowhere."""
         with self._writing() as connection:
             ledger.note_gaps(connection, device_id, journal_id, [gap], self._clock.utc_ms())
+            ledger.advance(connection, device_id, journal_id, (), self._clock.utc_ms())
+
+    def meet(self, device_id: str, journal_id: int, newest_told: int | None) -> None:
+        """Note that the device has this journal now, up to `newest_told`.
+
+        What an earlier journal of the device had and nobody fetched is a gap from now on.
+        """
+        with self._writing() as connection:
+            ledger.meet(connection, device_id, journal_id, newest_told, self._clock.utc_ms())
 
     def highest(self, device_id: str, journal_id: int) -> int | None:
         """Newest sequence number up to which every one is stored or a noted gap: the next one is to be fetched.
@@ -142,7 +203,17 @@ class Store:
         None where there is none: a new journal, or its beginning is missing.
         """
         with self._reading() as connection:
-            return ledger.contiguous(connection, device_id, journal_id)
+            return ledger.stored_to(connection, device_id, journal_id)
+
+    def verify(self, public_keys: Iterable[bytes] = ()) -> verify.Report:
+        """Look for anything in the record that is not as it was committed; reads all of it."""
+        with self._reading() as connection:
+            return verify.verify(connection, set(public_keys))
+
+    def export(self, device_id: str, from_utc_ms: int, to_utc_ms: int, file: TextIO) -> int:
+        """Write the device's records with from <= UTC < to so that they can be proved; see `export.write`."""
+        with self._reading() as connection:
+            return export.write(connection, device_id, from_utc_ms, to_utc_ms, file)
 
     def audit(self, device_id: str | None = None) -> Audit:
         """Count what is stored, missing and there twice, of one device or of all."""
@@ -153,6 +224,11 @@ class Store:
         """Return all gaps noted for a device, in the order they were noted."""
         with self._reading() as connection:
             return queries.gaps(connection, device_id)
+
+    def gaps_between(self, device_id: str, from_utc_ms: int, to_utc_ms: int) -> list[GapInTime]:
+        """Return the newest gaps of a device that overlap from <= UTC < to, newest first."""
+        with self._reading() as connection:
+            return queries.gaps_between(connection, device_id, from_utc_ms, to_utc_ms)
 
     # Readings
 
@@ -170,6 +246,11 @@ class Store:
         """Return the newest `limit` vitals rows with from <= UTC < to, oldest first."""
         with self._reading() as connection:
             return queries.trend(connection, device_id, from_utc_ms, to_utc_ms, limit)
+
+    def rollups(self, device_id: str, from_utc_ms: int, to_utc_ms: int, span_s: int) -> list[rollups.Rollup]:
+        """Return the roll-ups (rollups.SPANS_S) that begin at from <= UTC < to, oldest first."""
+        with self._reading() as connection:
+            return rollups.between(connection, device_id, from_utc_ms, to_utc_ms, span_s)
 
     def newest_record(self, device_id: str, kind: int) -> bytes | None:
         """Return the newest stored record of one kind (vigil_wire.records), as it came; None when there is none."""
@@ -198,12 +279,47 @@ class Store:
         with self._reading() as connection:
             return queries.alarms(connection, utc_ms)
 
+    def _is_due(self, head: Head) -> bool:
+        """Whether a checkpoint is to be signed."""
+        unsigned = head.row_id - self._signed_row_id
+        is_late = self._clock.monotonic() - self._signed_s >= chain.SIGN_PERIOD_S
+        return self._signer is not None and (unsigned >= chain.SIGN_ROWS or (is_late and unsigned > 0))
+
+    def _sign(self, connection: Connection, head: Head) -> bool:
+        """Add a checkpoint."""
+        assert self._signer is not None
+        now = self._clock.utc_ms()
+        connection.execute(
+            insert(schema.checkpoint).values(
+                record=head.row_id,
+                hash=head.hash,
+                utc_ms=now,
+                public_key=self._signer.public_key,
+                signature=self._signer.sign(head, now),
+            )
+        )
+        return True
+
+    def _note_signed(self, head: Head) -> None:
+        self._signed_row_id = head.row_id
+        self._signed_s = self._clock.monotonic()
+
+    def _sign_newest(self) -> None:
+        if self._signer is None or self._head is None or self._head.row_id <= self._signed_row_id:
+            return
+        with self._lock, self._writing() as connection:
+            self._sign(connection, self._head)
+        self._note_signed(self._head)
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         if self._writer is None:
             raise StoreError(f"{self.path} was opened for reading only")
-        with self._lock, opening.errors_named(self.path), self._writer.begin() as connection:
-            yield connection
+        with self._lock, opening.errors_named(self.path):
+            if self._connection is None:
+                self._connection = self._writer.connect()
+            with self._connection.begin():
+                yield self._connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -23,13 +23,15 @@ from vigil_host.clock import Clock
 from vigil_host.events import Events
 from vigil_host.live import Live
 from vigil_host.store import Store, StoreError
-from vigil_host.web import trend
+from vigil_host.store.rollups import SPANS_S
+from vigil_host.web import trend, words
 from vigil_host.web.access import COOKIE, Access, AccessError, Guard, Logins, client_address, session_cookie
 from vigil_host.web.picture import Limits, Picture
 from vigil_host.web.stream import Streams
 
-LONGEST_TREND_MS = 25 * 3600 * 1000
-MOST_ROWS = 100_000  # more than the longest trend holds at one row a second, so that none is left out
+LONGEST_TREND_MS = 20 * 366 * 86_400_000
+LONGEST_OF_ROWS_MS = 2 * 3_600_000  # longer trends are drawn from roll-ups
+MOST_ROWS = 10_000  # more than that holds at one row a second, so that none is left out
 
 _STATIC = Path(__file__).parent / "static"
 _MOST_FORM_BYTES = 4096
@@ -97,7 +99,7 @@ class _Pages:
         self._picture = picture
         self._streams = streams
         self._access = access
-        self._one_trend_at_a_time = CapacityLimiter(1)  # a day of rows takes tens of megabytes
+        self._one_trend_at_a_time = CapacityLimiter(1)  # ten years take tens of megabytes
 
     async def page(self, request: Request) -> Response:
         """Serve the page itself."""
@@ -121,7 +123,7 @@ class _Pages:
         if not device:
             return _bad("device is missing")
         if not 0 <= from_utc_ms < to_utc_ms < 1 << 53 or to_utc_ms - from_utc_ms > LONGEST_TREND_MS:
-            return _bad("from must be before to, by 25 hours at most")
+            return _bad("from must be before to, by twenty years at most")
         found = await to_thread.run_sync(self._trend, device, from_utc_ms, to_utc_ms, limiter=self._one_trend_at_a_time)
         return JSONResponse(found)
 
@@ -138,9 +140,20 @@ class _Pages:
         return JSONResponse({"status": "ok"})
 
     def _trend(self, device: str, from_utc_ms: int, to_utc_ms: int) -> dict[str, object]:
-        rows = self._store.trend(device, from_utc_ms, to_utc_ms, MOST_ROWS)
-        found = trend.columns(rows, from_utc_ms, to_utc_ms)
-        return {"device": device, "from_utc_ms": from_utc_ms, "to_utc_ms": to_utc_ms, **found}
+        length_ms = to_utc_ms - from_utc_ms
+        if length_ms <= LONGEST_OF_ROWS_MS:
+            rows = self._store.trend(device, from_utc_ms, to_utc_ms, MOST_ROWS)
+            found = trend.columns(rows, from_utc_ms, to_utc_ms)
+        else:
+            bucket_s = length_ms // 1000 // trend.MAX_POINTS
+            span_s = max(span_s for span_s in SPANS_S if span_s <= max(bucket_s, SPANS_S[0]))
+            rollups = self._store.rollups(device, from_utc_ms, to_utc_ms, span_s)
+            found = trend.columns_of_rollups(rollups, span_s, from_utc_ms, to_utc_ms)
+        gaps = [
+            {"begin_utc_ms": gap.begin_utc_ms, "end_utc_ms": gap.end_utc_ms, "text": words.gap(gap.records, gap.reason)}
+            for gap in self._store.gaps_between(device, from_utc_ms, to_utc_ms)
+        ]
+        return {"device": device, "from_utc_ms": from_utc_ms, "to_utc_ms": to_utc_ms, **found, "gaps": gaps}
 
 
 class _Login:

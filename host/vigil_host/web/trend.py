@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 from vigil_host.store import TrendRow
+from vigil_host.store.rollups import Rollup
 
 MAX_POINTS = 720
 _LATE = 1.5  # a row this many times its own length after the one before it leaves a gap
@@ -17,6 +18,9 @@ _READINGS = {
     "respiration_per_min": ("respiration_per_min", "respiration_per_min", "respiration_per_min"),
     "temperature_c": ("temperature_c", "temperature_min_c", "temperature_max_c"),
 }
+
+# What a roll-up's values are divided by, in the order they have there.
+_DIVISORS = {"pulse_rate_bpm": 10, "spo2_pct": 10, "temperature_c": 100, "respiration_per_min": 10}
 
 
 def columns(rows: Iterable[TrendRow], from_utc_ms: int, to_utc_ms: int) -> dict[str, Any]:
@@ -37,6 +41,36 @@ def columns(rows: Iterable[TrendRow], from_utc_ms: int, to_utc_ms: int) -> dict[
             into["mean"].append(_mean(_known(group, mean)))
             into["low"].append(min(_known(group, low), default=None))
             into["high"].append(max(_known(group, high), default=None))
+    return {"time_utc_ms": times, **readings}
+
+
+def columns_of_rollups(rollups: Iterable[Rollup], span_s: int, from_utc_ms: int, to_utc_ms: int) -> dict[str, Any]:
+    """The same columns from roll-ups of `span_s` seconds, oldest first; a mean counts each second with a value once."""
+    span_ms = span_s * 1000
+    bucket_ms = max(span_ms, (to_utc_ms - from_utc_ms) // MAX_POINTS)
+    times: list[int] = []
+    readings: dict[str, dict[str, list[float | None]]] = {
+        name: {"mean": [], "low": [], "high": []} for name in _READINGS
+    }
+    ended: int | None = None
+    for _, found in groupby(rollups, key=lambda rollup: (rollup[0] - from_utc_ms) // bucket_ms):
+        group = list(found)
+        first = group[0].begin_utc_ms
+        if ended is not None and first - ended > max(bucket_ms, span_ms):
+            times.append((ended + first) // 2)
+            for into in readings.values():
+                for column in into.values():
+                    column.append(None)
+        ended = group[-1].begin_utc_ms + span_ms
+        times.append((first + ended) // 2)
+        columns_of_group = list(zip(*group, strict=True))
+        for at, (name, divisor) in enumerate(_DIVISORS.items()):
+            seconds, total, least, most = columns_of_group[1 + 4 * at : 5 + 4 * at]
+            count = sum(seconds)
+            into = readings[name]
+            into["mean"].append(round(sum(total) / count / divisor, 2) if count else None)
+            into["low"].append(min((value / divisor for value in least if value is not None), default=None))
+            into["high"].append(max((value / divisor for value in most if value is not None), default=None))
     return {"time_utc_ms": times, **readings}
 
 

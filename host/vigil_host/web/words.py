@@ -67,6 +67,13 @@ def spo2_curve(is_calibrated: bool) -> str:
     return CALIBRATED if is_calibrated else UNCALIBRATED
 
 
+def gap(count: int | None, reason: str) -> str:
+    """What is not in the record, and why."""
+    if count is None:
+        return f"records {reason}: nobody knows how many, if any"
+    return f"{count} {'record' if count == 1 else 'records'} {reason}"
+
+
 def alarm(condition: str) -> Alarm:
     """The words for `condition`; one this program does not know is still shown, never hidden."""
     known = ALARMS.get(condition)

@@ -3,7 +3,9 @@
 // The line is the mean, the band behind it least to most, so that a short dip is not averaged away. What was not read
 // is a gap. The time axis runs to the bridge's present, so that missing data grows at the right edge.
 
-const RANGES = [["10 min", 600], ["1 h", 3600], ["24 h", 86400]];
+const DAY = 86400;
+const RANGES = [["10 min", 600], ["1 h", 3600], ["24 h", DAY], ["30 days", 30 * DAY], ["10 years", 3653 * DAY]];
+const MOST_GAPS = 5;
 const PLOTTED = ["spo2", "pulse_rate", "respiration", "temperature"];
 // Least span of the value axis, and its bounds, in the signal's unit; `step` is what the span grows by.
 const SPANS = {
@@ -22,6 +24,11 @@ function timeOfDay(seconds, withSeconds) {
   return new Intl.DateTimeFormat(undefined, options).format(new Date(seconds * 1000));
 }
 
+function date(seconds) {
+  const options = { year: "numeric", month: "short", day: "numeric" };
+  return new Intl.DateTimeFormat(undefined, options).format(new Date(seconds * 1000));
+}
+
 export class Trends {
   constructor(device, card, signals, stamp) {
     this.device = device;
@@ -31,6 +38,7 @@ export class Trends {
     this.now = null;
     this.fetchedAt = -Infinity;
     this.figures = new Map();
+    this.gaps = card.querySelector(".gaps");
     this.data = null;
     for (const signal of PLOTTED) {
       const figure = stamp("trend-template");
@@ -120,7 +128,28 @@ export class Trends {
       else each.plot = this.build(each, columns);
       this.summarise(each, columns);
     }
+    this.listGaps();
     this.drawnAt = this.now;
+  }
+
+  // An instant as this range shows it: the time alone would not tell the day.
+  instant(seconds) {
+    return this.range <= DAY ? timeOfDay(seconds, true) : `${date(seconds)}, ${timeOfDay(seconds, false)}`;
+  }
+
+  listGaps() {
+    const gaps = this.data?.gaps ?? [];
+    this.gaps.hidden = gaps.length === 0;
+    const lines = gaps.slice(0, MOST_GAPS).map(({ begin_utc_ms: begin, end_utc_ms: end, text }) => {
+      const until = `${date(end / 1000)}, ${timeOfDay(end / 1000, true)}`;
+      return begin == null ? `Before ${until}: ${text}.` : `${date(begin / 1000)}, ${timeOfDay(begin / 1000, true)} to ${until}: ${text}.`;
+    });
+    if (gaps.length > MOST_GAPS) lines.push(`And ${gaps.length - MOST_GAPS} more.`);
+    this.gaps.querySelector("ul").replaceChildren(...lines.map((line) => {
+      const item = document.createElement("li");
+      item.textContent = line;
+      return item;
+    }));
   }
 
   move() {
@@ -192,7 +221,7 @@ export class Trends {
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: `cursor-${this.device}` } },
       scales: { x: { range: () => [this.window().min, this.window().max] }, y: { range: () => each.span } },
       axes: [
-        { ...axis, size: 24, gap: 4, space: 70, values: (plot, splits) => splits.map((at) => timeOfDay(at, false)) },
+        { ...axis, size: 24, gap: 4, space: this.range <= DAY ? 70 : 110, values: (plot, splits) => splits.map((at) => (this.range <= DAY ? timeOfDay(at, false) : date(at))) },
         { ...axis, size: 40, gap: 4, space: 30 },
       ],
       series: [
@@ -208,7 +237,7 @@ export class Trends {
           const index = plot.cursor.idx;
           const at = index == null ? null : plot.data[0][index];
           const value = index == null ? null : plot.data[3][index];
-          readout.textContent = at == null ? "" : `${timeOfDay(at, true)}  ${value == null ? "no reading" : `${value.toFixed(digits)} ${unit}`}`;
+          readout.textContent = at == null ? "" : `${this.instant(at)}  ${value == null ? "no reading" : `${value.toFixed(digits)} ${unit}`}`;
         }],
       },
     };

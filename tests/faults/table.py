@@ -1,0 +1,45 @@
+"""The table of faults: how often each was tried, and what it cost."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Row:
+    """One kind of fault: times it was tried; records lost after they were acknowledged, there twice, or changed."""
+
+    tried: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    corrupted: int = 0
+
+
+class FaultTable:
+    """Rows by kind, in the order in which they were first counted."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+
+    def count(self, kind: str, tried: int = 1, lost: int = 0, duplicated: int = 0, corrupted: int = 0) -> None:
+        """Add to a kind of fault."""
+        row = self.rows.setdefault(kind, Row())
+        row.tried += tried
+        row.lost += lost
+        row.duplicated += duplicated
+        row.corrupted += corrupted
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no fault cost anything."""
+        return all(row.lost == row.duplicated == row.corrupted == 0 for row in self.rows.values())
+
+    def lines(self) -> list[str]:
+        """The table as text."""
+        width = max((len(kind) for kind in self.rows), default=0)
+        head = f"{'fault':<{width}} {'tried':>9} {'lost':>6} {'duplicated':>10} {'corrupted':>9}"
+        return [
+            head,
+            *(
+                f"{kind:<{width}} {row.tried:>9,} {row.lost:>6} {row.duplicated:>10} {row.corrupted:>9}"
+                for kind, row in self.rows.items()
+            ),
+        ]
