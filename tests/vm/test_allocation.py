@@ -2,7 +2,9 @@
 
 import pytest
 
-from vigil_firmware import led_gain
+from vigil_firmware import journal_frames, led_gain
+from vigil_firmware.journal import Journal
+from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.led_gain import LedGain
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
@@ -15,11 +17,16 @@ from vigil_hal import max30102
 from vigil_hal.max30102 import Max30102
 from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
+from vigil_wire import crc, packed_vitals
+from vigil_wire.packed_vitals import VitalsPacker
 
 _SETUP = """
 from array import array
 from vigil_firmware.alarms import Alarms
+from vigil_firmware.journal import Journal
+from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.sampler import Sampler
+from vigil_wire.records import ALARM, VITALS, Summary, pack_alarm
 from vigil_wire.settings import Settings
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.signal.respiration import Respiration
@@ -112,6 +119,47 @@ def step():
     tick += 160
     sampler.step(tick)
 
+class Chip:
+    # A NOR chip of three sectors that makes no object itself.
+
+    def __init__(self):
+        self.memory = bytearray(3 * 4096)
+        for index in range(len(self.memory)):
+            self.memory[index] = 0xFF
+
+    def readblocks(self, block, buffer, offset):
+        for index in range(len(buffer)):
+            buffer[index] = self.memory[block * 4096 + offset + index]
+
+    def writeblocks(self, block, data, offset):
+        for index in range(len(data)):
+            self.memory[block * 4096 + offset + index] = data[index]
+
+    def ioctl(self, operation, argument):
+        if operation == 6:
+            for index in range(4096):
+                self.memory[argument * 4096 + index] = 0xFF
+        return 3 if operation == 4 else 4096
+
+journal = Journal(NorStore(Chip(), {unit}), 7)
+appended = 0
+
+def append():
+    global appended
+    appended += 1
+    if appended % 9 == 0:
+        length = pack_alarm(journal.buf, 1, 1, 3, 850, 0, appended)
+        journal.append(ALARM, length, 2, 0, appended * 5000)
+    length = summary.pack(journal.buf, measured, 90, 80, 200, 0, 1)
+    sequence = journal.append(VITALS, length, 2, 0, appended * 5000)
+    if appended % 5 == 0:
+        journal.acknowledge(sequence)
+
+summary = Summary()
+measured = bytearray(4)
+for _ in range(700):
+    append()
+
 def long_run():
     # Across several measurements of the rate.
     for _ in range(20):
@@ -123,12 +171,19 @@ def long_run():
 @pytest.mark.parametrize("swing", [2, 20, 200])
 @pytest.mark.parametrize("function", ["add", "judge"])
 def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int) -> None:
-    assert heap_growth(runtime, _SETUP.replace("{swing}", str(swing)), function, calls=60) == 0
+    assert heap_growth(runtime, _SETUP.replace("{swing}", str(swing)).replace("{unit}", "1"), function, calls=60) == 0
 
 
 @pytest.mark.parametrize("function", ["drain", "step", "evaluate", "breathe", "long_run"])
 def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
-    assert heap_growth(runtime, _SETUP.replace("{swing}", "20"), function, calls=60) == 0
+    assert heap_growth(runtime, _SETUP.replace("{swing}", "20").replace("{unit}", "1"), function, calls=60) == 0
+
+
+@pytest.mark.parametrize("unit", [1, 16, 256])
+def test_an_append_makes_no_object(runtime: Runtime, unit: int) -> None:
+    # 300 of them turn to another sector, and erase one, more than once.
+    setup = _SETUP.replace("{swing}", "20").replace("{unit}", str(unit))
+    assert heap_growth(runtime, setup, "append", calls=300) == 0
 
 
 def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
@@ -168,5 +223,21 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Max30102._clear_fifo,
         max30102._unpack,
         max30102._shift_right,
+        *(
+            getattr(Journal, name)
+            for name in (
+                *("append", "flush", "acknowledge", "_keep", "_encode", "_head", "_can_pack", "_seal", "_program"),
+                *("_keep_mark", "_is_due", "_look_ahead", "_turn", "_erase_ahead", "_give_up_tail", "_tell_loss"),
+                *("_open", "_first_of", "_number_at", "_encode_whole", "_make_header"),
+            )
+        ),
+        *(getattr(NorStore, name) for name in ("read", "program", "erase", "flush", "_program_page")),
+        *(value for name, value in vars(VitalsPacker).items() if name != "__init__" and callable(value)),
+        *(getattr(journal_frames, name) for name in ("fill", "seal", "is_whole", "put_u16", "put_u32", "u16", "u32")),
+        journal_frames._sum,
+        journal_frames.Place.start,
+        crc.crc16_of,
+        packed_vitals._word,
+        packed_vitals._set_word,
     )
     assert large_frames(*functions) == {}

@@ -135,4 +135,3 @@ class Fusion:
             elif height > highest:
                 highest = height
         return lowest * 2 >= highest
-
