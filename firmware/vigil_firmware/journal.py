@@ -450,7 +450,7 @@ class Journal:
             self._named = u32(self._seen, 14)
 
     def _last_written(self) -> int:
-        """The last slot of the newest sector, not before the reader's, that is not erased; one less if there is none."""
+        """The last slot, from the reader's on in the newest sector, that is not erased; one less if there is none."""
         last = self._at_slot - 1
         slot_bytes = self._store.slot_bytes
         blank = b"\xff" * slot_bytes
@@ -635,9 +635,11 @@ class Journal:
         """How many slots a frame without a mark has: so many that the next record follows it."""
         for slots in range(1, SLOTS_MOST + 1):
             slot = self._at_slot + slots
-            if slot < self._slots and self._look_at(slot, self._at_sequence + 1) not in (BLANK, DEAD, GARBAGE):
-                if self._seen_is_whole:
-                    return slots
+            self._seen_is_whole = False
+            if slot < self._slots:
+                self._look_at(slot, self._at_sequence + 1)
+            if self._seen_is_whole:
+                return slots
         return 1
 
     def _read(self, slot: int, slots: int) -> None:

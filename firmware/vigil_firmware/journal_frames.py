@@ -102,10 +102,10 @@ def is_whole(frame: bytearray, length: int, start: int) -> bool:
 
 def is_given_up(frame: bytearray, length: int) -> bool:
     """Whether the end of a frame of `length` bytes has been overwritten with zeros."""
+    total = 0
     for index in range(length - _TAIL, length):
-        if frame[index]:
-            return False
-    return True
+        total += frame[index]
+    return total == 0
 
 
 def put_u16(buf: bytearray, start: int, value: int) -> None:

@@ -77,10 +77,10 @@ class VitalsPacker:
         for index in range(records.HEADER_LENGTH):
             back[index] = record[index]
         self.unpack(self._packed, 0, back)
+        different = 0
         for index in range(records.VITALS_LENGTH):
-            if back[index] != record[index]:
-                return False
-        return True
+            different |= back[index] ^ record[index]
+        return different == 0
 
     def _put_all(self) -> None:
         for plain in _PLAIN:

@@ -1,4 +1,4 @@
-"""The fault table: what was tried, and what it cost. Every test of this tier adds its rows; `make faults` prints them."""
+"""The fault table: what was tried, and what it cost. Tests of this tier add rows; `make faults` prints them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

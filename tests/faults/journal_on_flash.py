@@ -1,8 +1,10 @@
 """What a journal on flash owes, kept beside it: every record that was kept, so that any loss, change or reuse shows."""
 
+from binascii import crc_hqx
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from vigil_firmware import journal_frames
 from vigil_firmware.journal import Journal
 from vigil_hal.simulated.flash import PowerCut
 from vigil_wire import records
@@ -161,3 +163,10 @@ def is_cut(action: Callable[[], object]) -> bool:
     except PowerCut:
         return True
     return False
+
+
+def use_quick_crc(monkeypatch: Any) -> None:
+    """Compute the same CRC in C: tests/wire/test_crc.py compares them."""
+    monkeypatch.setattr(
+        journal_frames, "crc16_of", lambda data, first, end, start: crc_hqx(bytes(data[first:end]), start)
+    )

@@ -135,3 +135,4 @@ class Fusion:
             elif height > highest:
                 highest = height
         return lowest * 2 >= highest
+

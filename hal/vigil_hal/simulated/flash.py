@@ -79,14 +79,17 @@ class SimulatedFlash:
                 raise OSError(_EINVAL, "outside the device")
             for i in range(len(data) // self.block_size):
                 self._erase(block + i)
-        for i in range(len(data)):
-            if data[i] & ~self.memory[start + i]:
-                raise OSError(_EIO, "a program cannot set bits")
+        end = start + len(data)
+        if int.from_bytes(bytes(data), "big") & ~int.from_bytes(self.memory[start:end], "big"):
+            raise OSError(_EIO, "a program cannot set bits")
         self._begin_operation(start, data, None)
+        self.programmed += len(data)
+        if self._operations_left < 0:
+            self.memory[start:end] = data
+            return
         for i in range(len(data)):
             self._spend()
-            self.memory[start + i] &= data[i]
-        self.programmed += len(data)
+            self.memory[start + i] = data[i]
 
     def ioctl(self, operation: int, argument: int) -> int | None:
         """MicroPython's block device operations: 3 sync, 4 block count, 5 block size, 6 erase block."""
