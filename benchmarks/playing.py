@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 
 from vigil_firmware.simulation.replay import replay
+from vigil_hal.simulated.accelerometer import SimulatedAccelerometer
 
 RATE_HZ = 25
 WINDOW = 8 * RATE_HZ
@@ -35,11 +36,16 @@ class Played:
         return self.red[end - WINDOW : end], self.ir[end - WINDOW : end]
 
 
-def play(source) -> Played:
-    """Play `source` to its end."""
+def play(source, accelerometer_error_ppm: int | None = None) -> Played:
+    """Play `source` to its end; with an accelerometer whose clock is off by so much, where that is given."""
+
+    def accelerometer(clock_ms):
+        return SimulatedAccelerometer(source, clock_ms, clock_error_ppm=accelerometer_error_ppm)
+
     lines: list[str] = []
     interval_lines: list[str] = []
-    replay(source, lines.append, 0, interval_lines.append)
+    make_accelerometer = None if accelerometer_error_ppm is None else accelerometer
+    replay(source, lines.append, 0, interval_lines.append, make_accelerometer=make_accelerometer)
     intervals = [(float(row["time_s"]), int(row["interval_ms"]) / 1000) for row in csv.DictReader(interval_lines)]
     rows = {int(row["time_s"]): row for row in csv.DictReader(lines)}
     red, ir = _light(source)

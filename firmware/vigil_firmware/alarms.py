@@ -84,9 +84,8 @@ class Limit:
         watched: Measurement = getattr(vitals, self._measurement)
         return watched
 
-    def evidence(self, vitals: "Vitals") -> int:
+    def evidence(self, measurement: "Measurement") -> int:
         """What this second's reading says about the condition."""
-        measurement = self.measurement(vitals)
         if not measurement.has_value:
             return _NO_EVIDENCE
         beyond = (measurement.value - self._limit) * self._side
@@ -116,7 +115,8 @@ class Alarms:
     def evaluate(self, vitals: "Vitals", now_ms: int) -> None:
         """Judge one second's vitals."""
         for limit in self._limits:
-            self._weigh(limit.condition, limit.evidence(vitals), limit.measurement(vitals).value, now_ms)
+            measurement = limit.measurement(vitals)
+            self._weigh(limit.condition, limit.evidence(measurement), measurement.value, now_ms)
         pulse = vitals.pulse_rate.status
         is_off = pulse == statuses.SENSOR_OFF
         is_fault = pulse == statuses.SENSOR_FAULT or vitals.temperature.status == statuses.SENSOR_FAULT

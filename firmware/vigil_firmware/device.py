@@ -62,7 +62,9 @@ class Device:
         """Do all that is due at `now_ms`; each new fault is logged once."""
         self.monitor.step(now_ms)
         self.peripheral.step(now_ms)
-        fault = self.monitor.sampler.fault or self.monitor.oximetry_fault or self.monitor.thermometer_fault
+        monitor = self.monitor
+        fault = monitor.sampler.fault or monitor.oximetry_fault or monitor.thermometer_fault
+        fault = fault or monitor.accelerometer_fault
         if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting
             self._said = fault
             self._log("fault: " + fault if fault else "fault: cleared")

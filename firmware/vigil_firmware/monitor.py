@@ -1,12 +1,14 @@
 """The monitor: what happens, in what order, at each instant. It is given the time and never asks for it.
 
 oximeter -> sampler -> signal -> vitals -> alarms -> journal
-thermometer --------------------^
+accelerometer -----------^          ^
+thermometer ------------------------/
 """
 
 from vigil_firmware import VERSION
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
+from vigil_firmware.signal.motion import Motion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
 from vigil_firmware.vitals import Vitals
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
     from vigil_firmware.journal import Journal
     from vigil_firmware.signal.intervals import Intervals
     from vigil_hal.max30102 import Max30102
-    from vigil_hal.seams import Battery, Thermometer
+    from vigil_hal.seams import Accelerometer, Battery, Thermometer
     from vigil_wire.settings import Settings
 
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
+_ACCELEROMETER_SILENT_MS = 500
 STEP_MS = 200  # how often to step: the oximeter's FIFO lasts 1.28 s, and each waking costs
 
 
@@ -42,14 +45,22 @@ class Monitor:
         boot: int,
         reset_cause: int,
         now_ms: int,
+        accelerometer: "Accelerometer | None" = None,
     ) -> None:
         self.vitals = Vitals()
         self.second = 0
         self.thermometer_fault = ""
         self._must_configure_thermometer = True
         self._thermometer_silent_s = 0
+        self.accelerometer_fault = ""
+        self._accelerometer = accelerometer
+        self._is_accelerometer_configured = False
+        self._accelerometer_heard_ms = now_ms
         self._signal = PulseOximeter()
         self._signal.oximetry.use_curve(settings.spo2_curve)
+        if accelerometer is not None:
+            self._motion = Motion()
+            self._signal.motion = self._motion
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
         self._battery = battery
@@ -59,6 +70,7 @@ class Monitor:
         self.uptime = Uptime(now_ms)
         self._now_ms = now_ms
         self._judged_ms = now_ms
+        self._is_breath_due = False
         self._summary = records.Summary()
         self._statuses = bytearray(4)  # for the summary: a tuple would be made anew each time
         self.alarms = Alarms(settings, self._announce)
@@ -69,10 +81,16 @@ class Monitor:
         """Do all that is due at `now_ms`. Call it at least every 500 ms."""
         self._now_ms = now_ms
         self.uptime.advance(now_ms)
+        if self._accelerometer is not None:
+            self._feel(self._accelerometer)
         self.sampler.step(now_ms)
         if ticks_diff(now_ms, self._judged_ms) >= SECOND_MS:
             self._judged_ms = ticks_add(self._judged_ms, SECOND_MS)
             self._judge()
+            self._is_breath_due = True
+        elif self._is_breath_due:
+            self._is_breath_due = False
+            self._judge_respiration()
 
     def apply(self, settings: "Settings") -> None:
         """Take new settings into use and record them."""
@@ -101,6 +119,47 @@ class Monitor:
         """Why the oximeter, though it delivers a pulse, can give no SpO2; "" while it can."""
         return self._signal.oximetry.fault
 
+    def _feel(self, accelerometer: "Accelerometer") -> None:
+        """Take in what the accelerometer holds. Without it the signal path goes on as if the wearer kept still."""
+        if not self._is_accelerometer_configured:
+            if not self.accelerometer_fault or ticks_diff(self._now_ms, self._accelerometer_heard_ms) >= SECOND_MS:
+                self._configure_accelerometer(accelerometer)
+            return
+        count = self._drained(accelerometer)
+        if count > 0:
+            self.accelerometer_fault = ""
+            self._accelerometer_heard_ms = self._now_ms
+            self._motion.feel(accelerometer, count)
+        elif count < 0:
+            self._lose_accelerometer()
+        elif ticks_diff(self._now_ms, self._accelerometer_heard_ms) >= _ACCELEROMETER_SILENT_MS:
+            self.accelerometer_fault = "the accelerometer answers but delivers no samples"
+            self._lose_accelerometer()
+
+    def _drained(self, accelerometer: "Accelerometer") -> int:
+        """How many samples came; -1, and `accelerometer_fault`, when it did not answer."""
+        try:
+            return accelerometer.drain()
+        except SensorFault as fault:
+            self.accelerometer_fault = str(fault)
+        return -1
+
+    def _configure_accelerometer(self, accelerometer: "Accelerometer") -> None:
+        self._accelerometer_heard_ms = self._now_ms
+        try:
+            accelerometer.probe()
+            accelerometer.configure()
+        except SensorFault as fault:
+            self.accelerometer_fault = str(fault)
+            return
+        self._motion.begin(accelerometer.rate_milli_hz)
+        self._is_accelerometer_configured = True  # the fault stays until a sample has come
+
+    def _lose_accelerometer(self) -> None:
+        self._is_accelerometer_configured = False
+        self._accelerometer_heard_ms = self._now_ms
+        self._motion.stop()
+
     def _judge(self) -> None:
         vitals = self.vitals
         if self.sampler.fault:
@@ -114,6 +173,11 @@ class Monitor:
         self.second += 1
         self.alarms.evaluate(vitals, self._now_ms)
         self._summarise()
+
+    def _judge_respiration(self) -> None:
+        """In a step of its own, so that none is long: it is in the next second's record and alarms."""
+        if not self.sampler.fault:
+            self._signal.judge_respiration(self.vitals, self.sampler.rate_milli_hz)
 
     def _read_temperature(self) -> None:
         temperature = self.vitals.temperature

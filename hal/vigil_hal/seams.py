@@ -120,6 +120,37 @@ if TYPE_CHECKING:
         def read_centi_c(self) -> int | None:
             """Return the newest temperature in 0.01 degrees Celsius; None when there is none yet."""
 
+    class Accelerometer(Protocol):
+        """Three axes of acceleration beside the oximeter, gravity and all. Its methods raise SensorFault.
+
+        It delivers about 25 samples a second, each the mean of the time since the one before as far as the part can.
+        """
+
+        @property
+        def x(self) -> "Sequence[int]":
+            """The last drain's samples in milli-g, 16 bits, the oldest first: an array made once."""
+
+        @property
+        def y(self) -> "Sequence[int]":
+            """As `x`."""
+
+        @property
+        def z(self) -> "Sequence[int]":
+            """As `x`."""
+
+        @property
+        def rate_milli_hz(self) -> int:
+            """Samples a second that it was set to, in thousandths; the true rate may be some percent off."""
+
+        def probe(self) -> None:
+            """Make sure that the part answers and is the one it should be."""
+
+        def configure(self) -> None:
+            """Start measuring, with nothing waiting."""
+
+        def drain(self) -> int:
+            """Take what waits in the part, up to 32 samples and those the newest; how many are now in `x`, `y`, `z`."""
+
     class Battery(Protocol):
         """A battery gauge."""
 

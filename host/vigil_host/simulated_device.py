@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _POWER_ON = 1
 _JOURNAL_SECTORS = 64
+_JOURNAL_SECTOR_BYTES = 4096
 
 
 class SimulatedDevice:
@@ -93,7 +94,7 @@ def simulated_device(
     parts = Parts(source, source.has_temperature, clock_ms)
     flash = SimulatedFlash(BLOCK_COUNT)
     provision(flash, device_key, settings)
-    nor = SimulatedFlash(_JOURNAL_SECTORS)
+    nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
     return Device(
         parts.bus,
         parts.thermometer,

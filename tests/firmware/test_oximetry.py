@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil_firmware.signal import oximetry
 from vigil_firmware.signal.calibration import AN6845, OUTSIDE, Curve
 from vigil_firmware.signal.oximetry import CAPACITY, SWAPPED_FAULT, BeatRatios, ChannelOrder, Oximetry
 from vigil_firmware.vitals import Vitals
@@ -29,8 +28,8 @@ def shown(oximeter: Oximetry, window_milli: int, beats_milli: "list[int]") -> Vi
     vitals = Vitals()
     oximeter.beats.restart()
     for ratio in beats_milli:
-        oximeter.beats.add(ratio * 8, 8000, 200_000, 200_000)
-    oximeter.judge(vitals, window_milli, len(beats_milli), statuses.VALIDATED)
+        oximeter.beats.add(ratio)
+    oximeter.judge(vitals, window_milli, oximeter.beats.median(), statuses.VALIDATED)
     return vitals
 
 
@@ -66,34 +65,41 @@ def test_a_curve_passes_through_its_points(points: Any) -> None:
     assert [Curve(points).spo2_deci_pct(ratio) for ratio, _ in points] == [spo2 for _, spo2 in points]
 
 
-@given(st.lists(st.integers(300, 1600), min_size=1, max_size=CAPACITY), st.integers(1, 6), st.integers(20, 262))
-def test_ratio_of_beats_does_not_know_how_bright_the_light_is(ratios: list[int], scale: int, dc: int) -> None:
+@given(st.lists(st.integers(300, 1600), min_size=1, max_size=CAPACITY), st.integers(2, 6))
+def test_unit_of_the_beats_ratios_does_not_matter(ratios: list[int], scale: int) -> None:
     plain, scaled = BeatRatios(), BeatRatios()
     for ratio in ratios:
-        plain.add(ratio * 20, 20_000, 240_000, 200_000)
-        scaled.add(ratio * 20 // scale, 20_000 // scale, dc * 960, dc * 800)
-    assert plain.median(CAPACITY) == pytest.approx(scaled.median(CAPACITY), rel=0.01)
+        plain.add(ratio)
+        scaled.add(ratio * scale)
+    assert scaled.median() == pytest.approx(plain.median() * scale, abs=scale)
+    assert scaled.dispersion_permille == pytest.approx(plain.dispersion_permille, abs=4)
 
 
-@given(st.lists(st.integers(0, 4000), min_size=1, max_size=90), st.integers(1, CAPACITY))
-def test_median_and_dispersion_are_those_of_the_newest_beats(falls: list[int], count: int) -> None:
+@given(st.lists(st.integers(-4000, 4000), min_size=1, max_size=CAPACITY))
+def test_median_and_dispersion_are_those_of_the_beats(ratios: list[int]) -> None:
     beats = BeatRatios()
-    for fall in falls:
-        beats.add(fall, 1000, 200_000, 200_000)
-    newest = [oximetry.ratio_of_ratios_milli(fall, 200_000, 1000, 200_000) for fall in falls[-min(count, CAPACITY) :]]
-    median = int(statistics.median(newest))
-    assert beats.median(count) == median
-    distances = sorted(abs(ratio - median) for ratio in newest)
-    expected = distances[len(newest) // 2] * 1000 // median if median else 1000
-    assert beats.dispersion_permille == expected
+    for ratio in ratios:
+        beats.add(ratio)
+    expected = [max(ratio, 0) for ratio in ratios]  # where red does not follow infrared there is no ratio
+    median = int(statistics.median(expected))
+    assert beats.median() == median
+    distances = sorted(abs(ratio - median) for ratio in expected)
+    assert beats.dispersion_permille == (distances[len(expected) // 2] * 1000 // median if median else 1000)
+
+
+def test_beats_for_which_there_is_no_room_are_left_out() -> None:
+    beats = BeatRatios()
+    for ratio in [500] * CAPACITY + [900] * CAPACITY:
+        beats.add(ratio)
+    assert (beats.count, beats.median(), beats.dispersion_permille) == (CAPACITY, 500, 0)
 
 
 def test_there_is_no_ratio_without_a_beat() -> None:
     beats = BeatRatios()
-    assert (beats.median(5), beats.dispersion_permille) == (0, 0)
-    beats.add(500, 1000, 100, 100)
+    assert (beats.median(), beats.dispersion_permille) == (0, 0)
+    beats.add(500)
     beats.restart()
-    assert beats.median(5) == 0
+    assert beats.median() == 0
 
 
 @pytest.mark.parametrize(

@@ -283,7 +283,8 @@ async def test_a_link_lost_in_the_middle_loses_and_doubles_nothing(
 async def test_what_the_ring_overwrote_while_nobody_listened_is_a_gap(
     home: Home, wearable_of: Callable[..., Wearable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigil_firmware.device._JOURNAL_CAPACITY", 20)
+    monkeypatch.setattr("vigil_host.simulated_device._JOURNAL_SECTORS", 3)
+    monkeypatch.setattr("vigil_host.simulated_device._JOURNAL_SECTOR_BYTES", 512)
     wearable = wearable_of()
     await wearable.live(5)
     async with home.bridge():

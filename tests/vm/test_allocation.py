@@ -1,56 +1,67 @@
 """Steady state allocates nothing: on the sample path no object is made, and no frame is too large for the stack."""
 
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
 import pytest
 
-from vigil_firmware import journal_frames, led_gain
-from vigil_firmware.journal import Journal
-from vigil_firmware.journal_nor import NorStore
+from vigil_firmware import led_gain, signal
 from vigil_firmware.led_gain import LedGain
+from vigil_firmware.monitor import Monitor
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
-from vigil_firmware.signal.conditioning import Channel
-from vigil_firmware.signal.oximetry import BeatRatios
+from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
-from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.ticks import ticks_add, ticks_diff
 from vigil_hal import max30102
 from vigil_hal.max30102 import Max30102
 from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
-from vigil_wire import crc, packed_vitals
-from vigil_wire.packed_vitals import VitalsPacker
 
 _SETUP = """
-from array import array
 from vigil_firmware.alarms import Alarms
-from vigil_firmware.journal import Journal
-from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.sampler import Sampler
-from vigil_wire.records import ALARM, VITALS, Summary, pack_alarm
 from vigil_wire.settings import Settings
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.signal.respiration import Respiration
 from vigil_firmware.vitals import Vitals
 from vigil_hal.max30102 import Max30102
+from vigil_hal.simulated.patient import _WAVE
 
-# Beats of 20 samples on both channels, as large as they may be.
-beat = array("i", [0, 3, 12, 30, 55, 80, 96, 100, 94, 82, 70, 60, 52, 46, 42, 38, 30, 20, 10, 3])
+# A pulse on both channels, as large as it may be.
 signal = PulseOximeter()
 vitals = Vitals()
 phase = 0
+code = 63
 
 def add():
     global phase
-    phase = (phase + 1) % 20
-    signal.add(180_000 - beat[phase] * {swing}, 200_000 - beat[phase] * {swing} * 2)
+    phase = (phase + {bpm}) % 1500
+    absorbed = _WAVE[phase * 64 // 1500] * {swing}
+    signal.add(180_000 - absorbed // 10, 200_000 - absorbed // 5)
 
 def judge():
-    signal.judge(vitals, 25_300)
+    signal.judge(vitals, 25_000)
 
-for _ in range(400):
-    add()
-judge()
+def second():
+    for _ in range(25):
+        add()
+    judge()
+
+def rescale():
+    global code
+    before = code
+    code = 163 - code
+    signal.rescale(before, code, before, code)
+
+for _ in range(24):
+    second()
 assert vitals.pulse_rate.has_value and vitals.spo2.has_value, (vitals.pulse_rate.status, vitals.spo2.status)
+assert abs(vitals.pulse_rate.value - {bpm} * 10) <= 10
 alarms = Alarms(Settings(), None)
 alarms._announce = lambda *_: None
 now_ms = 0
@@ -119,47 +130,6 @@ def step():
     tick += 160
     sampler.step(tick)
 
-class Chip:
-    # A NOR chip of three sectors that makes no object itself.
-
-    def __init__(self):
-        self.memory = bytearray(3 * 4096)
-        for index in range(len(self.memory)):
-            self.memory[index] = 0xFF
-
-    def readblocks(self, block, buffer, offset):
-        for index in range(len(buffer)):
-            buffer[index] = self.memory[block * 4096 + offset + index]
-
-    def writeblocks(self, block, data, offset):
-        for index in range(len(data)):
-            self.memory[block * 4096 + offset + index] = data[index]
-
-    def ioctl(self, operation, argument):
-        if operation == 6:
-            for index in range(4096):
-                self.memory[argument * 4096 + index] = 0xFF
-        return 3 if operation == 4 else 4096
-
-journal = Journal(NorStore(Chip(), {unit}), 7)
-appended = 0
-
-def append():
-    global appended
-    appended += 1
-    if appended % 9 == 0:
-        length = pack_alarm(journal.buf, 1, 1, 3, 850, 0, appended)
-        journal.append(ALARM, length, 2, 0, appended * 5000)
-    length = summary.pack(journal.buf, measured, 90, 80, 200, 0, 1)
-    sequence = journal.append(VITALS, length, 2, 0, appended * 5000)
-    if appended % 5 == 0:
-        journal.acknowledge(sequence)
-
-summary = Summary()
-measured = bytearray(4)
-for _ in range(700):
-    append()
-
 def long_run():
     # Across several measurements of the rate.
     for _ in range(20):
@@ -168,39 +138,103 @@ def long_run():
 """
 
 
+# What may have a larger frame, and why: everything else in the signal path runs for each sample, beat or second.
+_LARGE = {
+    "vigil_firmware.signal.respiration.Spectrum.__init__": "once, when the board starts",
+    "vigil_firmware.signal.respiration.Spectrum._load": "three times in fifteen seconds",
+    "vigil_firmware.signal.respiration.Spectrum._transform": "three times in fifteen seconds",
+    "vigil_firmware.signal.respiration.Spectrum._measure": "three times in fifteen seconds",
+    "vigil_firmware.signal.respiration.peak_of": "four times in fifteen seconds",
+    "vigil_firmware.signal.respiration.Respiration._agreed": "once in fifteen seconds",
+}
+
+
+@pytest.mark.parametrize("bpm", [40, 72, 180])
 @pytest.mark.parametrize("swing", [2, 20, 200])
-@pytest.mark.parametrize("function", ["add", "judge"])
-def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int) -> None:
-    assert heap_growth(runtime, _SETUP.replace("{swing}", str(swing)).replace("{unit}", "1"), function, calls=60) == 0
+@pytest.mark.parametrize("function", ["add", "judge", "second"])
+def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int, bpm: int) -> None:
+    setup = _SETUP.replace("{swing}", str(swing)).replace("{bpm}", str(bpm))
+    assert heap_growth(runtime, setup, function, calls=60) == 0
 
 
-@pytest.mark.parametrize("function", ["drain", "step", "evaluate", "breathe", "long_run"])
+@pytest.mark.parametrize("function", ["rescale", "drain", "step", "evaluate", "breathe", "long_run"])
 def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
-    assert heap_growth(runtime, _SETUP.replace("{swing}", "20").replace("{unit}", "1"), function, calls=60) == 0
+    setup = _SETUP.replace("{swing}", "20").replace("{bpm}", "72")
+    assert heap_growth(runtime, setup, function, calls=60) == 0
 
 
-@pytest.mark.parametrize("unit", [1, 16, 256])
-def test_an_append_makes_no_object(runtime: Runtime, unit: int) -> None:
-    # 300 of them turn to another sector, and erase one, more than once.
-    setup = _SETUP.replace("{swing}", "20").replace("{unit}", str(unit))
-    assert heap_growth(runtime, setup, "append", calls=300) == 0
+_MOTION_SETUP = """
+from array import array
+from vigil_firmware.signal.motion import Motion
+
+class Part:
+    def __init__(self):
+        self.x = array("h", bytes(64))
+        self.y = array("h", bytes(64))
+        self.z = array("h", bytes(64))
+
+part = Part()
+motion = Motion()
+beat = array("i", [0, 3, 12, 30, 55, 80, 96, 100, 94, 82, 70, 60, 52, 46, 42, 38, 30, 20, 10, 3])
+phase = 0
+
+def step():
+    # A drain of three, and as many samples of light; both as large as they may be.
+    global phase
+    for index in range(3):
+        phase = (phase + 1) % 20
+        part.x[index] = beat[phase] * {milli_g}
+        part.y[index] = -beat[phase] * {milli_g}
+        part.z[index] = 1000
+    motion.feel(part, 3)
+    for index in range(3):
+        motion.clean(180_000, 200_000 - beat[phase] * {milli_g} * 5)
+
+def doubt():
+    motion.is_doubtful(20 << 6)
+
+def many():
+    for _ in range(40):
+        step()
+
+for _ in range(100):
+    step()
+assert motion.is_moving == ({milli_g} > 0)
+"""
 
 
-def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
+@pytest.mark.parametrize("milli_g", [0, 3, 150])
+@pytest.mark.parametrize("function", ["step", "doubt", "many"])
+def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -> None:
+    assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
+
+
+def _functions_of(package: ModuleType) -> list[Callable[..., Any]]:
+    """All functions and methods of a package's modules, the functions of their properties among them."""
+    found = []
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        mine = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
+        for each in mine:
+            members = vars(each).values() if inspect.isclass(each) else [each]
+            found += [member.fget if isinstance(member, property) else member for member in members]
+    return [each for each in found if inspect.isfunction(each)]
+
+
+def test_frames_of_the_signal_path_stay_off_the_boards_heap() -> None:
+    functions = _functions_of(signal)
+    assert {PulseOximeter.add, PulseOximeter._take_beat, Beats._peak, Fusion.period.fget} <= set(functions)  # type: ignore[attr-defined]
+    assert large_frames(*functions).keys() == _LARGE.keys()
+
+
+def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None:
     functions = (
         Sampler.step,
         Sampler._drain,
         Sampler._take,
         Sampler._measure,
-        PulseOximeter.add,
-        BeatRatios.add,
-        PulseOximeter._take_beat,
-        Respiration.add,
-        Respiration._keep,
-        Respiration._note_rhythm,
-        Channel.add,
-        Beats.add,
-        Beats._consider,
+        Monitor._feel,
+        Monitor._drained,
         ticks_add,
         ticks_diff,
         Sampler._account,
@@ -223,21 +257,5 @@ def test_frames_on_the_sample_path_stay_off_the_boards_heap() -> None:
         Max30102._clear_fifo,
         max30102._unpack,
         max30102._shift_right,
-        *(
-            getattr(Journal, name)
-            for name in (
-                *("append", "flush", "acknowledge", "_keep", "_encode", "_head", "_can_pack", "_seal", "_program"),
-                *("_keep_mark", "_is_due", "_look_ahead", "_turn", "_erase_ahead", "_give_up_tail", "_tell_loss"),
-                *("_open", "_first_of", "_number_at", "_encode_whole", "_make_header"),
-            )
-        ),
-        *(getattr(NorStore, name) for name in ("read", "program", "erase", "flush", "_program_page")),
-        *(value for name, value in vars(VitalsPacker).items() if name != "__init__" and callable(value)),
-        *(getattr(journal_frames, name) for name in ("fill", "seal", "is_whole", "put_u16", "put_u32", "u16", "u32")),
-        journal_frames._sum,
-        journal_frames.Place.start,
-        crc.crc16_of,
-        packed_vitals._word,
-        packed_vitals._set_word,
     )
     assert large_frames(*functions) == {}

@@ -6,11 +6,7 @@ has one high peak for each. A peak is a beat when it is high enough: nearly as h
 a third as high when one is due, and ever less high when it is overdue. The instant is a parabola's through the peak.
 """
 
-from vigil_firmware.signal.buffers import zeros
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from array import array
+from vigil_firmware.signal.buffers import rescaled, zeros
 
 CAPACITY = 48  # at 250 bpm the last ten seconds hold 42
 FRACTION_BITS = 6  # positions count 1/64 sample
@@ -57,14 +53,16 @@ class Beats:
 
     def rescale(self, before: int, after: int) -> None:
         """Go on as if all samples had been taken under another LED code."""
+        if before == after:
+            return
         for index in range(4):
-            self._smooth[index] = self._smooth[index] * after // before
+            self._smooth[index] = rescaled(self._smooth[index], before, after)
         for index in range(CAPACITY):
-            self._heights[index] = self._heights[index] * after // before
-        self._previous = self._previous * after // before
-        self._fall = self._fall * after // before
-        self._fall_1 = self._fall_1 * after // before
-        self.level = self.level * after // before
+            self._heights[index] = rescaled(self._heights[index], before, after)
+        self._previous = rescaled(self._previous, before, after)
+        self._fall = rescaled(self._fall, before, after)
+        self._fall_1 = rescaled(self._fall_1, before, after)
+        self.level = rescaled(self.level, before, after)
 
     def add(self, value: int) -> None:
         """Take the next value in: the sum of `stride` samples."""
@@ -105,7 +103,7 @@ class Beats:
 
     def _peak(self, height: int, after: int) -> None:
         """Judge the peak one sample ago."""
-        if self._values < self._learning:
+        if self._values < self._learning and self.count == 0:  # not when the values begin anew
             if self._values > _FILLED:
                 self.level = max(self.level, height - (height >> 2))
             return

@@ -2,6 +2,8 @@
 
 from array import array
 
+_LIGHT_MOST = 1 << 20  # twice a full pair of samples
+
 
 def zeros(length: int) -> "array[int]":
     """An array of `length` zeros."""
@@ -9,3 +11,8 @@ def zeros(length: int) -> "array[int]":
     for index in range(length):
         made[index] = 0
     return made
+
+
+def rescaled(value: int, before: int, after: int) -> int:
+    """What a value would have been under another LED code; no more than would keep all made from it small."""
+    return max(-_LIGHT_MOST, min(_LIGHT_MOST, value * after // before))

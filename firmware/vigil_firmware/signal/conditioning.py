@@ -5,7 +5,7 @@ values a second. From each value the mean over one whole beat around it is taken
 add goes, and the shape of the beats stays, because a mean over a whole period holds no trace of the pulse.
 """
 
-from vigil_firmware.signal.buffers import zeros
+from vigil_firmware.signal.buffers import rescaled, zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,9 +45,11 @@ class Channel:
 
     def rescale(self, before: int, after: int) -> None:
         """Make the samples what they would have been under another LED code."""
+        if before == after:
+            return
         ring = self.ring
         for index in range(RING):
-            ring[index] = ring[index] * after // before
+            ring[index] = rescaled(ring[index], before, after)
 
 
 def _gather(channel: Channel, position: int, stride: int) -> None:

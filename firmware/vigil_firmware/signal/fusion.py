@@ -5,11 +5,13 @@ whether it may be believed: it must have a peak at that interval, or at two of t
 and none as high at a half or a third of it, which would mean that beats were missed.
 """
 
-from vigil_firmware.signal.buffers import zeros
 from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS
+from vigil_firmware.signal.buffers import zeros
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
+
     from vigil_firmware.signal.beats import Beats
     from vigil_firmware.signal.periodicity import Periodicity
 
@@ -135,4 +137,3 @@ class Fusion:
             elif height > highest:
                 highest = height
         return lowest * 2 >= highest
-

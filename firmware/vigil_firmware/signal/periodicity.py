@@ -35,18 +35,14 @@ class Periodicity:
 
     def at(self, lag: int) -> int:
         """The correlation at a lag in whole values, in thousandths; 0 where fewer than half the window overlaps."""
-        half = self._half_energy(lag)
-        if half < PERMILLE:
-            return 0
-        return _product(self._window, self._length - lag, lag) // (half // PERMILLE)
+        half = self._half_energy(lag) // PERMILLE
+        return _product(self._window, self._length - lag, lag) // half if half else 0
 
     def near(self, lag: int) -> int:
         """Roughly the correlation at the whole lag nearest to one in 1/64 values, from every second product."""
         lag = (lag + (_ONE >> 1)) >> FRACTION_BITS
-        half = self._half_energy(lag)
-        if half < PERMILLE:
-            return 0
-        return 2 * _half_product(self._window, self._length - lag, lag) // (half // PERMILLE)
+        half = self._half_energy(lag) // PERMILLE
+        return 2 * _half_product(self._window, self._length - lag, lag) // half if half else 0
 
     def _half_energy(self, lag: int) -> int:
         """Half the energy of what overlaps at a lag, front and back; 0 where that is less than half the window."""

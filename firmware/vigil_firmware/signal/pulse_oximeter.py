@@ -1,12 +1,13 @@
 """The signal path: samples in, one judged set of vitals a second out.
 
 A value is published only when its window deserves it: the sensor on the finger, eight seconds (at first, and after a
-disturbance, five; of a slow pulse up to ten) without a hole or a clipped sample, enough perfusion, beats and periodicity
-that agree, and pulses that are alike. Otherwise the measurements carry the reason.
+disturbance, five; of a slow pulse up to ten) without a hole or a clipped sample, enough perfusion, beats and
+periodicity that agree, and pulses that are alike. Otherwise the measurements carry the reason.
 """
 
 from vigil_firmware.signal import conditioning, oximetry
 from vigil_firmware.signal.beats import CAPACITY, FRACTION_BITS, Beats
+from vigil_firmware.signal.buffers import rescaled
 from vigil_firmware.signal.conditioning import MOST_LENGTH, RING, Channel
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.intervals import Intervals
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from array import array
 
+    from vigil_firmware.signal.motion import Motion
     from vigil_firmware.vitals import Vitals
 
 WINDOW = 200  # 8 s at 25 samples a second
@@ -38,12 +40,13 @@ _CONTACT_LEAST = (
 _CLIPPED = 262_000  # of 262,143
 _CONTACT_CHANGE_SAMPLES = 12  # half a second on the other side of the threshold
 _PERFUSION_LEAST_CENTI_PCT = 15
-# How well a window must repeat itself: a rhythm that is new, also one of three intervals or two, and one just published.
+# How well a window must repeat itself: a new rhythm, also one of three intervals or two, and one just published.
 _NEW_PERMILLE = 550
 _NEW_FEW_PERMILLE = 650
 _NEW_FEWEST_PERMILLE = 800
 _CONTINUED_PERMILLE = 420
 _CONTINUES_S = 5
+_FORGOTTEN_S = 60
 _PULSE_LEAST_DECI_BPM = 220
 _PULSE_MOST_DECI_BPM = 2550
 _SPO2_CORRELATED_PERMILLE = 900  # of red and infrared
@@ -54,9 +57,13 @@ _COUNT_LESS = _SLOW_STRIDE * RING << 10  # places in the ring and thirds of slow
 
 
 class PulseOximeter:
-    """Keeps ten seconds of both channels and judges them once a second. `intervals` are those of the newest second."""
+    """Keeps ten seconds of both channels and judges them once a second. `intervals` are those of the newest second.
+
+    `motion`: set where there is an accelerometer.
+    """
 
     def __init__(self) -> None:
+        self.motion: Motion | None = None
         self._red = Channel()
         self._ir = Channel()
         self._red_ring = self._red.ring
@@ -74,7 +81,7 @@ class PulseOximeter:
         self._contact_least = _CONTACT_LEAST
         self.in_contact = False
         self._contrary = 0
-        self._since_published_s = _CONTINUES_S + 1
+        self._since_published_s = _FORGOTTEN_S
         self._published_period = 0
         self.restart()
 
@@ -88,6 +95,8 @@ class PulseOximeter:
         self._beats.restart()
         self._slow_beats.restart()
         self._respiration.restart()
+        if self.motion is not None:
+            self.motion.restart()
 
     def rescale(self, red_before: int, red_after: int, ir_before: int, ir_after: int) -> None:
         """Go on with samples of another scale: the LED codes changed, and what is added from now on was lit by them."""
@@ -96,10 +105,12 @@ class PulseOximeter:
         if red_before == 0 or ir_before == 0:
             self.restart()
             return
+        if self.motion is not None:
+            self.motion.restart()
         self._red.rescale(red_before, red_after)
         self._ir.rescale(ir_before, ir_after)
-        self._last_red = self._last_red * red_after // red_before
-        self._last_ir = self._last_ir * ir_after // ir_before
+        self._last_red = rescaled(self._last_red, red_before, red_after)
+        self._last_ir = rescaled(self._last_ir, ir_before, ir_after)
         self._beats.rescale(ir_before, ir_after)
         self._slow_beats.rescale(ir_before, ir_after)
 
@@ -111,6 +122,11 @@ class PulseOximeter:
             self._contrary = 0
         if red >= _CLIPPED or ir >= _CLIPPED:
             self._clean_from = self._count + 1
+        motion = self.motion
+        if motion is not None:
+            motion.clean(red, ir)
+            red = motion.red
+            ir = motion.ir
         slot = self._count & 255
         self._red_ring[slot] = red + self._last_red
         self._last_red = red
@@ -119,11 +135,11 @@ class PulseOximeter:
         self._last_ir = ir
         self._count += 1
         self._beats.add(pair)
-        if self._beats.seen != self._beats_taken:
-            self._take_beat()
         if self._count % 3 == 0:
             ir += self._ir_ring[slot - 1]
             self._slow_beats.add(ir)
+            if self._beats.seen != self._beats_taken:
+                self._take_beat()
 
     def _doubt_contact(self) -> None:
         self._contrary += 1
@@ -138,18 +154,21 @@ class PulseOximeter:
         beats = self._beats
         self._beats_taken = beats.seen
         if beats.count > 2:
-            age = beats.age(1)
-            interval = beats.age(2) - age
-            last = self._count - 1 - (age >> FRACTION_BITS)
-            baseline = conditioning.mean(self._ir_ring, last, min(interval >> FRACTION_BITS, RING - 1))
-            self._respiration.add(interval, beats.height(1), baseline)
+            interval = beats.age(2) - beats.age(1)
+            self._respiration.add(interval, beats.height(1), self._baseline(interval >> FRACTION_BITS))
+
+    def _baseline(self, length: int) -> int:
+        """Mean of infrared over the interval of so many samples that ended with the beat before the newest."""
+        length = min(length, RING - 1)
+        last = self._count - 1 - (self._beats.age(1) >> FRACTION_BITS)
+        return conditioning.mean(self._ir_ring, last, length)
 
     def judge(self, vitals: "Vitals", rate_milli_hz: int) -> None:
         """Publish into `vitals` what the window supports, at the measured sample rate, or the reason it does not.
 
         A rate of 0 is not known yet: no pulse rate can then be told.
         """
-        self._since_published_s = min(self._since_published_s + 1, _CONTINUES_S + 1)
+        self._since_published_s = min(self._since_published_s + 1, _FORGOTTEN_S)
         self.intervals.clear()
         reason = self._judge_pulse(vitals, rate_milli_hz)
         if reason == statuses.UNAVAILABLE:
@@ -162,12 +181,15 @@ class PulseOximeter:
             vitals.quality = 0
             if reason != statuses.LOW_PERFUSION:
                 vitals.perfusion.withhold(reason)
-        self._respiration.judge(vitals, rate_milli_hz)
         self._judged_at = self._count
         if self._count >= _COUNT_MOST:
             self._count -= _COUNT_LESS
             self._judged_at = self._count
             self._clean_from = max(self._clean_from - _COUNT_LESS, 0)
+
+    def judge_respiration(self, vitals: "Vitals", rate_milli_hz: int) -> None:
+        """Publish respiration into `vitals`, whose pulse is judged: apart from `judge`, so that no step is long."""
+        self._respiration.judge(vitals, rate_milli_hz)
 
     def _judge_pulse(self, vitals: "Vitals", rate_milli_hz: int) -> int:
         """Publish perfusion and pulse rate; the reason for none, or UNAVAILABLE."""
@@ -211,7 +233,7 @@ class PulseOximeter:
         return reason
 
     def _try(self, vitals: "Vitals", length: int, most: int) -> int:
-        """Judge the last `length` samples by up to `most` of the beats in use; the reason for no pulse, or UNAVAILABLE."""
+        """Judge the last `length` samples by up to `most` beats; the reason for no pulse, or UNAVAILABLE."""
         fusion = self._fusion
         if not fusion.gather(self._used, length, most) or not self._may_be_slow(most):
             return statuses.POOR_SIGNAL
@@ -271,10 +293,30 @@ class PulseOximeter:
         agreement = self._fusion.agreement(self._used, self._periodicity, period // self._stride)
         if agreement < self._needed(period) or self._pulses.count == 0 or self._is_lamp(period):
             return statuses.POOR_SIGNAL
+        if self._is_moving():
+            return self._weigh_in_motion(vitals, agreement)
         if not self._steadiness.admit(self._pulses, vitals.perfusion.value, self._ratio(), period > _VERY_SLOW):
+            return statuses.ERRATIC
+        vitals.quality = min(100, agreement // 10, 100 - self._steadiness.spread // 10)
+        return statuses.UNAVAILABLE
+
+    def _weigh_in_motion(self, vitals: "Vitals", agreement: int) -> int:
+        """As `_weigh`, for light from which the movement was taken: the accelerometer says whether to believe it."""
+        period = self._fusion.period
+        if self.motion is not None and self.motion.is_doubtful(period):
+            return statuses.ERRATIC
+        if self._since_published_s < _FORGOTTEN_S and self._is_half_or_double(period):
             return statuses.ERRATIC
         vitals.quality = min(100, agreement // 10)
         return statuses.UNAVAILABLE
+
+    def _is_half_or_double(self, period: int) -> bool:
+        """Whether the pulse would be half or twice what it was: a step falls between beats, or covers every other."""
+        before = self._published_period
+        return abs(2 * period - before) * 8 < before or abs(period - 2 * before) * 8 < period
+
+    def _is_moving(self) -> bool:
+        return self.motion is not None and self.motion.is_moving
 
     def _needed(self, period: int) -> int:
         """Least agreement, in thousandths: less for the rhythm that was published a moment ago than for a new one."""
@@ -289,7 +331,7 @@ class PulseOximeter:
         Above 107 bpm the smoothing leaves every wave a sine; there equal baselines count instead.
         """
         pulses = self._pulses
-        if abs(pulses.red_red - pulses.ir_ir) * 8 > pulses.ir_ir:
+        if abs(pulses.red_red - pulses.ir_ir) > pulses.ir_ir >> 3:
             return False
         if period < _FAST:
             return abs(self._red.dc - self._ir.dc) * 32 < self._ir.dc
@@ -328,6 +370,8 @@ class PulseOximeter:
         """R in thousandths from the root mean squares of the window; -1 where red does not follow infrared."""
         if self._pulses.correlation_permille < _SPO2_CORRELATED_PERMILLE or self._red.dc == 0:
             return -1
+        if self._is_moving():
+            return -1  # only infrared is clean
         ac_red = oximetry.square_root(self._pulses.red_red)
         ac_ir = oximetry.square_root(self._pulses.ir_ir)
         return oximetry.ratio_of_ratios_milli(ac_red, self._red.dc, ac_ir, self._ir.dc)
@@ -344,9 +388,12 @@ class PulseOximeter:
     def _accept(self, index: int, rate_milli_hz: int, quality: int) -> None:
         age = self._used.age(index)
         interval = self._used.age(index + 1) - age
-        off = abs(interval - self._fusion.period)
-        if off * 100 <= self._fusion.period * _INTERVAL_OFF_PERCENT:
+        if self._is_regular(interval):
             # 1/64 sample at r mHz is 15,625/r ms.
-            interval = interval * 15_625 // rate_milli_hz
             age = (age + self._used.delay) * 15_625 // rate_milli_hz
+            interval = interval * 15_625 // rate_milli_hz
             self.intervals.add(interval, age, quality)
+
+    def _is_regular(self, interval: int) -> bool:
+        period = self._fusion.period
+        return abs(interval - period) * 100 <= period * _INTERVAL_OFF_PERCENT

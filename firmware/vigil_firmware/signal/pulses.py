@@ -5,8 +5,8 @@ size and colour change from step to step. The spread of both between pulses tell
 within the pulses explains is taken off (an analysis of variance of the regression of red on infrared).
 """
 
-from vigil_firmware.signal.buffers import zeros
 from vigil_firmware.signal.beats import CAPACITY
+from vigil_firmware.signal.buffers import zeros
 from vigil_firmware.signal.oximetry import square_root
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ class Pulses:
         self.start(self._slopes, self._slopes, self._slopes)
 
     def start(self, red: "array[int]", ir: "array[int]", energies: "array[int]") -> None:
-        """Begin a new window: both channels' values, within 11 bits, and the sums of squares of infrared's first ones."""
+        """Begin a new window: both channels' values, within 11 bits, and sums of squares of infrared's first ones."""
         self._red = red
         self._ir = ir
         self._sums = energies
@@ -85,7 +85,7 @@ class Pulses:
         for index in range(self.count):
             deviation += abs(self._energies[index] - mean)
         deviation //= self.count
-        steps = self._steps() * 7 // (10 * (self.count - 1))
+        steps = self._steps() // (10 * (self.count - 1)) * 7
         return min(deviation, steps) // (mean // 500)
 
     def _steps(self) -> int:
@@ -115,12 +115,12 @@ class Pulses:
 
 def slope(product: int, square: int) -> int:
     """Regression of one channel on another, in 1/1024 and within +-4, from the sums of products and of squares."""
-    while square >> 19:
+    while square >> 18:
         square >>= 1
         product >>= 1
-    if square == 0:
-        return 0
-    return max(-_SLOPE_MOST, min(_SLOPE_MOST, (product << SLOPE_BITS) // square))
+    if abs(product) >= square << 2:
+        return 0 if square == 0 else _SLOPE_MOST if product > 0 else -_SLOPE_MOST
+    return (product << SLOPE_BITS) // square
 
 
 def _product(one: "array[int]", other: "array[int]", first: int, last: int) -> int:

@@ -18,6 +18,7 @@ _SPREAD_MOST = 400
 # Each of these alone would be reason enough; parts of them add up.
 _SPREAD_SHARE = 800
 _SIZE_SHARE = 2200  # 3.2 times as large, or as small
+_SIZE_MOST = 100 * _SIZE_SHARE
 _RATIO_SHARE = 350  # some 12 points of SpO2
 _DRIFT_SIZE_PERMILLE = 15
 _DRIFT_RATIO = 3
@@ -27,6 +28,7 @@ class Steadiness:
     """Size (perfusion, 0.01 %) and colour (ratio of ratios, thousandths) of the pulses that were trusted."""
 
     def __init__(self) -> None:
+        self.spread = 0  # of the pulses weighed last, permille
         self.restart()
 
     def restart(self) -> None:
@@ -40,8 +42,9 @@ class Steadiness:
 
         `is_slow`: they are slower than anybody moves, and too few to tell their spread from that of breathing.
         """
-        spread = pulses.spread_permille()
-        if spread > self._most(is_slow) or spread * 1000 // _SPREAD_SHARE + self._jump(size, ratio) > 1000:
+        self.spread = pulses.spread_permille()
+        jump = self._jump(size, ratio) + self.spread * 1000 // _SPREAD_SHARE
+        if self.spread > self._most(is_slow) or jump > 1000:
             self._trust = max(self._trust - 1, 0)
             self._drift(size, ratio)
             return False
@@ -60,7 +63,7 @@ class Steadiness:
         jump = 0
         if self._size > 0:
             smaller = max(min(size, self._size), 1)
-            jump = (max(size, self._size) * 1000 // smaller - 1000) * 1000 // _SIZE_SHARE
+            jump = min(max(size, self._size) * 1000 // smaller - 1000, _SIZE_MOST) * 1000 // _SIZE_SHARE
         if ratio >= 0 and self._ratio >= 0:
             jump += abs(ratio - self._ratio) * 1000 // _RATIO_SHARE
         return jump

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from vigil_firmware.signal.intervals import Intervals
     from vigil_firmware.vitals import Measurement
+    from vigil_hal.seams import Accelerometer
     from vigil_hal.simulated.recording import Recording
     from vigil_wire.settings import Points
 
@@ -46,19 +47,29 @@ def replay(
     first_tick_ms: int = 0,
     write_interval: "Callable[[str], object] | None" = None,
     spo2_curve: "Points" = (),
+    make_accelerometer: "Callable[[Callable[[], int]], Accelerometer] | None" = None,
 ) -> None:
     """Write one CSV line (with its newline) for each whole second of the recording's own time, after a heading.
 
     Row t is what the device showed at t, having seen nothing later. `first_tick_ms` is the board's tick at the
     recording's first instant; the rows do not depend on it. `write_interval` gets a heading and a line for each pulse
     interval that the device accepted, with the time of the beat that ended it. `spo2_curve`: the board's own, or none.
+    `make_accelerometer` makes one that lives by the clock it is given.
     """
     clock = Clock(first_tick_ms)
     parts = Parts(recording, recording.has_temperature, clock.read)
     journal = Journal(MemoryStore(_JOURNAL_SECTORS), 0)
     settings = Settings(spo2_curve=spo2_curve)
     monitor = Monitor(
-        Max30102(parts.bus), parts.thermometer, parts.battery, settings, journal, 1, _POWER_ON, first_tick_ms
+        Max30102(parts.bus),
+        parts.thermometer,
+        parts.battery,
+        settings,
+        journal,
+        1,
+        _POWER_ON,
+        first_tick_ms,
+        make_accelerometer(clock.read) if make_accelerometer else None,
     )
     write(COLUMNS + "\n")
     if write_interval:

@@ -25,7 +25,7 @@ class NativeMicroPython:
         files_in: Mapping[str, bytes] | None = None,
         files_out: Sequence[str] = (),
     ) -> VmResult:
-        """Run `target`; file names are relative to its working folder.
+        """Run `target`; file names are relative to its working folder, but a package's (vigil_hal/...) to the packages.
 
         Raises subprocess.TimeoutExpired when it does not end in time.
         """
@@ -41,6 +41,10 @@ class NativeMicroPython:
             home.mkdir()
             (library / "__program__.py").write_text(source, encoding="utf-8")
             for file, content in (files_in or {}).items():
+                if file.split("/")[0] in PACKAGES:  # a module compiled takes the place of its source
+                    (library / file).with_suffix(".py").unlink(missing_ok=True)
+                    (library / file).write_bytes(content)
+                    continue
                 (home / file).parent.mkdir(parents=True, exist_ok=True)
                 (home / file).write_bytes(content)
             done = subprocess.run(
