@@ -26,7 +26,7 @@ class SegmentStore:
     Where there are segments already, their number is what it was. `open_file` is `open`, or another file system's.
     """
 
-    mark_bytes = 1
+    mark_bytes = 0  # a frame is written in one piece: to go back in a file costs LittleFS a copy of the block
     slot_bytes = SLOT_BYTES
     sector_bytes = SEGMENT_BYTES
 
@@ -55,6 +55,8 @@ class SegmentStore:
 
     def program(self, sector: int, offset: int, data: memoryview) -> None:
         """Write within a segment; a cut may undo it until `flush`."""
+        if not data:
+            return
         if sector != self._written_sector:
             self._close()
             self._close_reader(sector)
