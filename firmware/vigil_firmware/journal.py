@@ -41,7 +41,8 @@ if TYPE_CHECKING:
         """`sectors` of `sector_bytes`, erased whole to 0xFF; programming only clears bits.
 
         `slot_bytes`: what frames are multiples of. `mark_bytes`: how many of a frame's bytes are programmed last, with
-        its mark; 0 where frames are written in one piece, because what a cut leaves half written is not kept. `group_ms`: how long summaries may wait in memory until `flush`; 0: what is programmed is kept.
+        its mark; 0 where frames are written in one piece, because what a cut leaves half written is not kept.
+        `group_ms`: how long summaries may wait in memory until `flush`; 0: what is programmed is kept.
         Methods raise OSError when the store cannot be used.
         """
 
