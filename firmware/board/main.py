@@ -15,7 +15,7 @@ import machine
 
 from vigil_firmware.device import Device
 from vigil_firmware.journal_nor import NorStore
-from vigil_firmware.journal_segments import SEGMENT_BYTES, SegmentStore
+from vigil_firmware.journal_segments import GROUP_MS, SEGMENT_BYTES, SegmentStore
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.storage import BLOCK_COUNT
 from vigil_hal.faults import SensorFault
@@ -77,7 +77,8 @@ def in_segments():
     except OSError:
         os.stat(folder)
     room = os.statvfs(folder)
-    return SegmentStore(folder, min(room[0] * room[3] // SEGMENT_BYTES - FREE_SEGMENTS, SEGMENTS_MOST))
+    segments = min(room[0] * room[3] // SEGMENT_BYTES - FREE_SEGMENTS, SEGMENTS_MOST)
+    return SegmentStore(folder, segments, group_ms=GROUP_MS)
 
 
 def start():

@@ -73,7 +73,7 @@ class Wearable:
         """Let the device live on until `condition` holds."""
         async with asyncio.timeout(10):
             while not condition():
-                await self.live(0.1)
+                await self.live(STEP_MS / 1000)
 
     def kept(self) -> dict[int, bytes]:
         """The records in the journal, by sequence number."""
