@@ -4,6 +4,7 @@ import gc
 import json
 
 from vigil_firmware.journal import Journal
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.monitor import STEP_MS, Monitor
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_hal.max30102 import Max30102
@@ -84,8 +85,7 @@ def empty_loop():
 
 def build():
     bus = Bus()
-    # 16 records: nothing reads the journal here.
-    return bus, Monitor(Max30102(bus), None, None, Settings(), Journal(0, 16), 1, 1, 0)
+    return bus, Monitor(Max30102(bus), None, None, Settings(), Journal(MemoryStore(3, 768), 0), 1, 1, 0)
 
 
 def run(least_us, bus, step):

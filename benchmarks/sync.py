@@ -22,6 +22,7 @@ from bleak import BleakClient, BleakScanner
 
 from ledger import DAY_RECORDS, vitals
 from vigil_firmware.journal import Journal
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.link_end import LinkEnd
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
@@ -48,7 +49,7 @@ class Wearable:
     """The firmware's link end and a journal with a day in it, on a virtual radio; counts what it notifies."""
 
     def __init__(self, air: Air) -> None:
-        self.journal = Journal(1, DAY_RECORDS)
+        self.journal = Journal(MemoryStore(3 + DAY_RECORDS // 50), 1)
         for sequence in range(DAY_RECORDS):
             data = vitals(sequence)
             self.journal.buf[: len(data)] = data

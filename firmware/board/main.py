@@ -14,6 +14,8 @@ import bluetooth
 import machine
 
 from vigil_firmware.device import Device
+from vigil_firmware.journal_nor import NorStore
+from vigil_firmware.journal_segments import GROUP_MS, SEGMENT_BYTES, SegmentStore
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.storage import BLOCK_COUNT
 from vigil_hal.faults import SensorFault
@@ -27,6 +29,9 @@ PINS = {
 }
 I2C_HZ = 400_000
 STORAGE_FOLDER = "/vigil"
+PARTITION = "vigil"
+SEGMENTS_MOST = 96
+FREE_SEGMENTS = 24  # left to the file system, which moves what it writes
 WATCHDOG_MS = 8_000
 RESTART_AFTER_MS = 2_000
 
@@ -53,6 +58,29 @@ def thermometer_on(i2c: machine.I2C):
     return thermometer
 
 
+def journal_stores():
+    """Return where the journal may be kept: on this board's own flash partition, else in segment files."""
+    if sys.platform == "esp32":
+        import esp32
+
+        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=PARTITION)
+        if found:
+            return (lambda: NorStore(found[0]), in_segments)
+    return (in_segments,)
+
+
+def in_segments():
+    """Return the journal's store in files, as many as there is room for."""
+    folder = STORAGE_FOLDER + "/journal"
+    try:
+        os.mkdir(folder)
+    except OSError:
+        os.stat(folder)
+    room = os.statvfs(folder)
+    segments = min(room[0] * room[3] // SEGMENT_BYTES - FREE_SEGMENTS, SEGMENTS_MOST)
+    return SegmentStore(folder, segments, group_ms=GROUP_MS)
+
+
 def start():
     """Build the device of this board's parts."""
     pin = pins()
@@ -62,6 +90,7 @@ def start():
         thermometer_on(i2c),
         None,
         FileBlocks(STORAGE_FOLDER, BLOCK_COUNT),
+        journal_stores(),
         bluetooth,  # pyright: ignore[reportArgumentType] - the stubs' irq and gap_advertise are not the board's
         os.urandom,
         print,

@@ -4,7 +4,7 @@ What a board, a simulated device and a Raspberry Pi with sensors on its own pins
 and the time; the caller owns the clock, the watchdog and the loop.
 """
 
-from vigil_firmware.journal import Journal
+from vigil_firmware.journal_opening import open_journal
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.peripheral import Peripheral
 from vigil_firmware.storage import Storage
@@ -13,15 +13,17 @@ from vigil_wire import keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from vigil_firmware.journal import Store
     from vigil_hal.seams import I2C, Battery, BlockDevice, BluetoothModule, Thermometer
-
-_JOURNAL_CAPACITY = 600
 
 
 class Device:
-    """One monitor on the air. Call `step(now_ms)` every `monitor.STEP_MS`."""
+    """One monitor on the air. Call `step(now_ms)` every `monitor.STEP_MS`.
+
+    `journal_stores` are the places for its journal, in the order of preference.
+    """
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class Device:
         thermometer: "Thermometer | None",
         battery: "Battery | None",
         blocks: "BlockDevice",
+        journal_stores: "Sequence[Callable[[], Store]]",
         bluetooth: "BluetoothModule",
         random: "Callable[[int], bytes]",
         log: "Callable[[str], None]",
@@ -42,14 +45,12 @@ class Device:
             log("storage: " + self.storage.problem)
         if self.storage.is_new:
             log("vigil: this device's setup code, shown once: " + keys.setup_code(self.storage.device_key))
-        seed = random(4)
-        journal_id = (seed[0] | seed[1] << 8 | seed[2] << 16 | seed[3] << 24) & 0x3FFFFFFF
         self.monitor = Monitor(
             Max30102(i2c),
             thermometer,
             battery,
             self.storage.settings,
-            Journal(journal_id, _JOURNAL_CAPACITY),
+            open_journal(journal_stores, random, log),
             self.storage.boot,
             reset_cause,
             now_ms,

@@ -171,13 +171,16 @@ class LinkEnd:
         position = _MESSAGE + 1
         while self._cursor <= journal.newest and self._cursor - self._confirmed <= link.WINDOW:
             length = journal.length_of(self._cursor)
-            if position + 1 + length > end:
+            if length == 0 or position + 1 + length > end:
                 break
             out[position] = length
             journal.read_into(self._cursor, out, position + 1)
             position += 1 + length
             self._cursor += 1
         if position == _MESSAGE + 1:
-            return 0
+            if self._cursor > journal.newest or journal.length_of(self._cursor):
+                return 0
+            self._missing_to = journal.next_kept(self._cursor) - 1  # damaged on flash
+            return self._pack_missing()
         out[_MESSAGE] = link.RECORDS
         return position - _MESSAGE

@@ -1,6 +1,7 @@
-"""A block device made of files, one for each block: for boards whose firmware owns the whole flash, and for Linux.
+"""Block devices made of files: for boards whose firmware owns the whole flash, and for Linux.
 
-A block's file is written whole, flushed and closed, then takes the place of the old one: a cut leaves one or the other.
+`FileBlocks` keeps a file for each block, written whole, which then takes the place of the old one: a cut leaves one or
+the other. `FileFlash` is one file that stands for a NOR chip, written in place.
 """
 
 import os
@@ -88,3 +89,60 @@ class FileBlocks:
             if hasattr(os, "fsync"):  # MicroPython has none: there, closing a file is what makes it last
                 os.fsync(file.fileno())
         os.rename(path + ".new", path)
+
+
+class FileFlash:
+    """Blocks 0 to `count` - 1 of 4096 bytes in the file `path`, which is made where there is none.
+
+    A write is on the disk when it returns. Raises OSError(EINVAL) beyond the last block.
+    """
+
+    def __init__(self, path: str, count: int) -> None:
+        self._count = count
+        try:
+            self._file = open(path, "r+b")  # noqa: SIM115 - kept open
+        except OSError as error:
+            if error.args[0] not in (_ENOENT, 44):
+                raise
+            self._file = open(path, "w+b")  # noqa: SIM115
+        self._file.seek(0, 2)
+        for _ in range(self._file.tell(), count * _BLOCK_LENGTH, _BLOCK_LENGTH):
+            self._file.write(b"\xff" * _BLOCK_LENGTH)
+        self._sync()
+
+    def readblocks(self, block: int, buffer: "WritableBuffer", offset: int = 0) -> None:
+        """Fill the buffer from a byte offset in a block on."""
+        self._seek(block, offset, len(buffer))
+        self._file.readinto(buffer)
+
+    def writeblocks(self, block: int, data: "ReadableBuffer", offset: "int | None" = None) -> None:
+        """Write from a byte offset in a block on; without an offset the blocks are erased first, which is the same."""
+        self._seek(block, offset or 0, len(data))
+        self._file.write(data)
+        self._sync()
+
+    def ioctl(self, operation: int, argument: int) -> "int | None":
+        """Operations: 3 sync, 4 number of blocks, 5 bytes per block, 6 erase block `argument`."""
+        if operation == _BLOCK_COUNT:
+            return self._count
+        if operation == _BLOCK_SIZE:
+            return _BLOCK_LENGTH
+        if operation == _ERASE:
+            self.writeblocks(argument, b"\xff" * _BLOCK_LENGTH, 0)
+            return 0
+        return 0 if operation == _SYNC else None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _seek(self, block: int, offset: int, length: int) -> None:
+        start = block * _BLOCK_LENGTH + offset
+        if block < 0 or offset < 0 or start + length > self._count * _BLOCK_LENGTH:
+            raise OSError(_EINVAL)
+        self._file.seek(start)
+
+    def _sync(self) -> None:
+        self._file.flush()
+        if hasattr(os, "fsync"):
+            os.fsync(self._file.fileno())

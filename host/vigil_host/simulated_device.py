@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vigil_firmware.device import Device
+from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
 from vigil_firmware.storage import BLOCK_COUNT, provision
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from vigil_hal.simulated.patient import Patient
 
 _POWER_ON = 1
+_JOURNAL_SECTORS = 64
+_JOURNAL_SECTOR_BYTES = 4096
 
 
 class SimulatedDevice:
@@ -91,7 +94,19 @@ def simulated_device(
     parts = Parts(source, source.has_temperature, clock_ms)
     flash = SimulatedFlash(BLOCK_COUNT)
     provision(flash, device_key, settings)
-    return Device(parts.bus, parts.thermometer, parts.battery, flash, bluetooth, os.urandom, log, _POWER_ON, clock_ms())
+    nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
+    return Device(
+        parts.bus,
+        parts.thermometer,
+        parts.battery,
+        flash,
+        (lambda: NorStore(nor),),
+        bluetooth,
+        os.urandom,
+        log,
+        _POWER_ON,
+        clock_ms(),
+    )
 
 
 def _ticks_ms() -> int:

@@ -3,6 +3,7 @@
 from array import array
 
 from vigil_firmware.journal import Journal
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.monitor import STEP_MS, Monitor
 from vigil_firmware.signal.motion import Motion
 from vigil_firmware.simulation.parts import Parts
@@ -79,7 +80,7 @@ class House:
             None,
             None,
             Settings(),
-            Journal(7, 16),
+            Journal(MemoryStore(3), 7),
             1,
             1,
             first_tick,

@@ -1,6 +1,7 @@
 """What the firmware must do on every runtime: `case_*` functions that assert, in the portable subset."""
 
 from vigil_firmware.journal import Journal
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.signal.calibration import Curve
@@ -33,7 +34,7 @@ def _monitor(rows: "list[str]", first_tick: int) -> "tuple[Clock, Monitor]":
     lines.extend(rows)
     parts = Parts(parse_patient(lines, "patient"), True, clock.read)
     settings = Settings(spo2_delay_s=3)
-    journal = Journal(7, 100)
+    journal = Journal(MemoryStore(3), 7)
     return clock, Monitor(Max30102(parts.bus), parts.thermometer, None, settings, journal, 1, 1, first_tick)
 
 

@@ -1,6 +1,6 @@
 """The simulated flash chip: NOR rules, MicroPython's block device protocol, power cuts at every byte."""
 
-from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
+from vigil_hal.simulated.flash import ALL, FIRST_HALF, NOTHING, SOME_BITS, PowerCut, SimulatedFlash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,46 @@ def case_size_is_told() -> None:
 def case_programming_only_clears_bits() -> None:
     flash = SimulatedFlash(1)
     flash.writeblocks(0, b"\xf0\x0f", 10)
-    flash.writeblocks(0, b"\x3c\xff", 10)
+    flash.writeblocks(0, b"\x30\x0f", 10)
+    try:
+        flash.writeblocks(0, b"\x00\x1f", 10)
+    except OSError as error:
+        assert error.errno == 5
+    else:
+        raise AssertionError("a bit was set")
     assert content(flash, 0, 9, 4) == b"\xff\x30\x0f\xff"
     assert flash.erases == [0]
+
+
+def case_only_whole_units_are_programmed() -> None:
+    flash = SimulatedFlash(1, 4096, 16)
+    flash.writeblocks(0, bytes(32), 16)
+    for data, offset in ((bytes(16), 8), (bytes(8), 64)):
+        try:
+            flash.writeblocks(0, data, offset)
+        except OSError as error:
+            assert error.errno == 22
+        else:
+            raise AssertionError("part of a unit was programmed")
+    assert (flash.programmed, flash.operations) == (32, 1)
+
+
+def case_an_operation_is_torn_as_asked() -> None:
+    for tear, torn in ((NOTHING, b"\xff" * 8), (FIRST_HALF, bytes(4) + b"\xff" * 4), (ALL, bytes(8))):
+        flash = SimulatedFlash(1, 16)
+        flash.cut_in(0, tear)
+        assert write_is_cut(flash, bytes(8), 0)
+        assert write_is_cut(flash, bytes(8), 8)
+        assert content(flash, 0, 0, 16) == torn + b"\xff" * 8
+    seen = set()
+    for seed in range(20):
+        flash = SimulatedFlash(1, 16)
+        flash.writeblocks(0, b"\x0f" * 16, 0)
+        flash.cut_in(1, SOME_BITS, seed)
+        assert erase_is_cut(flash)
+        assert all(byte & 0x0F == 0x0F for byte in flash.memory)
+        seen.add(bytes(flash.memory))
+    assert len(seen) == 20
 
 
 def case_erasing_sets_a_whole_block_and_is_counted() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ from bleak.exc import BleakError
 from tests.faults.table import FaultTable
 
 from vigil_firmware.journal import Journal
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.link_end import LinkEnd
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
@@ -34,6 +35,13 @@ _TABLE = FaultTable()
 def fault_table() -> FaultTable:
     """The table that is printed at the end of the run."""
     return _TABLE
+
+
+@pytest.fixture
+def faults() -> Iterator[FaultTable]:
+    """The same table; the test fails where it ends with anything lost, duplicated or corrupted."""
+    yield _TABLE
+    assert _TABLE.is_clean, _TABLE.lines()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -76,7 +84,7 @@ def append() -> Callable[[Journal], None]:
 @pytest.fixture(scope="session")
 def make_journal() -> Callable[..., Journal]:
     """Make a journal of the firmware's own."""
-    return lambda capacity=4096, journal_id=JOURNAL: Journal(journal_id, capacity)
+    return lambda capacity=4096, journal_id=JOURNAL: Journal(MemoryStore(3 + capacity // 50), journal_id)
 
 
 def bytes_of(journal: Journal, sequence: int) -> bytes:

@@ -19,9 +19,13 @@ class FaultTable:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
 
+    def row(self, kind: str) -> Row:
+        """The row of a kind, made when it is new."""
+        return self.rows.setdefault(kind, Row())
+
     def count(self, kind: str, tried: int = 1, lost: int = 0, duplicated: int = 0, corrupted: int = 0) -> None:
         """Add to a kind of fault."""
-        row = self.rows.setdefault(kind, Row())
+        row = self.row(kind)
         row.tried += tried
         row.lost += lost
         row.duplicated += duplicated

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from vigil_firmware.journal import Journal
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.ticks import ticks_add
 from vigil_hal.max30102 import Max30102
@@ -51,7 +52,8 @@ class Rig:
         first_tick: int = 0,
         settings: Settings | None = None,
         source: Any = None,
-        capacity: int = 200,
+        sectors: int = 4,
+        sector_bytes: int = 4096,
         clock_error_ppm: int = 0,
         prepare: Callable[[SimulatedI2C, SimulatedMax30102], object] = lambda bus, part: None,
     ) -> None:
@@ -61,7 +63,7 @@ class Rig:
         self.part = SimulatedMax30102(self.source, self.now, clock_error_ppm=clock_error_ppm)
         self.bus = SimulatedI2C(self.part, SimulatedTmp117(self.source, self.now))
         prepare(self.bus, self.part)
-        self.journal = Journal(7, capacity)
+        self.journal = Journal(MemoryStore(sectors, sector_bytes), 7)
         self.settings = settings or Settings()
         self.monitor = Monitor(
             Max30102(self.bus), Tmp117(self.bus), None, self.settings, self.journal, 3, 1, self.first_tick

@@ -127,17 +127,33 @@ def test_records_that_come_while_streaming_follow(wire: Wire) -> None:
 
 @pytest.mark.parametrize("start", [0, 5, 19])
 def test_what_was_overwritten_is_said_to_be_missing(make_rig: Any, make_host: Any, start: int) -> None:
-    wire = Wire(make_rig(capacity=20), make_host(_KEY))
-    fill(wire.rig, 40)
+    wire = Wire(make_rig(sectors=3, sector_bytes=512), make_host(_KEY))
+    fill(wire.rig, 60)
+    oldest = wire.rig.journal.oldest
+    assert oldest > 20
     wire.greet()
     wire.say(link.fetch(start))
     wire.step()
-    assert wire.host.missing == [(start, 19)]
-    assert wire.host.sequences == list(range(20, 40))
+    assert wire.host.missing == [(start, oldest - 1)]
+    assert wire.host.sequences == list(range(oldest, 60))
+
+
+def test_what_flash_has_lost_is_said_to_be_missing_and_the_rest_sent(make_rig: Any, make_host: Any) -> None:
+    wire = Wire(make_rig(), make_host(_KEY))
+    fill(wire.rig, 60)
+    memory = wire.rig.journal._store._memory
+    slot = 32 + 29 * 20
+    memory[slot + 1 : slot + 4] = b"\x12\x34\x56"  # of one record
+    wire.greet()
+    wire.say(link.fetch(0))
+    wire.step()
+    ((first, last),) = wire.host.missing
+    assert first == last < 60
+    assert wire.host.sequences == [number for number in range(60) if number != first]
 
 
 def test_what_is_overwritten_while_the_host_is_slow_is_missing(make_rig: Any, make_host: Any) -> None:
-    wire = Wire(make_rig(capacity=20), make_host(_KEY))
+    wire = Wire(make_rig(sectors=3, sector_bytes=512), make_host(_KEY))
     fill(wire.rig, 10)
     wire.greet()
     wire.say(link.fetch(0))

@@ -7,6 +7,7 @@ import pytest
 
 from vigil_firmware import peripheral as peripheral_module
 from vigil_firmware.device import Device
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.peripheral import Peripheral, RadioError
 from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
 from vigil_hal.simulated.flash import SimulatedFlash
@@ -349,7 +350,9 @@ def test_device_starts_and_runs(make_rig: Any, bluetooth: Any, first_tick: int) 
     rig = make_rig(first_tick=first_tick)
     lines: list[str] = []
     flash = SimulatedFlash(BLOCK_COUNT)
-    device = Device(rig.bus, None, None, flash, bluetooth, _random, lines.append, 1, rig.now())
+    device = Device(
+        rig.bus, None, None, flash, (lambda: MemoryStore(3),), bluetooth, _random, lines.append, 1, rig.now()
+    )
     for _ in range(150):
         rig.elapsed_ms += 100
         device.step(rig.now())

@@ -283,7 +283,8 @@ async def test_a_link_lost_in_the_middle_loses_and_doubles_nothing(
 async def test_what_the_ring_overwrote_while_nobody_listened_is_a_gap(
     home: Home, wearable_of: Callable[..., Wearable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigil_firmware.device._JOURNAL_CAPACITY", 20)
+    monkeypatch.setattr("vigil_host.simulated_device._JOURNAL_SECTORS", 3)
+    monkeypatch.setattr("vigil_host.simulated_device._JOURNAL_SECTOR_BYTES", 512)
     wearable = wearable_of()
     await wearable.live(5)
     async with home.bridge():
@@ -294,9 +295,11 @@ async def test_what_the_ring_overwrote_while_nobody_listened_is_a_gap(
     async with home.bridge():
         await wearable.live_until(lambda: wearable.journal.acknowledged > wearable.journal.oldest)
         await settled(wearable, home)
-    (gap,) = home.store.gaps(home.device_id)
+    gaps = home.store.gaps(home.device_id)
     stored = home.stored()
-    assert gap == Gap(len(before), min(set(stored) - set(before)) - 1, OVERWRITTEN)
+    gap = Gap(len(before), min(set(stored) - set(before)) - 1, OVERWRITTEN)
+    missing = {sequence for each in gaps for sequence in range(each.first, each.last + 1)} - set(stored)
+    assert missing == set(range(gap.first, gap.last + 1))
     kept = wearable.kept()
     assert {sequence: stored[sequence] for sequence in kept} == kept
     assert sorted(stored) == [*range(gap.first), *range(gap.last + 1, wearable.journal.newest + 1)]

@@ -1,6 +1,7 @@
 """A recording through simulated parts, real drivers and the real monitor, faster than real time: one row a second."""
 
 from vigil_firmware.journal import Journal
+from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.monitor import SENSE_MS, Monitor
 from vigil_firmware.simulation.parts import Parts
 from vigil_firmware.ticks import ticks_add
@@ -26,7 +27,7 @@ COLUMNS = (
 )
 INTERVAL_COLUMNS = "time_s,interval_ms,quality"
 _POWER_ON = 1
-_JOURNAL_CAPACITY = 16  # nothing reads it here
+_JOURNAL_SECTORS = 3  # nothing reads it here
 
 
 class Clock:
@@ -57,7 +58,7 @@ def replay(
     """
     clock = Clock(first_tick_ms)
     parts = Parts(recording, recording.has_temperature, clock.read)
-    journal = Journal(0, _JOURNAL_CAPACITY)
+    journal = Journal(MemoryStore(_JOURNAL_SECTORS), 0)
     settings = Settings(spo2_curve=spo2_curve)
     monitor = Monitor(
         Max30102(parts.bus),

@@ -1,10 +1,18 @@
-"""A NOR flash chip in the shape of MicroPython's extended block device; its power can be cut at any byte."""
+"""A NOR flash chip in the shape of MicroPython's extended block device; its power can be cut at any operation."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_hal.seams import ReadableBuffer, WritableBuffer
 
+_EIO = 5
 _EINVAL = 22
+
+# What a cut leaves of the operation that it hits.
+NOTHING = 0
+FIRST_HALF = 1
+SOME_BITS = 2
+ALL = 3  # done, but nobody was told
+TEARS = (NOTHING, FIRST_HALF, SOME_BITS, ALL)
 
 
 class PowerCut(Exception):
@@ -12,16 +20,25 @@ class PowerCut(Exception):
 
 
 class SimulatedFlash:
-    """Erasing sets all bits of a block; programming only clears bits.
+    """Erasing sets all bits of a block; programming only clears bits, in whole units of `unit` bytes.
 
-    `memory`: the content, a bytearray. `erases`: how often each block was erased.
+    A part would quietly leave a bit at 0 that a program asks to be 1: this one refuses with OSError(EIO), for it can
+    only be a mistake. `memory`: the content, a bytearray. `erases`: how often each block was erased. `programmed`:
+    bytes programmed; `reads`, `operations`: calls that read, and that program or erase.
     """
 
-    def __init__(self, blocks: int, block_size: int = 4096) -> None:
+    def __init__(self, blocks: int, block_size: int = 4096, unit: int = 1) -> None:
         self.block_size = block_size
+        self.unit = unit
         self.memory = bytearray(b"\xff" * (blocks * block_size))
         self.erases = [0] * blocks
+        self.programmed = 0
+        self.reads = 0
+        self.operations = 0
         self._operations_left = -1
+        self._torn_operation = -1
+        self._tear = NOTHING
+        self._dice = 1
 
     def cut_after(self, operations: int) -> None:
         """Cut the power after so many more operations: a byte programmed is one, half a block erased is one.
@@ -31,26 +48,48 @@ class SimulatedFlash:
         """
         self._operations_left = operations
 
+    def cut_in(self, operation: int, tear: int, seed: int = 1) -> None:
+        """Cut the power in the call that programs or erases when `operations` stands at `operation`.
+
+        `tear`: what is done of it, one of TEARS; `seed` chooses the bits of SOME_BITS. PowerCut is raised then and
+        on every later write or erase, until `restore()`.
+        """
+        self._torn_operation = operation
+        self._tear = tear
+        self._dice = seed & 0xFFFF
+
     def restore(self) -> None:
         """Give the power back for good."""
         self._operations_left = -1
+        self._torn_operation = -1
 
     def readblocks(self, block: int, buffer: "WritableBuffer", offset: int = 0) -> None:
         """Fill the buffer from a byte offset in a block on. Raises OSError(EINVAL) beyond the end."""
         start = self._start(block, offset, len(buffer))
+        self.reads += 1
         buffer[:] = memoryview(self.memory)[start : start + len(buffer)]
 
     def writeblocks(self, block: int, data: "ReadableBuffer", offset: int | None = None) -> None:
         """Program from a byte offset in a block on; without an offset the whole blocks are erased first."""
         start = self._start(block, offset or 0, len(data))
+        if start % self.unit or len(data) % self.unit:
+            raise OSError(_EINVAL, "not whole program units")
         if offset is None:
             if len(data) % self.block_size:
                 raise OSError(_EINVAL, "outside the device")
             for i in range(len(data) // self.block_size):
                 self._erase(block + i)
+        end = start + len(data)
+        if int.from_bytes(bytes(data), "big") & ~int.from_bytes(self.memory[start:end], "big"):
+            raise OSError(_EIO, "a program cannot set bits")
+        self._begin_operation(start, data, None)
+        self.programmed += len(data)
+        if self._operations_left < 0:
+            self.memory[start:end] = data
+            return
         for i in range(len(data)):
             self._spend()
-            self.memory[start + i] &= data[i]
+            self.memory[start + i] = data[i]
 
     def ioctl(self, operation: int, argument: int) -> int | None:
         """MicroPython's block device operations: 3 sync, 4 block count, 5 block size, 6 erase block."""
@@ -73,6 +112,7 @@ class SimulatedFlash:
     def _erase(self, block: int) -> None:
         half = self.block_size // 2
         start = block * self.block_size
+        self._begin_operation(start, b"\xff" * self.block_size, block)
         for first in (start, start + half):
             self._spend()
             self.memory[first : first + half] = b"\xff" * half
@@ -83,3 +123,30 @@ class SimulatedFlash:
             raise PowerCut("the power was cut")
         if self._operations_left > 0:
             self._operations_left -= 1
+
+    def _begin_operation(self, start: int, data: "ReadableBuffer", erased: int | None) -> None:
+        """Count it; where the power is to be cut in it, do what is still done of it."""
+        here = self.operations
+        self.operations += 1
+        if self._torn_operation < 0 or here < self._torn_operation:
+            return
+        if here == self._torn_operation:
+            self._tear_operation(start, data)
+            if erased is not None:
+                self.erases[erased] += 1
+        raise PowerCut("the power was cut")
+
+    def _tear_operation(self, start: int, data: "ReadableBuffer") -> None:
+        if self._tear == NOTHING:
+            return
+        length = len(data) // 2 if self._tear == FIRST_HALF else len(data)
+        for i in range(length):
+            change = self.memory[start + i] ^ data[i]  # only bits that the operation may change differ
+            if self._tear == SOME_BITS:
+                change &= self._random_byte()
+            self.memory[start + i] ^= change
+
+    def _random_byte(self) -> int:
+        """Of a 16-bit linear congruential generator, its high byte."""
+        self._dice = (self._dice * 0x6255 + 0x3619) & 0xFFFF
+        return self._dice >> 8

@@ -1,0 +1,172 @@
+"""What a journal on flash owes, kept beside it: every record that was kept, so that any loss, change or reuse shows."""
+
+from binascii import crc_hqx
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from vigil_firmware import journal_frames
+from vigil_firmware.journal import Journal
+from vigil_hal.simulated.flash import PowerCut
+from vigil_wire import records
+
+ALARM_EVERY = 9
+SETTINGS_EVERY = 23
+BOOT_EVERY = 40
+WAITING_MOST = 10  # the numbers that a record may get: others wait to be flushed before it, or tell of a loss
+Store = Any
+
+
+def write_record(journal: Journal, number: int) -> tuple[int, int]:
+    """Pack the `number`th record of a life that has all kinds; its kind and length."""
+    buf = journal.buf
+    if number % BOOT_EVERY == 0:
+        return records.BOOT, records.pack_boot(buf, number & 7, (1, 2, number & 0xFF))
+    if number % SETTINGS_EVERY == 0:
+        return records.SETTINGS, records.pack_settings(buf, bytearray([number & 0xFF] * 41), 41)
+    if number % ALARM_EVERY == 0:
+        return records.ALARM, records.pack_alarm(buf, number % 8, 1 + number % 2, 3, 880 - number % 30, 0, number)
+    summary = records.Summary()
+    summary.seconds = 5
+    for second in range(5):
+        summary.pulse_rate.add(700 + (number * 7 + second) % (900 if number % 13 == 0 else 40))
+        summary.spo2.add(970 - (number + second) % 9)
+        summary.temperature.add(3670 + number % 9)
+    return records.VITALS, summary.pack(buf, bytes((1, 1, 1, 4)), 90, 80, 200 + number % 50, number % 4, number % 2)
+
+
+class Life:
+    """A journal through cuts and reboots, and what its owner may rely on.
+
+    `promised`: every record that outlasts a cut, by sequence number. `trying`: one that was under way when the power
+    went: it may be there, or not. `acknowledged`: what a host has. Failures are counted in `row`.
+    """
+
+    def __init__(self, open_store: Callable[[], Store], row: Any, journal_id: int = 77) -> None:
+        self.open_store = open_store
+        self.row = row
+        self.journal_id = journal_id
+        self.promised: dict[int, bytes] = {}
+        self.trying: dict[int, set[bytes]] = {}
+        self.acknowledged = -1
+        self.number = 0
+        self.boot = 1
+        self.journal = Journal(open_store(), journal_id)
+
+    def copy(self, open_store: Callable[[], Store], row: Any) -> "Life":
+        """The same life on another flash of the same content, opened anew."""
+        other = Life.__new__(Life)
+        other.open_store, other.row, other.journal_id = open_store, row, self.journal_id
+        other.promised = dict(self.promised)
+        other.trying = {sequence: set(data) for sequence, data in self.trying.items()}
+        other.acknowledged, other.number, other.boot = self.acknowledged, self.number, self.boot
+        other.journal = Journal(open_store(), 1)
+        return other
+
+    def append(self) -> None:
+        """Append the next record."""
+        journal = self.journal
+        number = self.number
+        self.number += 1  # what a cut interrupts is not made again
+        kind, length = write_record(journal, number)
+        if kind == records.BOOT:
+            self.boot += 1
+        day, day_ms = number // 60, number * 5000
+        first = max(self.promised, default=-1) + 1
+        data = bytearray(journal.buf)
+        for sequence in range(first, first + WAITING_MOST):
+            records.pack_header(data, sequence, kind, self.boot, day, day_ms)
+            self.trying.setdefault(sequence, set()).add(bytes(data[:length]))
+        sequence = journal.append(kind, length, self.boot, day, day_ms)
+        if sequence in self.promised:
+            self.row.duplicated += 1
+        self.learn(sequence)
+
+    def learn(self, appended: int) -> None:
+        """Take up what outlasts a cut from now on."""
+        for sequence in range(max(self.promised, default=-1) + 1, self.journal.newest + 1):
+            data = self.read(sequence)
+            if not data and sequence != appended:
+                continue  # what a cut tore is told by a loss
+            if not self.is_right(sequence, data):
+                self.row.corrupted += 1
+            self.promised[sequence] = data
+            self.trying.pop(sequence, None)
+
+    def is_right(self, sequence: int, data: bytes) -> bool:
+        """Whether this is what was, or was to be, appended under a number, or the journal's own record of a loss."""
+        if sequence in self.promised:
+            return self.promised[sequence] == data
+        if data in self.trying.get(sequence, ()):
+            return True
+        return len(data) == records.LOSS_LENGTH and data[4] == records.LOSS and self._is_true_loss(data)
+
+    def _is_true_loss(self, data: bytes) -> bool:
+        record = records.Record(data)
+        first, last = record.fields["first"], record.fields["last"]
+        return first is not None and last is not None and first <= last < record.sequence
+
+    def acknowledge(self, sequence: int) -> None:
+        """The host has all up to here."""
+        self.journal.acknowledge(sequence)
+        self.acknowledged = max(self.acknowledged, self.journal.acknowledged)
+
+    def read(self, sequence: int) -> bytes:
+        """Read a record; b"" when it is not there."""
+        out = bytearray(records.MAX_LENGTH)
+        return bytes(out[: self.journal.read_into(sequence, out, 0)])
+
+    def reboot(self) -> None:
+        """Open the journal that is there."""
+        self.journal = Journal(self.open_store(), 1)
+
+    def check(self) -> None:
+        """Count whatever is not as it must be."""
+        journal = self.journal
+        if journal.journal_id != self.journal_id:
+            self.row.lost += 1
+        if journal.acknowledged > self.acknowledged:
+            self.row.corrupted += 1
+        found: dict[int, bytes] = {}
+        told = [(0, -1)]
+        for sequence in range(max(journal.oldest, 0), journal.newest + 1):
+            data = self.read(sequence)
+            if not data:
+                continue
+            found[sequence] = data
+            if not self.is_right(sequence, data):
+                self.row.corrupted += 1
+            elif data[4] == records.LOSS:
+                fields = records.Record(data).fields
+                told.append((fields["first"] or 0, fields["last"] or 0))
+        contents = [data[4:] for data in found.values() if data[4] != records.LOSS]
+        self.row.duplicated += len(contents) - len(set(contents))
+        for sequence in self.promised:
+            is_told = any(first <= sequence <= last for first, last in told)
+            if sequence not in found and sequence > self.acknowledged and not is_told:
+                self.row.lost += 1
+        self.promised |= found
+        self.trying = {}
+
+
+def cut_points(try_one: Callable[[int], bool]) -> Iterator[int]:
+    """Try 0, 1, 2, ... until `try_one` says that the power was not cut any more; each that was cut is given."""
+    operation = 0
+    while try_one(operation):
+        yield operation
+        operation += 1
+
+
+def is_cut(action: Callable[[], object]) -> bool:
+    """Whether the power fails during an action."""
+    try:
+        action()
+    except PowerCut:
+        return True
+    return False
+
+
+def use_quick_crc(monkeypatch: Any) -> None:
+    """Compute the same CRC in C: tests/wire/test_crc.py compares them."""
+    monkeypatch.setattr(
+        journal_frames, "crc16_of", lambda data, first, end, start: crc_hqx(bytes(data[first:end]), start)
+    )

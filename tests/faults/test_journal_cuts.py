@@ -1,0 +1,186 @@
+"""A journal on raw NOR: the power is cut in every single program and erase, and again at recovery; bits flip."""
+
+import os
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vigil_firmware.journal_nor import NorStore
+from vigil_hal.simulated.flash import FIRST_HALF, NOTHING, SOME_BITS, TEARS, SimulatedFlash
+
+_spec = spec_from_file_location("journal_on_flash", Path(__file__).with_name("journal_on_flash.py"))
+assert _spec is not None and _spec.loader is not None
+on_flash = module_from_spec(_spec)
+_spec.loader.exec_module(on_flash)
+
+SECTORS = 3
+SECTOR_BYTES = 512
+WRAPS = 3
+IS_LONG = os.environ.get("VIGIL_LONG") == "1"
+
+
+@pytest.fixture(autouse=True)
+def quick_crc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spend the time on cuts."""
+    on_flash.use_quick_crc(monkeypatch)
+
+
+def on(memory: bytes, unit: int) -> SimulatedFlash:
+    """A chip with this content."""
+    flash = SimulatedFlash(SECTORS, SECTOR_BYTES, unit)
+    flash.memory[:] = memory
+    return flash
+
+
+def blank(unit: int) -> SimulatedFlash:
+    return SimulatedFlash(SECTORS, SECTOR_BYTES, unit)
+
+
+def life_on(flash: SimulatedFlash, row: Any) -> Any:
+    return on_flash.Life(lambda: NorStore(flash, flash.unit), row)
+
+
+def copy_on(life: Any, memory: bytes, unit: int, row: Any) -> tuple[Any, SimulatedFlash]:
+    flash = on(memory, unit)
+    copied = life.copy(lambda: NorStore(flash, unit), row)
+    flash.operations = 0
+    return copied, flash
+
+
+def go_on(life: Any) -> None:
+    """Live on after a recovery: all must be there, and stay there."""
+    life.check()
+    for _ in range(2):
+        life.append()
+    life.reboot()
+    life.check()
+
+
+def cut_at_every_operation(life: Any, flash: SimulatedFlash, again: bool, row: Any, again_row: Any) -> None:
+    """Cut the power in each operation of the life's next append, torn in each way, and go on from what is left."""
+    memory = bytes(flash.memory)
+
+    def cut(operation: int, tear: int) -> bool:
+        copied, torn = copy_on(life, memory, flash.unit, row)
+        torn.cut_in(operation, tear, seed=operation * 4 + life.number)
+        if not on_flash.is_cut(copied.append):
+            return False
+        row.tried += 1
+        torn.restore()
+        if again and tear in (FIRST_HALF, SOME_BITS):
+            cut_recovery(copied, bytes(torn.memory), flash.unit, again_row, life.number)
+        copied.reboot()
+        go_on(copied)
+        return True
+
+    for tear in TEARS:
+        for _ in on_flash.cut_points(lambda operation, tear=tear: cut(operation, tear)):
+            pass
+
+
+def cut_recovery(life: Any, memory: bytes, unit: int, row: Any, seed: int) -> None:
+    """Cut the power in each operation of opening the journal, too."""
+    for tear in (SOME_BITS, NOTHING):
+
+        def cut(operation: int, tear: int = tear) -> bool:
+            flash = on(memory, unit)
+            flash.cut_in(operation, tear, seed=seed + operation)
+            opened = life.__class__.__new__(life.__class__)
+            opened.__dict__.update(life.__dict__)
+            opened.promised, opened.row = dict(life.promised), row
+            opened.open_store = lambda: NorStore(flash, unit)
+            if not on_flash.is_cut(opened.reboot):
+                return False
+            row.tried += 1
+            flash.restore()
+            opened.reboot()
+            go_on(opened)
+            return True
+
+        for _ in on_flash.cut_points(cut):
+            pass
+
+
+@pytest.mark.parametrize(("unit", "acknowledging"), [(1, False), (1, True), (16, False), (256, True)])
+def test_power_cut_at_every_operation(faults: Any, unit: int, acknowledging: bool) -> None:
+    row = faults.row(f"power cut, NOR, program unit {unit}")
+    again_row = faults.row(f"power cut during recovery, NOR, unit {unit}")
+    flash = blank(unit)
+    life = life_on(flash, row)
+    while flash.erases[0] < WRAPS:
+        cut_at_every_operation(life, flash, IS_LONG or life.number % (6 if unit == 1 else 20) == 0, row, again_row)
+        life.append()
+        if acknowledging and life.number % 7 == 0:
+            life.acknowledge(life.journal.newest - 2)
+    life.check()
+    assert row.failures + again_row.failures == 0
+
+
+@pytest.mark.parametrize("unit", [1, 16, 256])
+def test_a_flipped_bit_in_any_record(faults: Any, unit: int) -> None:
+    row = faults.row(f"one flipped bit, NOR, program unit {unit}")
+    flash = blank(unit)
+    life = life_on(flash, row)
+    for _ in range(24):
+        life.append()
+    memory = bytes(flash.memory)
+    first = life.journal.oldest
+    for bit in range(0, SECTOR_BYTES * 2 * 8, 1 if IS_LONG else 5 if unit == 1 else 11):
+        if memory[bit // 8 - bit // 8 % 29 : bit // 8 + 40].count(0xFF) > 60:
+            continue  # where nothing is written
+        flipped = bytearray(memory)
+        flipped[bit // 8] ^= 1 << bit % 8
+        copied, _ = copy_on(life, bytes(flipped), unit, row)
+        row.tried += 1
+        copied.check()
+        row.lost += sum(not copied.read(sequence) for sequence in range(first, life.journal.newest + 1))
+
+
+def test_a_ring_full_of_what_nobody_has_fetched(faults: Any) -> None:
+    row = faults.row("full ring: told exactly, records")
+    for unit in (1, 16, 256):
+        flash = blank(unit)
+        life = life_on(flash, row)
+        for number in range(600 if IS_LONG else 200):
+            life.append()
+            if number == 30:
+                life.acknowledge(25)
+            if number % 20 == 19:
+                life.check()
+        row.tried += life.number
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.sampled_from((1, 16, 256)))
+def test_any_life(faults: Any, data: st.DataObject, unit: int) -> None:
+    row = faults.row("any sequence of appends, marks, reads, reboots, cuts")
+    flash = blank(unit)
+    life = life_on(flash, row)
+    row.tried += 1
+    for _ in range(data.draw(st.integers(1, 12))):
+        action = data.draw(st.sampled_from(("append", "append", "acknowledge", "reboot", "read", "cut")))
+        if action == "append":
+            for _ in range(data.draw(st.integers(1, 12))):
+                life.append()
+        elif action == "acknowledge":
+            life.acknowledge(data.draw(st.integers(-1, life.journal.newest + 2)))
+        elif action == "reboot":
+            life.reboot()
+        elif action == "read":
+            sequence = data.draw(st.integers(-1, life.journal.newest + 2))
+            assert life.read(sequence) in (b"", life.promised.get(sequence))
+        else:
+            flash.cut_in(
+                flash.operations + data.draw(st.integers(0, 12)), data.draw(st.sampled_from(TEARS)), life.number
+            )
+            for _ in range(12):
+                if on_flash.is_cut(life.append):
+                    break
+            flash.restore()
+            life.reboot()
+            life.check()
+    life.check()
