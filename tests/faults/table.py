@@ -12,6 +12,11 @@ class Row:
     duplicated: int = 0
     corrupted: int = 0
 
+    @property
+    def failures(self) -> int:
+        """How many records went wrong."""
+        return self.lost + self.duplicated + self.corrupted
+
 
 class FaultTable:
     """Rows by kind, in the order in which they were first counted."""
@@ -34,7 +39,7 @@ class FaultTable:
     @property
     def is_clean(self) -> bool:
         """Whether no fault cost anything."""
-        return all(row.lost == row.duplicated == row.corrupted == 0 for row in self.rows.values())
+        return not any(row.failures for row in self.rows.values())
 
     def lines(self) -> list[str]:
         """The table as text."""
