@@ -71,7 +71,7 @@ class Wearable:
             self.read += 1
             return read_into(sequence, out, start)
 
-        self.journal.read_into = counted  # type: ignore[method-assign]
+        self.journal.read_into = counted  # type: ignore[method-assign]  # counts on the way
 
     def _on_event(self, event: int, data: tuple[Any, ...]) -> None:
         if event == 1:
@@ -131,8 +131,7 @@ async def sync(folder: Path, broken_every_s: float | None) -> tuple[float, int, 
         begun = time.perf_counter()
         while wearable.journal.acknowledged < wearable.journal.newest:
             async with BleakScanner(backend=AirScanner, air=air) as scanner:
-                async for device, _ in scanner.advertisement_data():  # noqa: B007 - used below
-                    break
+                device, _ = await anext(aiter(scanner.advertisement_data()))
             connections += 1
             session = asyncio.create_task(Session(known, intake, clock, client).run(device))
             end_s = math.inf if broken_every_s is None else time.perf_counter() + broken_every_s

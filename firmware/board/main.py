@@ -75,7 +75,7 @@ def in_segments():
     try:
         os.mkdir(folder)
     except OSError:
-        os.stat(folder)
+        os.stat(folder)  # it is there already, or this says why it cannot be
     room = os.statvfs(folder)
     segments = min(room[0] * room[3] // SEGMENT_BYTES - FREE_SEGMENTS, SEGMENTS_MOST)
     return SegmentStore(folder, segments, group_ms=GROUP_MS)

@@ -100,11 +100,11 @@ class FileFlash:
     def __init__(self, path: str, count: int) -> None:
         self._count = count
         try:
-            self._file = open(path, "r+b")  # noqa: SIM115 - kept open
+            self._file = open(path, "r+b")  # noqa: SIM115 - the flash is the open file, until the program ends
         except OSError as error:
             if error.args[0] not in (_ENOENT, 44):
                 raise
-            self._file = open(path, "w+b")  # noqa: SIM115
+            self._file = open(path, "w+b")  # noqa: SIM115 - as above
         self._file.seek(0, 2)
         for _ in range(self._file.tell(), count * _BLOCK_LENGTH, _BLOCK_LENGTH):
             self._file.write(b"\xff" * _BLOCK_LENGTH)

@@ -127,7 +127,7 @@ class Wire:
             self.sent.append(sequence)
             return read_into(sequence, out, start)
 
-        self.journal.read_into = noted  # type: ignore[method-assign]
+        self.journal.read_into = noted  # type: ignore[method-assign]  # the journal is the test's own, made before
 
     def client(self, _device: BLEDevice, disconnected: Callable[[Any], None]) -> "WireClient":
         return WireClient(self, disconnected)

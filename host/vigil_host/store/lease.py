@@ -15,7 +15,7 @@ class AlreadyOwned(StoreError):
 
 
 class Lease:
-    """The right to write the database at `path`, until `release`. Raises AlreadyOwned."""
+    """The right to write the database at `path`, until `release`. Raises AlreadyOwned, StoreError."""
 
     def __init__(self, path: Path) -> None:
         lock = path.with_name(path.name + ".lock")
@@ -25,12 +25,15 @@ class Lease:
             raise StoreError(f"{lock} cannot be opened: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             owner = os.read(self._file, 32).decode(errors="replace").strip()
             os.close(self._file)
             raise AlreadyOwned(
                 f"{path} is locked by another program (process {owner or '?'}): end that program, then try again"
             ) from None
+        except OSError as error:  # a file system without locks
+            os.close(self._file)
+            raise StoreError(f"{lock} cannot be locked: {error.strerror}") from error
         os.ftruncate(self._file, 0)
         os.write(self._file, f"{os.getpid()}\n".encode())
 
