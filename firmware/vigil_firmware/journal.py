@@ -71,7 +71,6 @@ _SECTORS_LEAST = 3
 _RESERVED_SLOTS = 2  # at a sector's end, for the record of a loss, and for one more where a cut tore the first
 _AHEAD_SLOTS = 16  # this near to its end a sector has the next one erased
 _MARK_EVERY = 12  # records between two notes of what is acknowledged
-_DAY_MS = 86_400_000
 
 
 class JournalError(Exception):

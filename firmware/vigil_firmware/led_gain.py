@@ -8,7 +8,6 @@ are left alone for some seconds, because fingers move too. Without a finger noth
 
 from vigil_hal.max30102 import REFERENCE_LED_CODE
 
-_FULL_SCALE = 262_143
 _LEAST = 32_768
 _MOST = 222_822
 _TARGET = 131_072

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from vigil_firmware.signal import quality
 from vigil_firmware.signal.beats import CAPACITY, Beats
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
@@ -241,6 +242,11 @@ def test_what_jumps_is_distrusted_and_trusted_again_when_it_stays(size: int, rat
     assert 3 <= _distrusted_s(steadiness, size, ratio) <= 60
     assert all(_admit(steadiness, size, ratio) for _ in range(30))
     assert not _admit(steadiness, 200, 500)  # the way back is as far
+
+
+def test_the_largest_jump_of_size_stays_a_small_integer() -> None:
+    assert _trusted(size=1)._jump(0xFFFE, 4000) < 1 << 30
+    assert quality._growth_permille(1, 0xFFFE) * 1000 < 1 << 30
 
 
 @pytest.mark.parametrize("ratio", [130, 900, 1500])

@@ -19,7 +19,7 @@ _SPREAD_MOST = 400
 # Parts of them add up.
 _SPREAD_SHARE = 600
 _SIZE_SHARE = 2000  # three times as large, or as small
-_SIZE_MOST = 100 * _SIZE_SHARE
+_GROWTH_MOST = 100 * _SIZE_SHARE
 _RATIO_SHARE = 350  # some 12 points of SpO2
 _RATIO_JUMP_MOST = 650
 _DRIFT_SIZE_PERMILLE = 15
@@ -81,8 +81,9 @@ class Steadiness:
 
 
 def _growth_permille(one: int, other: int) -> int:
-    """By how much the larger is larger than the smaller."""
-    return abs(one - other) * 1000 // max(min(one, other), 1)
+    """By how much the larger is larger than the smaller; no more than a board's small integers bear."""
+    growth = abs(one - other) * 1000 // max(min(one, other), 1)
+    return min(growth, _GROWTH_MOST)
 
 
 def _nearer(value: int, target: int, step: int) -> int:
