@@ -21,7 +21,7 @@ from vigil_host.store import Store
 from vigil_host.store.ledger import arrival_of, vitals_row
 from vigil_wire import records, statuses
 
-DEVICE = "84066838"
+DEVICE = "7a718bab"
 DAY_RECORDS = 17_280
 BATCH_RECORDS = 32  # what a session commits at once during a back-fill
 ROUNDS = 5

@@ -27,7 +27,7 @@ from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
 from vigil_wire import records, statuses
 
-DEVICE = "84066838"
+DEVICE = "7a718bab"
 DAY_MS = 86_400_000
 YEARS = 10
 BOOT_DAYS = 30

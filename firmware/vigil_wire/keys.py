@@ -1,18 +1,23 @@
 """The device key: one 16-byte secret per device, the keys derived from it, and the setup code that carries it.
 
-Each purpose gets a key of its own, AES(device key, label), so that none is used for two things. The device's
+Each purpose gets a key of its own by HKDF with SHA-256 (RFC 5869), so that none is used for two things. The device's
 public identity is derived too: the host knows a device by its key, not by its radio address.
 """
 
-from vigil_wire.aes import Aes
+from hashlib import sha256
+
 from vigil_wire.crc import crc16
 
 KEY_LENGTH = 16
-ADVERT = b"vigil advert key"
-ADVERT_IV = b"vigil advert iv."
-PERMUTATION = b"vigil permute..."
-LINK = b"vigil link key.."
-IDENTITY = b"vigil identity.."
+ADVERT = b"advert key"
+ADVERT_IV = b"advert iv"
+PERMUTATION = b"advert counter permutation"
+LINK = b"record link"
+IDENTITY = b"identity"
+
+_SALT = b"Vigil device key"
+_HASH_LENGTH = 32
+_HASH_BLOCK = 64
 
 # Crockford's base 32: no I, L, O or U, so that a code read aloud or from a label survives.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -20,9 +25,26 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def derive(device_key: "bytes | bytearray", purpose: bytes) -> bytes:
     """The 16-byte key for one purpose (one of the labels above)."""
-    out = bytearray(16)
-    Aes(device_key).encrypt_into(purpose, out)
-    return bytes(out)
+    return hkdf_sha256(device_key, _SALT, purpose, KEY_LENGTH)
+
+
+def hkdf_sha256(secret: "bytes | bytearray", salt: bytes, info: bytes, length: int) -> bytes:
+    """Derive `length` bytes, at most 8,160, of key from a secret: HKDF, extract and expand (RFC 5869)."""
+    key = _hmac_sha256(salt, bytes(secret))
+    out = block = b""
+    while len(out) < length:
+        block = _hmac_sha256(key, block + info + bytes((len(out) // _HASH_LENGTH + 1,)))
+        out += block
+    return out[:length]
+
+
+def _hmac_sha256(key: bytes, message: bytes) -> bytes:
+    """HMAC (RFC 2104), which MicroPython's library lacks; the key may have up to 64 bytes, a longer one is hashed."""
+    if len(key) > _HASH_BLOCK:
+        key = sha256(key).digest()
+    key += bytes(_HASH_BLOCK - len(key))
+    inner = sha256(bytes([byte ^ 0x36 for byte in key]) + message).digest()
+    return sha256(bytes([byte ^ 0x5C for byte in key]) + inner).digest()
 
 
 def device_id(device_key: "bytes | bytearray") -> str:

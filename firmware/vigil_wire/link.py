@@ -5,9 +5,11 @@ Two characteristics carry it: the host writes frames to `CONTROL`, the device no
     hello   01 | protocol version | 8-byte nonce                 once each way, in clear
     sealed  02 | frame counter, 3 bytes | message | MIC 8        everything else
 
-The session key is AES(link key, host nonce | device nonce): fresh for every connection, and nobody without the device
-key can make or read a frame. AES-CCM, nonce = direction | nine zeros | counter. Counters start at 0 and must rise by
-exactly one, so that a replayed, reordered or dropped frame ends the session instead of passing.
+The session key is HKDF-SHA256(link key, salt host nonce | device nonce, info "session" | version): fresh for every
+connection, and nobody without the device key can make or read a frame. The first sealed frame of each side proves to
+the other that it knows the key: mutual authentication. Who changes a hello on the way changes the key. AES-CCM, nonce
+= direction | nine zeros | counter. Counters start at 0 and must rise by exactly one, so that a replayed, reflected,
+reordered or dropped frame ends the session instead of passing.
 
 Messages, little-endian, first byte the type:
 
@@ -58,6 +60,7 @@ LIVE = 0x92
 MISSING = 0x93
 LIVE_LENGTH = 17
 
+_SESSION = b"session" + bytes((PROTOCOL_VERSION,))
 _TO_DEVICE = 0
 _TO_HOST = 1
 _INFO = "<BIHIIIHI"
@@ -72,7 +75,7 @@ class Session:
     """One side's end of a session: `seal` what goes out, `open` what comes in, in buffers made once."""
 
     def __init__(self, device_key: bytes, is_device: bool) -> None:
-        self._link_key = Aes(keys.derive(device_key, keys.LINK))
+        self._link_key = keys.derive(device_key, keys.LINK)
         self._outward = bytearray(13)
         self._inward = bytearray(13)
         self._outward[0] = _TO_HOST if is_device else _TO_DEVICE
@@ -84,11 +87,8 @@ class Session:
         """Draw the session key from both nonces and start both counters at 0; LinkError unless both have 8 bytes."""
         if len(host_nonce) != NONCE_LENGTH or len(device_nonce) != NONCE_LENGTH:
             raise LinkError("a nonce has 8 bytes")
-        block = bytearray(16)
-        block[0:8] = host_nonce
-        block[8:16] = device_nonce
-        self._link_key.encrypt_into(block, block)
-        self._ccm = Ccm(Aes(block), MIC_LENGTH)
+        nonces = bytes(host_nonce) + bytes(device_nonce)
+        self._ccm = Ccm(Aes(keys.hkdf_sha256(self._link_key, nonces, _SESSION, keys.KEY_LENGTH)), MIC_LENGTH)
         self._sent = 0
         self._received = 0
         self.is_open = True

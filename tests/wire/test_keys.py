@@ -1,7 +1,8 @@
 """Derived keys and setup codes."""
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +18,12 @@ KEY = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 def test_each_purpose_has_a_key_of_its_own(device_key: bytes) -> None:
     derived = [keys.derive(device_key, purpose) for purpose in PURPOSES]
     assert len({device_key, *derived}) == 6
-    cipher = Cipher(algorithms.AES(device_key), modes.ECB())
-    assert derived == [cipher.encryptor().update(purpose) for purpose in PURPOSES]
+    assert derived == [HKDF(SHA256(), 16, b"Vigil device key", purpose).derive(device_key) for purpose in PURPOSES]
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100), st.binary(max_size=100), st.integers(1, 300))
+def test_hkdf_as_another_library_has_it(secret: bytes, salt: bytes, info: bytes, length: int) -> None:
+    assert keys.hkdf_sha256(secret, salt, info, length) == HKDF(SHA256(), length, salt, info).derive(secret)
 
 
 def test_a_device_id_is_public() -> None:

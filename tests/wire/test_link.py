@@ -1,8 +1,9 @@
 """The record link: messages byte for byte, and sessions that refuse what is not the next frame."""
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def test_a_conversation(messages: list[tuple[bool, bytes]]) -> None:
 def test_frames_are_ccm_under_the_session_key(from_device: bool) -> None:
     host, device = sessions()
     link_key = keys.derive(KEY, keys.LINK)
-    session_key = Cipher(algorithms.AES(link_key), modes.ECB()).encryptor().update(HOST_NONCE + DEVICE_NONCE)
+    session_key = HKDF(SHA256(), 16, HOST_NONCE + DEVICE_NONCE, b"session\x01").derive(link_key)
     cipher = AESCCM(session_key, link.MIC_LENGTH)
     for counter in range(300):
         frame = send(device if from_device else host, b"seventy-two")

@@ -58,7 +58,7 @@ def add(code: str, wearer: str, name: str | None) -> None:
 def rename(device: str, name: str) -> None:
     """Call DEVICE (its id or name) NAME from now on.
 
-    Example: **vigil devices rename 84066838 "Ada's clip"**
+    Example: **vigil devices rename 7a718bab "Ada's clip"**
     """
     with _problems():
         renamed = Devices(devices_file()).rename(device, name)
@@ -91,7 +91,7 @@ def calibrate(device: str, file: Path | None, to_default: bool) -> None:
 def remove(device: str, yes: bool) -> None:
     """Forget DEVICE (its id or name) and its key. What it recorded stays in the record.
 
-    Example: **vigil devices remove 84066838**
+    Example: **vigil devices remove 7a718bab**
     """
     with _problems():
         devices = Devices(devices_file())
