@@ -11,6 +11,7 @@ from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.motion import Motion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
+from vigil_firmware.utc_clock import UtcClock
 from vigil_firmware.vitals import Vitals
 from vigil_hal.faults import SensorFault
 from vigil_wire import conditions, records, statuses
@@ -65,10 +66,13 @@ class Monitor:
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
         self._battery = battery
+        self.has_thermometer = thermometer is not None
+        self.has_battery = battery is not None
         self.settings = settings
         self.journal = journal
         self.boot = boot
         self.uptime = Uptime(now_ms)
+        self.utc = UtcClock()
         self._now_ms = now_ms
         self._stepped_ms = now_ms
         self._sensed_ms = now_ms
@@ -109,6 +113,7 @@ class Monitor:
     def anchor_time(self, utc_day: int, utc_day_ms: int) -> None:
         """Record that it is now this instant UTC (days since 2000-01-01, milliseconds of the day)."""
         self.uptime.advance(self._stepped_ms)
+        self.utc.anchor(self.uptime.day, self.uptime.day_ms, utc_day, utc_day_ms)
         self._keep(records.TIME_ANCHOR, records.pack_time_anchor(self.journal.buf, utc_day, utc_day_ms))
 
     @property

@@ -5,8 +5,10 @@ BTstack on the Pico W cannot pair at all. Records are sealed end to end (vigil_w
 connection only when it is encrypted and authenticated, or when the owner opened them to everybody.
 """
 
+from vigil_firmware import attribute_table
 from vigil_firmware.link_end import LinkEnd
-from vigil_firmware.standard_services import StandardServices
+from vigil_firmware.service_sets import stack_of
+from vigil_firmware.standard_services import Listener, StandardServices
 from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
 from vigil_wire import advert, link, records
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from vigil_firmware.attribute_table import Service
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.storage import Storage
     from vigil_hal.seams import BluetoothModule
@@ -28,6 +31,7 @@ DEVICE_NAME = "Vigil"  # what the air may know: nothing medical, nothing persona
 _CENTRAL_CONNECT = 1
 _CENTRAL_DISCONNECT = 2
 _GATTS_WRITE = 3
+_INDICATE_DONE = 20
 _MTU_EXCHANGED = 21
 _ENCRYPTION_UPDATE = 28
 _PASSKEY_ACTION = 31
@@ -37,6 +41,7 @@ _SHOW_PASSKEY = 3
 
 _WRITE = 0x0008
 _NOTIFY = 0x0010
+OURS = (link.SERVICE_UUID, ((link.CONTROL_UUID, _WRITE), (link.STREAM_UUID, _NOTIFY)))
 
 _NO_MEMORY = 12
 _UNPROVEN_MS = 5_000
@@ -59,6 +64,7 @@ class Connection:
         self.patience_ms = _UNPROVEN_MS
         self.is_trusted = False  # encrypted and authenticated by the stack
         self.frames: list[bytearray] = []  # written by the central, not yet looked at
+        self.listener = Listener()  # of the standard services
 
 
 class Peripheral:
@@ -86,9 +92,10 @@ class Peripheral:
         self._bits = 0
         self._connections: list[Connection] = []
         self._must_advertise = True
-        self._standard = StandardServices(monitor, storage.settings)
         self._ble = bluetooth.BLE()
         self._ble.active(True)
+        self._stack = stack_of(self._ble)
+        self._standard = StandardServices(monitor, storage.settings, self._stack, log)
         self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
         if storage.settings.standard_services == SERVICES_BONDED:
             self._permit_pairing()
@@ -114,9 +121,7 @@ class Peripheral:
             self._advertise()
         for connection in self._connections:
             connection.end.step(self._content, 0, self._second)
-        if is_new_second:
-            hearing = [each.handle for each in self._connections if each.is_trusted or self._standard.is_open]
-            self._standard.send(hearing, self._second, self._notify)
+        self._standard.step(self._connections, self._second, self._notify)
 
     def _advertise(self) -> None:
         self._must_advertise = False
@@ -135,12 +140,15 @@ class Peripheral:
 
     def _register(self, bluetooth: "BluetoothModule") -> None:
         """Register all services, ours first, and refuse a table that did not take them: BTstack overflows silently."""
-        uuid = bluetooth.UUID
-        ours = (
-            uuid(link.SERVICE_UUID),
-            ((uuid(link.CONTROL_UUID), _WRITE), (uuid(link.STREAM_UUID), _NOTIFY)),
-        )
-        handles = self._ble.gatts_register_services([ours] + self._standard.definitions(bluetooth))
+        services: list[Service] = [OURS]
+        services += self._standard.services
+        needed, room = attribute_table.size_bytes(services), self._stack.table_bytes
+        if room is not None and needed > room:
+            raise RadioError(
+                "the services need %d bytes of %s's attribute table, which has %d: set standard_services to 0"
+                % (needed, self._stack.name, room)
+            )
+        handles = self._ble.gatts_register_services(attribute_table.registrable(bluetooth.UUID, services))
         flat = [handle for service in handles for handle in service]
         for index in range(1, len(flat)):
             if flat[index] <= flat[index - 1]:
@@ -150,8 +158,7 @@ class Peripheral:
                 )
         self._control, self._stream = handles[0]
         self._ble.gatts_set_buffer(self._control, link.MAX_FRAME)
-        if len(handles) > 1:
-            self._standard.registered(self._ble, list(handles[1:]))
+        self._standard.registered(self._ble, handles[1:])
 
     def _renew_advert(self) -> None:
         monitor = self._monitor
@@ -218,6 +225,14 @@ class Peripheral:
             # A frame that is not taken in breaks the frame count, which ends the session.
             if connection is not None and len(connection.frames) < _WAITING_FRAMES_MOST:
                 connection.frames.append(bytearray(self._ble.gatts_read(self._control)))
+        elif event == _GATTS_WRITE:
+            connection = self._find(data[0])
+            if connection is not None:
+                self._standard.written(connection, data[1])
+        elif event == _INDICATE_DONE:
+            connection = self._find(data[0])
+            if connection is not None:
+                connection.listener.confirm(data[2])
         elif event == _MTU_EXCHANGED:
             connection = self._find(data[0])
             if connection is not None:

@@ -5,6 +5,8 @@ It names no time zone. A year, month or day of 0 on the air means "not known": N
 
 LENGTH = 7
 
+_MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
 
 def encode_into(
     buf: bytearray,
@@ -21,6 +23,30 @@ def encode_into(
     buf[start + 3] = date[2] or 0
     for index in range(3):
         buf[start + 4 + index] = time[index]
+
+
+def encode_utc_into(buf: bytearray, start: int, utc_day: int, utc_day_ms: int) -> None:
+    """Write an instant, as days from 2000-01-01 and milliseconds of the day, at `start`."""
+    year = 2000
+    while utc_day >= 365 + _is_leap(year):
+        utc_day -= 365 + _is_leap(year)
+        year += 1
+    month = 0
+    while utc_day >= _MONTH_DAYS[month] + (month == 1 and _is_leap(year)):
+        utc_day -= _MONTH_DAYS[month] + (month == 1 and _is_leap(year))
+        month += 1
+    buf[start] = year & 0xFF
+    buf[start + 1] = year >> 8
+    buf[start + 2] = month + 1
+    buf[start + 3] = utc_day + 1
+    utc_day_s = utc_day_ms // 1000
+    buf[start + 4] = utc_day_s // 3600
+    buf[start + 5] = utc_day_s // 60 % 60
+    buf[start + 6] = utc_day_s % 60
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def decode(

@@ -7,6 +7,7 @@ from vigil_wire import (
     advert,
     battery,
     conditions,
+    current_time,
     date_time,
     health_thermometer,
     heart_rate,
@@ -14,6 +15,7 @@ from vigil_wire import (
     keys,
     link,
     plx,
+    racp,
     records,
     statuses,
 )
@@ -193,9 +195,62 @@ def case_plx_continuous() -> None:
     assert "has 4" in _says(ValueError, plx.Continuous, _hex("00 6200 48"))
 
 
+def case_plx_published() -> None:
+    # StanfordSpezi/SpeziBluetooth, PLXTests
+    full = plx.Continuous(_hex("1F DEF3 CAF3 CAF3 5AF5 D4F3 B2F2 2001 000000 7AE3"))
+    assert (full.spo2_pct, full.pulse_rate_bpm) == ((990, -1), (970, -1))
+    assert (full.fast, full.slow) == (((970, -1), (1370, -1)), ((980, -1), (690, -1)))
+    assert (full.measurement_status, full.sensor_status) == (0x120, 0)
+    assert full.pulse_amplitude_index_pct == (890, -2)
+    data = _hex("0F ACF3 BEF5 E8070B1D170839 2040 220000 66E3")
+    spot_check = plx.SpotCheck(data)
+    assert (spot_check.spo2_pct, spot_check.pulse_rate_bpm) == ((940, -1), (1470, -1))
+    assert spot_check.timestamp == ((2024, 11, 29), (23, 8, 57))
+    assert (spot_check.measurement_status, spot_check.sensor_status) == (0x4020, 0x22)
+    assert (spot_check.pulse_amplitude_index_pct, spot_check.is_clock_set) == ((870, -2), True)
+    buf = bytearray(plx.MAX_LENGTH)
+    assert plx.encode_spot_check_into(buf, 940, 1470, 0x4020, 0x22, 870, 9099, 83_337_000) == 19
+    assert buf[:19] == data
+    assert plx.encode_spot_check_into(buf, 975, 723, 0x280, 0, None, None) == 10
+    assert buf[:10] == _hex("16 CFF3 D3F2 8002 000000")
+    assert not plx.SpotCheck(buf[:10]).is_clock_set
+    assert "has 18" in _says(ValueError, plx.SpotCheck, data[:-1])
+
+
+def case_racp() -> None:
+    # NordicSemiconductor/Android-BLE-Common-Library, RecordAccessControlPointDataCallbackTest
+    buf = bytearray(4)
+    for wire, op_code, code in (("06 00 01 01", 1, 1), ("06 00 01 06", 1, 6), ("06 00 03 07", 3, 7)):
+        answer = racp.Answer(_hex(wire))
+        assert (answer.op_code, answer.code) == (op_code, code)
+        racp.encode_response_into(buf, op_code, code)
+        assert buf == _hex(wire)
+    assert racp.Answer(_hex("05 00 02 01")).count == 258
+    racp.encode_number_into(buf, 258)
+    assert buf == _hex("05 00 02 01")
+    assert "not an answer" in _says(ValueError, racp.Answer, _hex("05 00 03 02 01"))
+    assert [racp.judge(_hex(wire)) for wire in ("0101", "0201", "0300", "0401")] == [racp.SUCCESS] * 4
+    assert [racp.judge(_hex(wire)) for wire in ("", "0701", "01", "0301", "0106", "010100")] == [2, 2, 3, 3, 4, 5]
+
+
+def case_current_time() -> None:
+    # im97mori-github/JavaBLEUtil, CurrentTimeTest
+    read = current_time.CurrentTime(_hex("2E06 01 01 17 3B 3B 01 FF 01"))
+    assert (read.date, read.time) == ((1582, 1, 1), (23, 59, 59))
+    assert (read.weekday, read.fraction_256, read.reason) == (1, 255, current_time.MANUAL)
+    buf = bytearray(10)
+    assert current_time.encode_into(buf, 8923, 43_484_500, current_time.EXTERNAL_REFERENCE) == 10
+    assert buf == _hex("E807 06 06 0C 04 2C 04 80 02")
+    assert current_time.CurrentTime(current_time.NOT_KNOWN).date == (None, None, None)
+
+
 def case_plx_features() -> None:
-    features = plx.Features(plx.features())
+    features = plx.Features(plx.features(False))
     assert features.supported == 0x43
+    assert plx.Features(plx.features(True)).supported == 0x4F
+    # StanfordSpezi/SpeziBluetooth, PLXTests
+    published = plx.Features(_hex("A300 4010 800100"))
+    assert (published.supported, published.measurement_status, published.sensor_status) == (0xA3, 0x1040, 0x180)
     assert features.measurement_status is not None and features.measurement_status & 1 << 7
     assert features.sensor_status is not None and features.sensor_status & 1 << 11
     assert plx.Features(_hex("7C00")).sensor_status is None
@@ -209,7 +264,15 @@ def case_heart_rate() -> None:
     assert heart_rate.encode_into(buf, None, array("i", [1000]), 1) == 2
     assert buf[:2] == _hex("04 00")
     assert heart_rate.encode_into(buf, 2600, array("i", range(300, 312)), 12) == 19
+    # From healthParsers.test.ts
+    published = heart_rate.Measurement(_hex("16 48 0004"))
+    assert (published.rate_bpm, published.has_contact, published.intervals) == (72, True, [1024])
+    assert heart_rate.encode_into(buf, 720, array("i", [1000]), 1) == 4
+    assert buf[:4] == _hex("16 48 0004")
     # NordicSemiconductor/Android-BLE-Common-Library, HeartRateMeasurementDataCallbackTest
+    for wire, rate, contact in (("00 55", 85, None), ("04 FF", 255, False)):
+        published = heart_rate.Measurement(_hex(wire))
+        assert (published.rate_bpm, published.has_contact) == (rate, contact)
     read = heart_rate.Measurement(_hex("1F 0101 3201 0100 0201 FFFF"))
     assert (read.rate_bpm, read.has_contact, read.energy_kj, read.intervals) == (257, True, 306, [1, 258, 65535])
     assert "does not have 3" in _says(ValueError, heart_rate.Measurement, _hex("17 0101"))
@@ -230,6 +293,10 @@ def case_health_thermometer() -> None:
     assert health_thermometer.encode_into(buf, None, None) == 5
     assert buf[:5] == _hex("00 FFFF7F00")
     assert health_thermometer.decode_type(b"\x03") == 3
+    assert health_thermometer.encode_into(buf, 3760, 4, 4722, 42_627_000) == 13
+    assert buf == data
+    assert health_thermometer.decode_interval(b"\x3c\0") == 60
+    assert health_thermometer.encode_interval(60) == b"\x3c\0"
 
 
 def case_date_time() -> None:

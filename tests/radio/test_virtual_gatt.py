@@ -272,7 +272,7 @@ async def test_nimble_table_grows(nimble: Any) -> None:
 
 
 async def test_btstack_table_overflows_silently(btstack: Any) -> None:
-    """512 bytes, less 75, hold seven such services; the rest share one handle and are not discovered."""
+    """512 bytes, less 65, hold seven such services; the rest share one handle and are not discovered."""
     services = btstack.ble.gatts_register_services(_services(11))
     fitting = [handle for service in services[:7] for handle in service]
     beyond = {handle for service in services[7:] for handle in service}

@@ -1,5 +1,7 @@
 """Date Time against published vectors, and back."""
 
+import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,25 @@ def test_out_of_range_is_not_sent(date: Date, time: Time) -> None:
 def test_out_of_range_is_not_read(wire: str) -> None:
     with pytest.raises(ValueError, match="no such date and time"):
         date_time.decode(bytes.fromhex(wire), 0)
+
+
+@given(st.datetimes(datetime.datetime(2000, 1, 1), datetime.datetime(2179, 6, 6)))
+def test_an_instant_is_the_calendars(utc: datetime.datetime) -> None:
+    since = utc - datetime.datetime(2000, 1, 1)
+    buf = bytearray(b"\xaa" * 9)
+    date_time.encode_utc_into(buf, 1, since.days, since.seconds * 1000 + utc.microsecond // 1000)
+    assert date_time.decode(buf, 1) == ((utc.year, utc.month, utc.day), (utc.hour, utc.minute, utc.second))
+    assert buf[0] == buf[8] == 0xAA
+
+
+@pytest.mark.parametrize(
+    "date", ["2000-01-01", "2000-02-29", "2000-12-31", "2099-12-31", "2100-02-28", "2100-03-01", "2104-02-29"]
+)
+def test_days_at_which_calendars_go_wrong(date: str) -> None:
+    day = datetime.date.fromisoformat(date)
+    buf = bytearray(7)
+    date_time.encode_utc_into(buf, 0, (day - datetime.date(2000, 1, 1)).days, 86_399_999)
+    assert date_time.decode(buf, 0) == ((day.year, day.month, day.day), (23, 59, 59))
 
 
 def test_truncated() -> None:

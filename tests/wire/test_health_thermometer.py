@@ -1,5 +1,7 @@
 """The Health Thermometer Service's payloads against published vectors, and back."""
 
+import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,16 @@ def test_published_measurement() -> None:
     assert measurement.site is not None
     assert health_thermometer.SITE_NAMES[measurement.site] == "finger"
     assert len(NORDIC) == health_thermometer.MAX_LENGTH
+
+
+def test_published_measurement_is_written_the_same() -> None:
+    buf = bytearray(b"\xaa" * health_thermometer.MAX_LENGTH)
+    day = (datetime.date(2012, 12, 5) - datetime.date(2000, 1, 1)).days
+    day_ms = ((11 * 60 + 50) * 60 + 27) * 1000
+    length = health_thermometer.encode_into(buf, 3760, 4, day, day_ms)
+    assert bytes(buf[:length]) == NORDIC
+    length = health_thermometer.encode_into(buf, 3760, None, day, day_ms)
+    assert bytes(buf[:length]) == bytes([0x02]) + NORDIC[1:-1]
 
 
 def test_of_any_other_length_is_refused() -> None:
@@ -91,6 +103,21 @@ def test_type() -> None:
             health_thermometer.decode_type(data)
 
 
+def test_interval() -> None:
+    # NordicSemiconductor/Android-BLE-Common-Library, MeasurementIntervalDataCallbackTest
+    assert health_thermometer.decode_interval(bytes.fromhex("3C00")) == 60
+    assert health_thermometer.encode_interval(60) == bytes.fromhex("3C00")
+    for interval_s in (0, 5, 255, 256, 0xFFFF):
+        assert health_thermometer.decode_interval(health_thermometer.encode_interval(interval_s)) == interval_s
+    for interval_s in (-1, 0x10000):
+        with pytest.raises(ValueError, match="a measurement interval of"):
+            health_thermometer.encode_interval(interval_s)
+    for data in (b"", b"\1", b"\1\0\0"):
+        with pytest.raises(ValueError, match="has 2 bytes"):
+            health_thermometer.decode_interval(data)
+
+
 def test_uuids() -> None:
     assert health_thermometer.SERVICE_UUID == 0x1809
     assert (health_thermometer.MEASUREMENT_UUID, health_thermometer.TYPE_UUID) == (0x2A1C, 0x2A1D)
+    assert health_thermometer.INTERVAL_UUID == 0x2A21

@@ -1,5 +1,6 @@
-"""The Pulse Oximeter Service's payloads: as Wireshark reads them, and back."""
+"""The Pulse Oximeter Service's payloads: published vectors, as Wireshark reads them, and back."""
 
+import datetime
 from fractions import Fraction
 
 import pytest
@@ -20,6 +21,9 @@ CONTINUOUS = [
     ("00 FE07 0208", ieee11073.PLUS_INFINITY, ieee11073.MINUS_INFINITY),
 ]
 EVERYTHING = "1F 6200 4800 6100 4B00 6300 4600 8000 200000 19F0"
+# StanfordSpezi/SpeziBluetooth, PLXTests
+SPEZI_FULL = "1F DEF3 CAF3 CAF3 5AF5 D4F3 B2F2 2001 000000 7AE3"
+SPEZI_SPOT_CHECK = "0F ACF3 BEF5 E8070B1D170839 2040 220000 66E3"
 
 
 def encoded(
@@ -58,6 +62,109 @@ def test_continuous_with_every_field_as_wireshark_reads_it() -> None:
     assert measurement.measurement_status == 1 << 7  # validated
     assert measurement.sensor_status == 1 << 5  # low perfusion
     assert measurement.pulse_amplitude_index_pct == (25, -1)
+
+
+def test_continuous_as_another_vendor_writes_it() -> None:
+    # StanfordSpezi/SpeziBluetooth, PLXTests
+    simplest = plx.Continuous(bytes.fromhex("00 E8F3 84F3"))
+    assert (value(simplest.spo2_pct), value(simplest.pulse_rate_bpm)) == (100, 90)
+    simple = plx.Continuous(bytes.fromhex("1C 5F00 5A00 2000 000000 57F0"))
+    assert (value(simple.spo2_pct), value(simple.pulse_rate_bpm)) == (95, 90)
+    assert (simple.measurement_status, simple.sensor_status) == (1 << 5, 0)  # ongoing
+    assert value(simple.pulse_amplitude_index_pct) == Fraction("8.7")
+    full = plx.Continuous(bytes.fromhex(SPEZI_FULL))
+    assert (value(full.spo2_pct), value(full.pulse_rate_bpm)) == (99, 97)
+    assert full.fast is not None and full.slow is not None
+    assert [value(number) for number in (*full.fast, *full.slow)] == [97, 137, 98, 69]
+    assert full.measurement_status == 1 << 5 | 1 << 8  # ongoing, fully qualified
+    assert value(full.pulse_amplitude_index_pct) == Fraction("8.9")
+    # What of these a device of ours sends is the same to the byte.
+    assert encoded(1000, 900)[1:5] == bytes.fromhex("E8F3 84F3")
+    assert encoded(990, 970, ALL_VALID, 890)[1:5] + encoded(990, 970, ALL_VALID, 890)[-2:] == bytes.fromhex(
+        "DEF3 CAF3 7AE3"
+    )
+
+
+def spot_check(
+    spo2: int, pulse_rate: int, status: int, sensor: int, perfusion: int | None, utc: datetime.datetime | None
+) -> bytes:
+    buf = bytearray(b"\xaa" * plx.MAX_LENGTH)
+    day, day_ms = None, 0
+    if utc is not None:
+        since = utc - datetime.datetime(2000, 1, 1)
+        day, day_ms = since.days, since.seconds * 1000
+    length = plx.encode_spot_check_into(buf, spo2, pulse_rate, status, sensor, perfusion, day, day_ms)
+    return bytes(buf[:length])
+
+
+def test_spot_check_as_another_vendor_writes_it() -> None:
+    # equipment malfunction and low perfusion, ongoing and questionable
+    data = spot_check(940, 1470, 1 << 5 | 1 << 14, 1 << 1 | 1 << 5, 870, datetime.datetime(2024, 11, 29, 23, 8, 57))
+    assert data == bytes.fromhex(SPEZI_SPOT_CHECK)
+    read = plx.SpotCheck(data)
+    assert (value(read.spo2_pct), value(read.pulse_rate_bpm)) == (94, 147)
+    assert read.timestamp == ((2024, 11, 29), (23, 8, 57))
+    assert (read.measurement_status, read.sensor_status) == (1 << 5 | 1 << 14, 1 << 1 | 1 << 5)
+    assert value(read.pulse_amplitude_index_pct) == Fraction("8.7")
+    assert read.is_clock_set
+
+
+@pytest.mark.parametrize(
+    ("wire", "timestamp", "status", "index", "is_clock_set"),
+    [
+        ("01 6200 4000 EA070918 0E1E05", ((2026, 9, 24), (14, 30, 5)), None, None, True),
+        ("1F 6200 4000 EA0709180E1E05 8000 200000 19F0", ((2026, 9, 24), (14, 30, 5)), 1 << 7, (25, -1), False),
+        ("00 6200 4000", None, None, None, True),
+        ("10 6200 4000", None, None, None, False),
+    ],
+)
+def test_spot_check_as_wireshark_reads_it(
+    wire: str, timestamp: object, status: int | None, index: object, is_clock_set: bool
+) -> None:
+    read = plx.SpotCheck(bytes.fromhex(wire))
+    assert (read.spo2_pct, read.pulse_rate_bpm) == ((98, 0), (64, 0))
+    assert (read.timestamp, read.measurement_status) == (timestamp, status)
+    assert (read.pulse_amplitude_index_pct, read.is_clock_set) == (index, is_clock_set)
+
+
+def test_spot_check_without_a_time_says_that_the_clock_is_not_set() -> None:
+    data = spot_check(975, 723, plx.VALIDATED | plx.FROM_STORAGE, 0, None, None)
+    assert data == bytes.fromhex("16 CFF3 D3F2 8002 000000")
+    read = plx.SpotCheck(data)
+    assert (read.timestamp, read.is_clock_set) == (None, False)
+
+
+@given(
+    st.integers(0, 1000),
+    st.integers(0, 3000),
+    st.integers(0, 0xFFFF),
+    st.integers(0, 0xFFFFFF),
+    st.none() | st.integers(0, 2000),
+    st.none() | st.datetimes(datetime.datetime(2000, 1, 1), datetime.datetime(2099, 12, 31)),
+)
+def test_spot_check_round_trip(
+    spo2: int, pulse_rate: int, status: int, sensor: int, perfusion: int | None, utc: datetime.datetime | None
+) -> None:
+    data = spot_check(spo2, pulse_rate, status, sensor, perfusion, utc)
+    assert len(data) <= 19
+    read = plx.SpotCheck(data)
+    assert value(read.spo2_pct) == Fraction(spo2, 10)
+    assert abs(value(read.pulse_rate_bpm) - Fraction(pulse_rate, 10)) <= Fraction(1, 2)
+    assert (read.measurement_status, read.sensor_status) == (status, sensor)
+    expected = utc and ((utc.year, utc.month, utc.day), (utc.hour, utc.minute, utc.second))
+    assert (read.timestamp, read.is_clock_set) == (expected, utc is not None)
+    assert (read.pulse_amplitude_index_pct is None) == (perfusion is None)
+
+
+@pytest.mark.parametrize("wire", [SPEZI_SPOT_CHECK, "00 6200 4800", "02 6200 4800 8000"])
+def test_spot_check_of_any_other_length_is_refused(wire: str) -> None:
+    data = bytes.fromhex(wire)
+    plx.SpotCheck(data)
+    for length in range(len(data)):
+        with pytest.raises(ValueError, match="make a spot check of"):
+            plx.SpotCheck(data[:length])
+    with pytest.raises(ValueError, match="make a spot check of"):
+        plx.SpotCheck(data + b"\0")
 
 
 def test_fast_or_slow_alone() -> None:
@@ -124,7 +231,8 @@ def test_round_trip(
             assert value(number) == Fraction(sent, unit)
         else:
             assert abs(value(number) / Fraction(sent, unit) - 1) < Fraction(1, 300)
-    assert (measurement.measurement_status, measurement.sensor_status) == plx.status_bits(*measured[:2])
+    assert measurement.measurement_status == plx.measurement_status(*measured[:2])
+    assert measurement.sensor_status == plx.sensor_status(*measured[:2])
     assert measurement.fast is measurement.slow is None
 
 
@@ -207,7 +315,7 @@ def test_several_reasons_are_all_said_whichever_signal_they_are_of(
 
 @given(STATUS, STATUS)
 def test_validated_is_said_only_of_both(pulse_rate: int, spo2: int) -> None:
-    measurement, sensor = plx.status_bits(pulse_rate, spo2)
+    measurement, sensor = plx.measurement_status(pulse_rate, spo2), plx.sensor_status(pulse_rate, spo2)
     assert bool(measurement & 1 << 7) == (pulse_rate == spo2 == statuses.VALIDATED)
     for code in (pulse_rate, spo2):
         expected_measurement, expected_sensor = statuses.PLX_STATUS[code]
@@ -216,14 +324,16 @@ def test_validated_is_said_only_of_both(pulse_rate: int, spo2: int) -> None:
         assert sensor & expected_sensor == expected_sensor
 
 
-def test_features_of_the_device_cover_all_it_sends() -> None:
-    features = plx.Features(plx.features())
-    assert features.supported == 0b0100_0011
+@pytest.mark.parametrize(("has_spot_checks", "supported"), [(False, 0b0100_0011), (True, 0b0100_1111)])
+def test_features_of_the_device_cover_all_it_sends(has_spot_checks: bool, supported: int) -> None:
+    features = plx.Features(plx.features(has_spot_checks))
+    assert features.supported == supported
     assert features.measurement_status is not None
     assert features.sensor_status is not None
     for measurement, sensor in statuses.PLX_STATUS:
         assert measurement & ~features.measurement_status == 0
         assert sensor & ~features.sensor_status == 0
+    assert bool(features.measurement_status & 1 << 9) == has_spot_checks  # data from measurement storage
     assert features.measurement_status & 0x1F == features.sensor_status >> 16 == 0  # reserved
 
 
@@ -234,6 +344,7 @@ def test_features_of_the_device_cover_all_it_sends() -> None:
         ("0100 E0FF", 1, 0xFFE0, None),
         ("0200 FFFF01", 2, None, 0x1FFFF),
         ("4300 E0FF 21436F", 0x43, 0xFFE0, 0x6F4321),
+        ("A300 4010 800100", 0xA3, 1 << 6 | 1 << 12, 1 << 7 | 1 << 8),  # StanfordSpezi/SpeziBluetooth, PLXTests
     ],
 )
 def test_features(wire: str, supported: int, measurement: int | None, sensor: int | None) -> None:
@@ -255,4 +366,5 @@ def test_features_that_announce_status_words_must_have_them() -> None:
 
 
 def test_uuids() -> None:
-    assert (plx.SERVICE_UUID, plx.CONTINUOUS_UUID, plx.FEATURES_UUID) == (0x1822, 0x2A5F, 0x2A60)
+    assert (plx.SERVICE_UUID, plx.SPOT_CHECK_UUID) == (0x1822, 0x2A5E)
+    assert (plx.CONTINUOUS_UUID, plx.FEATURES_UUID) == (0x2A5F, 0x2A60)

@@ -34,8 +34,8 @@ _DEFAULT_VALUE_BYTES = 20
 _READABLE_AND_WRITEABLE = Attribute.Permissions.READABLE | Attribute.Permissions.WRITEABLE
 
 # BTstack's table (att_db_util.c): each attribute costs eight bytes with a 16-bit type and 22 with a 128-bit
-# one, plus what it holds; MicroPython's GAP and GATT services take the first 73, and the end marker two.
-_TABLE_OVERHEAD_BYTES = 75
+# one, plus what it holds; MicroPython's GAP and GATT services take the first 63, and the end marker two.
+_TABLE_OVERHEAD_BYTES = 65
 _ATTRIBUTE_BYTES = 8
 
 Guard = Callable[[Connection], tuple[bool, bool]]
