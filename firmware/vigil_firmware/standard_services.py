@@ -42,6 +42,7 @@ _WRITE_AUTHENTICATED = 0x2000
 TEMPERATURE_EVERY_S = 5
 _LONGEST = 20  # what an indication holds before any MTU is agreed
 _UNCONFIRMED_S = 30  # then the attribute protocol gives an indication up
+_NONE = -1  # no op code: a request may have any of 0 to 255
 
 
 class Listener:
@@ -55,12 +56,12 @@ class Listener:
         self.since_s = 0
         self.owes_temperature = False
         self.owes_spot_check = False
-        self.procedure = 0  # op code; 0: none
+        self.procedure = _NONE  # op code of the request that is taken up
         self.code = 0  # what its answer will be
         self.is_answered = False
         self.number = 0  # of the spot check to report next
         self.to_number = 0
-        self.refused = -1  # op code of a request that is not taken up; -1: none
+        self.refused = _NONE  # op code of a request that came while another was
         self.refusal = 0
 
     def begin(self, op_code: int, code: int) -> None:
@@ -73,7 +74,7 @@ class Listener:
         """The last indication was confirmed, or was not (a status that is not 0), and then nothing else will be."""
         self.awaits = False
         if self.is_answered or status:
-            self.procedure = 0
+            self.procedure = _NONE
             self.is_answered = False
 
 
@@ -147,7 +148,7 @@ class StandardServices:
         op_code = request[0] if request else 0
         code = racp.judge(request)
         listener = connection.listener
-        if listener.procedure and not (op_code == racp.ABORT and code == racp.SUCCESS):
+        if listener.procedure != _NONE and not (op_code == racp.ABORT and code == racp.SUCCESS):
             listener.refused = op_code
             listener.refusal = racp.PROCEDURE_NOT_COMPLETED if code == racp.SUCCESS else code
             return
@@ -238,11 +239,11 @@ class StandardServices:
             if self._second - listener.since_s > _UNCONFIRMED_S:
                 listener.confirm(1)
             return
-        if listener.procedure and not listener.is_answered:
+        if listener.procedure != _NONE and not listener.is_answered:
             self._go_on(connection, listener)
-        elif listener.refused >= 0:
+        elif listener.refused != _NONE:
             refused = listener.refused
-            listener.refused = -1
+            listener.refused = _NONE
             length = racp.encode_response_into(self._out, refused, listener.refusal)
             if not self._indicate(connection, listener, racp.CONTROL_POINT_UUID, length):
                 listener.refused = refused
