@@ -3,7 +3,8 @@
 To build, look up and wrap a statement costs several times what SQLite needs to run it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert
@@ -18,19 +19,14 @@ class Prepared:
     def __init__(self, statement: Executable) -> None:
         assert isinstance(statement, ClauseElement)
         self._statement = statement
-        self._compiled: dict[Dialect, tuple[str, tuple[str, ...]]] = {}
+        self._compiled: dict[Dialect, tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]] = {}
 
     def run(self, connection: Connection, **parameters: Any) -> DBAPICursor:
         """Run it once; the cursor gives its rows as tuples."""
-        text, names = self._text(connection.dialect)
+        text, in_order = self._text(connection.dialect)
         cursor = connection.connection.cursor()
-        cursor.execute(text, tuple(parameters[name] for name in names))
+        cursor.execute(text, in_order(parameters))
         return cursor
-
-    def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run it once for each of `rows`, if there are any."""
-        names = self._text(connection.dialect)[1]
-        self.run_tuples(connection, [tuple(row[name] for name in names) for row in rows])
 
     def run_tuples(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """Run it once for each of `rows`, if there are any, whose values are in the order of the parameters."""
@@ -39,15 +35,21 @@ class Prepared:
             cursor.executemany(self._text(connection.dialect)[0], rows)
             cursor.close()
 
-    def _text(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    def _text(self, dialect: Dialect) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
         known = self._compiled.get(dialect)
         if known is None:
             compiled = self._statement.compile(dialect=dialect)
             assert isinstance(compiled, SQLCompiler) and compiled.positiontup is not None
             constants = {name: value for name, value in compiled.params.items() if value is not None}
             assert not constants, f"a statement that is prepared has no constants: {constants}"
-            known = self._compiled[dialect] = (compiled.string, tuple(compiled.positiontup))
+            known = self._compiled[dialect] = (compiled.string, _values_of(compiled.positiontup))
         return known
+
+
+def _values_of(names: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda parameters: tuple(parameters[name] for name in names)
 
 
 def insert_into(table: Table) -> Prepared:

@@ -96,14 +96,13 @@ def add(
             into = spans.setdefault((boot, number * shorter_s // span_s), [0, 0, None, None] * len(_SOURCES))
             for at in range(0, len(one), 4):
                 _put(into, at, *one[at : at + 4])
-    names = (*_KEY, *_VALUES)
-    _ADD.run_many(
+    _ADD.run_tuples(
         connection,
-        (
-            dict(zip(names, (device, journal, boot, span_s, number, *into), strict=True))
+        [
+            (device, journal, boot, span_s, number, *into)
             for span_s, spans in sums.items()
             for (boot, number), into in spans.items()
-        ),
+        ],
     )
 
 
