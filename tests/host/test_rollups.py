@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vigil_host.store import Gap, Store
 from vigil_host.store.ledger import OVERWRITTEN
-from vigil_host.store.rollups import HOUR_S, MINUTE_S, SPANS_S
+from vigil_host.store.rollups import DAY_S, HOUR_S, MINUTE_S, SPANS_S
 
 _NUMBERS = itertools.count()
 
@@ -45,6 +45,22 @@ def test_any_order_and_repetition_give_the_rollups_of_the_rows(
         assert [
             (each.begin_utc_ms, each.spo2_min, each.spo2_max, each.spo2_sum, each.spo2_seconds) for each in found
         ] == expected
+
+
+def test_they_are_never_behind(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
+    """Neither for this store nor for another program, though they are not written with every record."""
+    store.commit(device_id, 1, [journal.anchor(0, utc_ms)])
+    with Store.read(store.path) as reader:
+        for number in range(1, 400):
+            store.commit(device_id, 1, [journal.vitals(number * 60_000, spo2_deci_pct=800 + number % 100)])
+            if number % 31 == 0:
+                for one in (store, reader):
+                    minutes = one.rollups(device_id, 0, 2**50, MINUTE_S)
+                    assert [each.spo2_sum for each in minutes] == [800 + at % 100 for at in range(1, number + 1)]
+                    days = one.rollups(device_id, 0, 2**50, DAY_S)
+                    assert [each.spo2_seconds for each in days] == [number]
+                    assert one.highest(device_id, 1) == number
+                    assert one.verify().findings == []
 
 
 def test_they_have_their_place_as_soon_as_the_time_is_known(

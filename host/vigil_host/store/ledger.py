@@ -4,7 +4,7 @@ Every function runs inside the store's transaction.
 """
 
 import struct
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -20,6 +20,9 @@ from vigil_host.store.times import DEVICE_EPOCH_MS, from_days
 from vigil_wire import records
 from vigil_wire.records import Record, RecordError
 
+ROWS_BEHIND = 128
+"""Roll-ups and `journal.stored_to` are brought up to date every so many records: with each, they would cost as much as
+the record itself. Who reads them adds what came since."""
 _HEADER = struct.Struct("<IBHHI")  # sequence, kind, boot, uptime day, ms of the day: as in every version
 
 OVERWRITTEN = "overwritten on the device before the bridge had them"
@@ -66,11 +69,11 @@ def arrival_of(data: bytes) -> Arrival:
     """
     if len(data) < records.HEADER_LENGTH:
         raise RecordError(f"a record has at least {records.HEADER_LENGTH} bytes, this one has {len(data)}")
-    sequence, kind, boot, day, day_ms = _HEADER.unpack_from(data)
     try:
         fields = Record(data).fields
     except RecordError:
         fields = None
+    sequence, kind, boot, day, day_ms = _HEADER.unpack_from(data)
     return Arrival(sequence, kind, boot, from_days(day, day_ms), fields, data)
 
 
@@ -86,28 +89,28 @@ def commit(
 ) -> tuple[CommitResult, Head]:
     """Store what is new of `arrivals`, chained to `head`, and `gaps`; see `Store.commit`. Returns the new head too."""
     found = list(gaps)
-    fresh, changed_numbers = _apart(connection, device, journal, arrivals)
+    fresh, changed_numbers, goes_on = _apart(connection, device, journal, arrivals)
     found += [Gap(number, number, CHANGED) for number in changed_numbers]
     found += [
         Gap(arrival.fields["first"] or 0, arrival.fields["last"] or 0, OVERWRITTEN)
         for arrival in fresh
         if arrival.kind == records.LOSS and arrival.fields is not None
     ]
-    numbered = list(enumerate(fresh, head.row_id + 1))
+    before = head.row_id
+    numbered = list(enumerate(fresh, before + 1))
     head = _insert(connection, device, journal, numbered, now_utc_ms, head)
     note_gaps(connection, device, journal, found, now_utc_ms)
     anchors = _decode(connection, device, journal, numbered)
-    advance(connection, device, journal, {arrival.sequence for arrival in fresh}, now_utc_ms)
-    changed = alarms.apply_records(
-        connection,
-        device,
-        (
-            AlarmRecord(row_id, journal, arrival.sequence, arrival.kind, arrival.fields)
-            for row_id, arrival in numbered
-            if arrival.kind in (records.ALARM, records.BOOT) and arrival.fields is not None
-        ),
-        now_utc_ms,
-    )
+    if found or not goes_on or any(arrival.sequence % ROWS_BEHIND == 0 for arrival in fresh):
+        advance(connection, device, journal, now_utc_ms)
+    if head.row_id // ROWS_BEHIND != before // ROWS_BEHIND:
+        rollups.bring_up_to_date(connection)
+    of_alarms = [
+        AlarmRecord(row_id, journal, arrival.sequence, arrival.kind, arrival.fields)
+        for row_id, arrival in numbered
+        if arrival.kind in (records.ALARM, records.BOOT) and arrival.fields is not None
+    ]
+    changed = bool(of_alarms) and alarms.apply_records(connection, device, of_alarms, now_utc_ms)
     if changed and live is not None:
         alarms.apply_live(connection, device, live, now_utc_ms)
     new_rows = [row_id for row_id, _ in numbered]
@@ -129,7 +132,7 @@ def note_gaps(connection: Connection, device: str, journal: int, gaps: Iterable[
 
 def meet(connection: Connection, device: str, journal: int, newest_told: int | None, now_utc_ms: int) -> None:
     """Note that the device has this journal now, and how far it goes; see `Store.meet`."""
-    advance(connection, device, journal, (), now_utc_ms)
+    advance(connection, device, journal, now_utc_ms)
     table, gap = schema.journal, schema.gap
     is_this = (table.c.device == device, table.c.id == journal)
     if newest_told is not None:
@@ -145,41 +148,42 @@ def meet(connection: Connection, device: str, journal: int, newest_told: int | N
             delete(gap).where(gap.c.device == device, gap.c.journal == journal, gap.c.reason == REPLACED)
         )
         connection.execute(update(table).where(*is_this).values(stored_to=replaced[journal] - 1))
-        advance(connection, device, journal, (), now_utc_ms)
+        advance(connection, device, journal, now_utc_ms)
     for row in connection.execute(select(table).where(table.c.device == device, table.c.id != journal)).all():
         if row.id not in replaced:
-            first = row.stored_to + 1
+            first = _reached(connection, device, row.id, row.stored_to) + 1
             last = first - 1 if row.newest_told is None else max(row.newest_told, first - 1)
             note_gaps(connection, device, row.id, [Gap(first, last, REPLACED)], now_utc_ms)
-            advance(connection, device, row.id, (), now_utc_ms)
+            advance(connection, device, row.id, now_utc_ms)
 
 
 def stored_to(connection: Connection, device: str, journal: int) -> int | None:
     """Newest sequence number up to which all is stored or a noted gap; None where number 0 is neither."""
-    table = schema.journal
-    reached = connection.execute(select(table.c.stored_to).where(table.c.device == device, table.c.id == journal))
-    found = reached.scalar()
-    return None if found is None or found < 0 else found
+    known = _STORED_TO.run(connection, of_device=device, of_journal=journal).fetchone()
+    reached = -1 if known is None else _reached(connection, device, journal, known[0])
+    return None if reached < 0 else reached
 
 
-def advance(connection: Connection, device: str, journal: int, fresh: Container[int], now_utc_ms: int) -> None:
-    """Bring `journal.stored_to` up to date; `fresh` are sequence numbers that have just been stored."""
+def advance(connection: Connection, device: str, journal: int, now_utc_ms: int) -> None:
+    """Bring `journal.stored_to` up to date."""
     known = _STORED_TO.run(connection, of_device=device, of_journal=journal).fetchone()
     if known is None:
         values = {"device": device, "id": journal, "met_utc_ms": now_utc_ms, "stored_to": -1}
         connection.execute(insert(schema.journal).values(values))
     before: int = -1 if known is None else known[0]
-    wanted = before + 1
+    reached = _reached(connection, device, journal, before)
+    if reached != before:
+        _SET_STORED_TO.run(connection, of_device=device, of_journal=journal, reached=reached)
+
+
+def _reached(connection: Connection, device: str, journal: int, number: int) -> int:
+    """The last number from `number` on up to which all is stored or a noted gap, where that is so of `number`."""
     while True:
-        while wanted in fresh:
-            wanted += 1
-        wanted = _after_stored(connection, device, journal, wanted)
+        wanted = _after_stored(connection, device, journal, number + 1)
         last = _GAP_OVER.run(connection, of_device=device, of_journal=journal, wanted=wanted, again=wanted).fetchone()
         if last is None or last[0] is None:
-            break
-        wanted = last[0] + 1
-    if wanted - 1 != before:
-        _SET_STORED_TO.run(connection, of_device=device, of_journal=journal, reached=wanted - 1)
+            return wanted - 1
+        number = last[0]
 
 
 def _after_stored(connection: Connection, device: str, journal: int, wanted: int) -> int:
@@ -193,13 +197,15 @@ def _after_stored(connection: Connection, device: str, journal: int, wanted: int
 
 def _apart(
     connection: Connection, device: str, journal: int, arrivals: Sequence[Arrival]
-) -> tuple[list[Arrival], list[int]]:
-    """What is not stored yet; and the numbers under which other content came than is stored, which must be said."""
+) -> tuple[list[Arrival], list[int], bool]:
+    """What is not stored yet; numbers under which other content came, which is said; whether it follows a stored one."""
     if not arrivals:
-        return [], []
+        return [], [], False
     numbers = [arrival.sequence for arrival in arrivals]
-    there = _STORED_BETWEEN.run(connection, of_device=device, of_journal=journal, least=min(numbers), most=max(numbers))
+    least = min(numbers)
+    there = _STORED_BETWEEN.run(connection, of_device=device, of_journal=journal, least=least - 1, most=max(numbers))
     stored: dict[int, bytes] = dict(there.fetchall())
+    goes_on = least - 1 in stored
     fresh: list[Arrival] = []
     changed: list[int] = []
     for arrival in arrivals:
@@ -208,7 +214,7 @@ def _apart(
             fresh.append(arrival)
         elif stored[arrival.sequence] != arrival.data:
             changed.append(arrival.sequence)
-    return fresh, changed
+    return fresh, changed, goes_on
 
 
 def _insert(
@@ -267,14 +273,12 @@ def _decode(connection: Connection, device: str, journal: int, fresh: Sequence[t
     vitals: list[tuple[Any, ...]] = []
     alarm_events: list[tuple[Any, ...]] = []
     anchors: list[tuple[Any, ...]] = []
-    rolled_up: list[tuple[int, int, Mapping[str, Any]]] = []
     for row_id, arrival in fresh:
         fields: dict[str, Any] | None = arrival.fields
         if fields is None:
             continue
         if arrival.kind == records.VITALS:
             vitals.append(vitals_row(row_id, fields))
-            rolled_up.append((arrival.boot, arrival.uptime_ms, fields))
         elif arrival.kind == records.ALARM:
             alarm_events.append(alarm_event_row(row_id, fields))
         elif arrival.kind == records.TIME_ANCHOR:
@@ -282,7 +286,6 @@ def _decode(connection: Connection, device: str, journal: int, fresh: Sequence[t
     _INSERT_VITALS.run_tuples(connection, vitals)
     _INSERT_ALARM_EVENT.run_tuples(connection, alarm_events)
     _INSERT_ANCHOR.run_tuples(connection, anchors)
-    rollups.add(connection, device, journal, rolled_up)
     return bool(anchors)
 
 
@@ -291,11 +294,7 @@ _OF_RECORD = (
     schema.record.c.journal == bindparam("of_journal"),
 )
 _OF_JOURNAL = (schema.journal.c.device == bindparam("of_device"), schema.journal.c.id == bindparam("of_journal"))
-_NEWEST = Prepared(
-    select(schema.record.c.id, schema.record.c.hash).where(
-        schema.record.c.id == select(func.max(schema.record.c.id)).scalar_subquery()
-    )
-)
+_NEWEST = Prepared(select(schema.record.c.id, schema.record.c.hash).order_by(schema.record.c.id.desc()).limit(1))
 _STORED_TO = Prepared(select(schema.journal.c.stored_to).where(*_OF_JOURNAL))
 _SET_STORED_TO = Prepared(update(schema.journal).where(*_OF_JOURNAL).values(stored_to=bindparam("reached")))
 _STORED_FROM = Prepared(

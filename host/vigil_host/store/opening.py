@@ -59,14 +59,33 @@ def make_file(path: Path) -> None:
 
 
 def writer(path: Path, busy_timeout_s: float) -> Engine:
-    """Return the engine whose one connection writes."""
+    """Return the engine whose one connection writes, in a `transaction`."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=StaticPool,
         connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
     )
-    _configure(engine, ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"), "BEGIN IMMEDIATE")
+    _configure(engine, ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
     return engine
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Everything done on the writer's connection within, or nothing; on the way out it is on disk.
+
+    Begun and ended at the driver: SQLAlchemy's own way there takes as long as a live record's commit.
+    """
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    cursor = driver.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    cursor.close()
+    try:
+        yield
+        driver.commit()
+    except BaseException:
+        driver.rollback()
+        raise
 
 
 def reader(path: Path, busy_timeout_s: float) -> Engine:
@@ -76,23 +95,22 @@ def reader(path: Path, busy_timeout_s: float) -> Engine:
         poolclass=QueuePool,
         connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
     )
-    _configure(engine, ("query_only=ON", "wal_autocheckpoint=0"), "BEGIN")
-    return engine
-
-
-def _configure(engine: Engine, pragmas: tuple[str, ...], begin: str) -> None:
-    @event.listens_for(engine, "connect")
-    def connected(connection: DBAPIConnection, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin where SQLAlchemy says, not where sqlite3 guesses
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    _configure(engine, ("query_only=ON", "wal_autocheckpoint=0"))
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        cursor = connection.connection.cursor()  # the driver's own: each commit pays for this
-        cursor.execute(begin)
+        connection.exec_driver_sql("BEGIN")  # all that is read until the end is of one moment
+
+    return engine
+
+
+def _configure(engine: Engine, pragmas: tuple[str, ...]) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where sqlite3 guesses
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
 

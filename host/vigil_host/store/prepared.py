@@ -3,9 +3,8 @@
 To build, look up and wrap a statement costs several times what SQLite needs to run it.
 """
 
-from collections.abc import Callable, Mapping
-from operator import itemgetter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -19,37 +18,37 @@ class Prepared:
     def __init__(self, statement: Executable) -> None:
         assert isinstance(statement, ClauseElement)
         self._statement = statement
-        self._compiled: dict[Dialect, tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]] = {}
+        self._compiled: dict[Dialect, _Compiled] = {}
 
     def run(self, connection: Connection, **parameters: Any) -> DBAPICursor:
         """Run it once; the cursor gives its rows as tuples."""
-        text, in_order = self._text(connection.dialect)
+        text, constants, names = self._for(connection.dialect)
+        given = {**constants, **parameters}
         cursor = connection.connection.cursor()
-        cursor.execute(text, in_order(parameters))
+        cursor.execute(text, tuple([given[name] for name in names]))
         return cursor
 
     def run_tuples(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """Run it once for each of `rows`, if there are any, whose values are in the order of the parameters."""
         if rows:
             cursor = connection.connection.cursor()
-            cursor.executemany(self._text(connection.dialect)[0], rows)
+            cursor.executemany(self._for(connection.dialect).text, rows)
             cursor.close()
 
-    def _text(self, dialect: Dialect) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    def _for(self, dialect: Dialect) -> "_Compiled":
         known = self._compiled.get(dialect)
         if known is None:
             compiled = self._statement.compile(dialect=dialect)
             assert isinstance(compiled, SQLCompiler) and compiled.positiontup is not None
             constants = {name: value for name, value in compiled.params.items() if value is not None}
-            assert not constants, f"a statement that is prepared has no constants: {constants}"
-            known = self._compiled[dialect] = (compiled.string, _values_of(compiled.positiontup))
+            known = self._compiled[dialect] = _Compiled(compiled.string, constants, compiled.positiontup)
         return known
 
 
-def _values_of(names: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda parameters: tuple(parameters[name] for name in names)
+class _Compiled(NamedTuple):
+    text: str
+    constants: Mapping[str, Any]
+    names: Sequence[str]
 
 
 def insert_into(table: Table) -> Prepared:

@@ -1,15 +1,17 @@
 """Roll-ups: the vitals of each minute, hour and day of a boot's uptime, summed up for plots of long times.
 
-They are kept in the transaction that stores the records, so they are never behind, and are the same in whatever order
-records come. `rebuild` makes all of them anew from the records.
+They are the same in whatever order records come. The records after `rolled_up.record`, some hundred at most, are not in
+them yet, because to write three rows with every record would cost as much as the record; who reads adds those records.
 """
 
-from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
     Connection,
+    FromClause,
     Integer,
     Select,
     bindparam,
@@ -20,7 +22,10 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     type_coerce,
+    union_all,
+    update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -46,6 +51,7 @@ _SOURCES = {
     "temperature": ("seconds", "temperature_mean_centi_c", "temperature_min_centi_c", "temperature_max_centi_c"),
     "respiration": ("seconds", *("respiration_mean_deci_per_min",) * 3),
 }
+_OVER: dict[str, Any] = {"seconds": func.sum, "sum": func.sum, "min": func.min, "max": func.max}
 _VALUES = [column.name for column in schema.rollup.c][5:]
 _KEY = [column.name for column in schema.rollup.primary_key]
 
@@ -72,38 +78,10 @@ class Rollup(NamedTuple):
     respiration_max: int | None
 
 
-def add(
-    connection: Connection, device: str, journal: int, vitals: Iterable[tuple[int, int, Mapping[str, Any]]]
-) -> None:
-    """Add vitals that are new, each as its boot, its uptime in ms and its fields."""
-    minutes: dict[tuple[int, int], list[Any]] = {}
-    for boot, uptime_ms, fields in vitals:
-        key = (boot, uptime_ms // (MINUTE_S * 1000))
-        into = minutes.get(key)
-        if into is None:
-            into = minutes[key] = [0, 0, None, None] * len(_SOURCES)
-        at = 0
-        for seconds_name, mean_name, least_name, most_name in _SOURCES.values():
-            mean = fields[mean_name]
-            if mean is not None:
-                seconds = fields[seconds_name]
-                _put(into, at, seconds, mean * seconds, fields[least_name], fields[most_name])
-            at += 4
-    sums = {MINUTE_S: minutes}
-    for shorter_s, span_s in pairwise(SPANS_S):
-        spans = sums[span_s] = {}
-        for (boot, number), one in sums[shorter_s].items():
-            into = spans.setdefault((boot, number * shorter_s // span_s), [0, 0, None, None] * len(_SOURCES))
-            for at in range(0, len(one), 4):
-                _put(into, at, *one[at : at + 4])
-    _ADD.run_tuples(
-        connection,
-        [
-            (device, journal, boot, span_s, number, *into)
-            for span_s, spans in sums.items()
-            for (boot, number), into in spans.items()
-        ],
-    )
+def bring_up_to_date(connection: Connection) -> None:
+    """Add the records that are not in the roll-ups yet."""
+    _ADD.run(connection)
+    _SET_ROLLED_UP.run(connection)
 
 
 def _put(into: list[Any], at: int, seconds: int, total: int, least: int | None, most: int | None) -> None:
@@ -116,20 +94,18 @@ def _put(into: list[Any], at: int, seconds: int, total: int, least: int | None, 
 
 
 def rebuild(connection: Connection) -> None:
-    """Make all roll-ups anew from the records."""
+    """Make all roll-ups anew from all records."""
     connection.execute(delete(schema.rollup))
-    for span_s in SPANS_S:
-        connection.execute(insert(schema.rollup).from_select([*_KEY, *_VALUES], _summed_up(span_s)))
+    connection.execute(insert(schema.rollup).from_select([*_KEY, *_VALUES], _summed_up()))
 
 
 def differing(connection: Connection) -> list[str]:
     """Roll-ups that are not what the records say, in words."""
     found = set()
+    right = _summed_up(schema.record.c.id <= _ROLLED_UP).subquery()
     stored = select(*(schema.rollup.c[name] for name in (*_KEY, *_VALUES)))
-    for span_s in SPANS_S:
-        right, there = _summed_up(span_s), stored.where(schema.rollup.c.span_s == span_s)
-        for one, other in ((right, there), (there, right)):
-            found |= {tuple(row)[:5] for row in connection.execute(one.except_(other))}
+    for one, other in ((select(right), stored), (stored, select(right))):
+        found |= {tuple(row)[:5] for row in connection.execute(one.except_(other))}
     return [
         f"device {device}, journal {journal}, boot {boot}: roll-up {number} of {span_s} s differs from its rows"
         for device, journal, boot, span_s, number in sorted(found, key=str)
@@ -141,64 +117,85 @@ def between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: in
     span_ms = span_s * 1000
     found: list[Rollup] = []
     for boot in boots_between(connection, device, from_utc_ms - span_ms, to_utc_ms):
-        rows = _OF_BOOT.run(
-            connection,
-            of_device=device,
-            of_journal=boot.journal,
-            of_boot=boot.boot,
-            of_span_s=span_s,
-            first=boot.first_ms // span_ms,
-            last=boot.last_ms // span_ms,
-        )
-        for number, *values in rows.fetchall():
+        wanted = {
+            "of_device": device,
+            "of_journal": boot.journal,
+            "of_boot": boot.boot,
+            "of_span_s": span_s,
+            "first": boot.first_ms // span_ms,
+            "last": boot.last_ms // span_ms,
+        }
+        rows = {number: sums for number, *sums in _OF_BOOT.run(connection, **wanted).fetchall()}
+        for number, *more in _BEHIND_OF_BOOT.run(connection, **wanted).fetchall():
+            into = rows.setdefault(number, [0, 0, None, None] * len(_SOURCES))
+            for at in range(0, len(more), 4):
+                _put(into, at, *more[at : at + 4])
+        for number, sums in rows.items():
             begin = utc_of(number * span_ms, boot.anchors)
             if begin is not None and from_utc_ms <= begin < to_utc_ms:
-                found.append(Rollup(begin, *values))
+                found.append(Rollup(begin, *sums))
     return sorted(found)
 
 
-def _summed_up(span_s: int) -> Select[Any]:
-    """The roll-ups of one span, as the records have them."""
+def _summed_up(*where: ColumnElement[bool]) -> CompoundSelect[Any]:
+    """The roll-ups as the records have them, or as those of them `where` something is so."""
     record, vitals = schema.record, schema.vitals
-    number = type_coerce(record.c.uptime_ms // (span_s * 1000), Integer)
-    values = []
+    sums: list[ColumnElement[Any]] = []
     for seconds_name, mean_name, least_name, most_name in _SOURCES.values():
-        mean = vitals.c[mean_name]
-        seconds = case((mean.is_not(None), vitals.c[seconds_name]), else_=0)
-        values += [
-            func.sum(seconds),
-            func.coalesce(func.sum(mean * vitals.c[seconds_name]), 0),
+        mean, seconds = vitals.c[mean_name], vitals.c[seconds_name]
+        sums += [
+            func.sum(case((mean.is_not(None), seconds), else_=0)),
+            func.coalesce(func.sum(mean * seconds), 0),
             func.min(vitals.c[least_name]),
             func.max(vitals.c[most_name]),
         ]
-    key = (record.c.device, record.c.journal, record.c.boot)
-    return (
-        select(*key, literal(span_s), number, *values)
+    spans = [
+        _grouped(record, MINUTE_S, record.c.uptime_ms // (MINUTE_S * 1000), sums)
         .join(vitals, vitals.c.record == record.c.id)
-        .group_by(*key, number)
+        .where(*where)
+    ]
+    for shorter_s, span_s in pairwise(SPANS_S):  # the longer ones from the shorter: a tenth of the work
+        part = spans.pop().cte(f"of_{shorter_s}_s")
+        sums = [_OVER[name.rsplit("_", 1)[1]](part.c[name]) for name in _VALUES]
+        spans += [select(part), _grouped(part, span_s, part.c.number // (span_s // shorter_s), sums)]
+    return union_all(*spans)
+
+
+def _grouped(rows: FromClause, span_s: int, number: ColumnElement[int], sums: list[ColumnElement[Any]]) -> Select[Any]:
+    of_boot, number = (rows.c.device, rows.c.journal, rows.c.boot), type_coerce(number, Integer)
+    columns = zip((*_KEY, *_VALUES), (*of_boot, literal(span_s), number, *sums), strict=True)
+    return select(*(what.label(name) for name, what in columns)).group_by(*of_boot, number)
+
+
+def _of_boot(table: FromClause) -> Select[Any]:
+    """Some roll-ups of one boot."""
+    return select(table.c.number, *(table.c[name] for name in _VALUES)).where(
+        table.c.device == bindparam("of_device"),
+        table.c.journal == bindparam("of_journal"),
+        table.c.boot == bindparam("of_boot"),
+        table.c.span_s == bindparam("of_span_s"),
+        table.c.number.between(bindparam("first"), bindparam("last")),
     )
 
 
 def _adding() -> Any:
-    new = upsert(schema.rollup).values({name: bindparam(name) for name in (*_KEY, *_VALUES)})
+    new = upsert(schema.rollup).from_select([*_KEY, *_VALUES], select(_BEHIND).where(true()))
     table, more = schema.rollup.c, new.excluded
-    values: dict[str, Any] = {}
+    added: dict[str, Any] = {}
     for signal in schema.ROLLED_UP:
         for what in ("seconds", "sum"):
-            values[f"{signal}_{what}"] = table[f"{signal}_{what}"] + more[f"{signal}_{what}"]
+            added[f"{signal}_{what}"] = table[f"{signal}_{what}"] + more[f"{signal}_{what}"]
         least, most = f"{signal}_min", f"{signal}_max"
-        values[least] = case((or_(table[least].is_(None), more[least] < table[least]), more[least]), else_=table[least])
-        values[most] = case((or_(table[most].is_(None), more[most] > table[most]), more[most]), else_=table[most])
-    return new.on_conflict_do_update(index_elements=_KEY, set_=values)
+        added[least] = case((or_(table[least].is_(None), more[least] < table[least]), more[least]), else_=table[least])
+        added[most] = case((or_(table[most].is_(None), more[most] > table[most]), more[most]), else_=table[most])
+    return new.on_conflict_do_update(index_elements=_KEY, set_=added)
 
 
+_ROLLED_UP = select(schema.rolled_up.c.record).scalar_subquery()
+_BEHIND = _summed_up(schema.record.c.id > _ROLLED_UP).subquery()  # what the records add that are not rolled up yet
 _ADD = Prepared(_adding())
-_OF_BOOT = Prepared(
-    select(schema.rollup.c.number, *(schema.rollup.c[name] for name in _VALUES)).where(
-        schema.rollup.c.device == bindparam("of_device"),
-        schema.rollup.c.journal == bindparam("of_journal"),
-        schema.rollup.c.boot == bindparam("of_boot"),
-        schema.rollup.c.span_s == bindparam("of_span_s"),
-        schema.rollup.c.number.between(bindparam("first"), bindparam("last")),
-    )
+_SET_ROLLED_UP = Prepared(
+    update(schema.rolled_up).values(record=select(func.coalesce(func.max(schema.record.c.id), 0)).scalar_subquery())
 )
+_OF_BOOT = Prepared(_of_boot(schema.rollup))
+_BEHIND_OF_BOOT = Prepared(_of_boot(_BEHIND))

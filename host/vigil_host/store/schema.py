@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -195,6 +195,9 @@ rollup = Table(
     ),
     sqlite_with_rowid=False,
 )
+
+# One row: the id of the newest record that is in the roll-ups, as all before it are.
+rolled_up = Table("rolled_up", metadata, Column("record", Integer, primary_key=True, autoincrement=False))
 
 # One row per occurrence of an alarm condition. What the device's records say of it is referred to, not copied;
 # `noticed_utc_ms` and `ended_utc_ms` are when the bridge learnt of its beginning and end (NULL: it is active).

@@ -77,7 +77,7 @@ class Store:
         lease = Lease(path)
         writer = opening.writer(path, busy_timeout_s)
         try:
-            with opening.errors_named(path), writer.begin() as connection:
+            with opening.errors_named(path), writer.begin() as connection, opening.transaction(connection):
                 opening.migrate(connection, path)
                 signed = connection.execute(select(func.max(schema.checkpoint.c.record))).scalar()
         except BaseException:
@@ -103,10 +103,10 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Finish what `on_writer` was asked for, sign, then close every connection."""
+        """Finish what `on_writer` was asked for, roll up and sign, then close every connection."""
         self._thread.shutdown(wait=True)
         try:
-            self._sign_newest()
+            self._settle()
         except StoreError as error:
             _log.error("the newest rows are not signed: %s", error)
         self._reader.dispose()  # before the writer: the last connection to close checkpoints
@@ -187,7 +187,7 @@ class Store:
         """Store that these records are to be had from nowhere."""
         with self._writing() as connection:
             ledger.note_gaps(connection, device_id, journal_id, [gap], self._clock.utc_ms())
-            ledger.advance(connection, device_id, journal_id, (), self._clock.utc_ms())
+            ledger.advance(connection, device_id, journal_id, self._clock.utc_ms())
 
     def meet(self, device_id: str, journal_id: int, newest_told: int | None) -> None:
         """Note that the device has this journal now, up to `newest_told`.
@@ -304,12 +304,17 @@ class Store:
         self._signed_row_id = head.row_id
         self._signed_s = self._clock.monotonic()
 
-    def _sign_newest(self) -> None:
-        if self._signer is None or self._head is None or self._head.row_id <= self._signed_row_id:
+    def _settle(self) -> None:
+        """Bring the roll-ups up to date and sign the newest rows, if this store has written any."""
+        if self._head is None:
             return
         with self._lock, self._writing() as connection:
-            self._sign(connection, self._head)
-        self._note_signed(self._head)
+            rollups.bring_up_to_date(connection)
+            is_signed = self._signer is not None and self._head.row_id > self._signed_row_id
+            if is_signed:
+                self._sign(connection, self._head)
+        if is_signed:
+            self._note_signed(self._head)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -318,7 +323,7 @@ class Store:
         with self._lock, opening.errors_named(self.path):
             if self._connection is None:
                 self._connection = self._writer.connect()
-            with self._connection.begin():
+            with opening.transaction(self._connection):
                 yield self._connection
 
     @contextmanager

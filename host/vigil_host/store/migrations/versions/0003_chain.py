@@ -53,7 +53,7 @@ def upgrade() -> None:
     journals = "SELECT device, journal, min(received_utc_ms) FROM record GROUP BY device, journal"
     noted = "SELECT device, journal, min(noted_utc_ms) FROM gap GROUP BY device, journal"
     for device, journal, met in connection.execute(sa.text(f"{journals} UNION ALL {noted}")).all():
-        ledger.advance(connection, device, journal, (), met)
+        ledger.advance(connection, device, journal, met)
 
 
 def _chain(connection: sa.Connection) -> None:
