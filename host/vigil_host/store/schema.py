@@ -149,8 +149,8 @@ checkpoint = Table(
     Column("signature", LargeBinary, nullable=False),
 )
 
-# How far a journal is stored: up to `stored_to` (-1: not its first) every record is here, or a gap with its reason.
-# `newest_told` is the newest sequence number the device has spoken of.
+# How far a journal is stored: up to `stored_to` (-1: not its first) every record is here, or a gap with its reason,
+# and often further (ledger.ROWS_BEHIND). `newest_told` is the newest sequence number the device has spoken of.
 journal = Table(
     "journal",
     metadata,

@@ -59,29 +59,27 @@ def _check_rows(connection: Connection, report: Report) -> None:
         _Decoded(connection, table) for table in (schema.vitals, schema.alarm_event, schema.anchor)
     )
     head = chain.EMPTY
-    for row in _rows(connection):
-        where = f"row {row.id} (device {row.device}, journal {row.journal}, sequence {row.sequence})"
-        if row.id != head.row_id + 1:
-            missing = f"rows {head.row_id + 1} to {row.id - 1}" if row.id > head.row_id + 2 else f"row {row.id - 1}"
+    for row_id, device, journal, sequence, kind, boot, uptime_ms, received_utc_ms, data, chained in _rows(connection):
+        where = f"row {row_id} (device {device}, journal {journal}, sequence {sequence})"
+        if row_id != head.row_id + 1:
+            missing = f"rows {head.row_id + 1} to {row_id - 1}" if row_id > head.row_id + 2 else f"row {row_id - 1}"
             report.find(f"{missing}: removed, before {where}")
-        else:
-            if _hash_after(head, row) != row.hash:
-                report.find(f"{where}: edited, inserted or moved: it is not what was chained after row {head.row_id}")
-        head = Head(row.id, row.hash)
+        elif _hash_after(head, row_id, device, journal, sequence, received_utc_ms, data) != chained:
+            report.find(f"{where}: edited, inserted or moved: it is not what was chained after row {head.row_id}")
+        head = Head(row_id, chained)
         report.rows += 1
-        arrival = ledger.arrival_of(row.data) if len(row.data) >= records.HEADER_LENGTH else None
-        if arrival is None or arrival[:4] != (row.sequence, row.kind, row.boot, row.uptime_ms):
+        arrival = ledger.arrival_of(data) if len(data) >= records.HEADER_LENGTH else None
+        if arrival is None or arrival[:4] != (sequence, kind, boot, uptime_ms):
             report.find(f"{where}: its columns are not what its bytes say")
             continue
         if arrival.fields is None:
             continue  # of a kind or layout this program does not know, so never decoded by it
-        if row.kind == records.VITALS:
-            vitals.compare(ledger.vitals_row(row.id, arrival.fields), where, report)
-        elif row.kind == records.ALARM:
-            alarm_events.compare(ledger.alarm_event_row(row.id, arrival.fields), where, report)
-        elif row.kind == records.TIME_ANCHOR:
-            right = ledger.anchor_row(row.id, row.device, row.journal, arrival, arrival.fields)
-            anchors.compare(right, where, report)
+        if kind == records.VITALS:
+            vitals.compare(ledger.vitals_row(row_id, arrival.fields), where, report)
+        elif kind == records.ALARM:
+            alarm_events.compare(ledger.alarm_event_row(row_id, arrival.fields), where, report)
+        elif kind == records.TIME_ANCHOR:
+            anchors.compare(ledger.anchor_row(row_id, device, journal, arrival, arrival.fields), where, report)
     for decoded in (vitals, alarm_events, anchors):
         decoded.end(report)
     used = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'record'").scalar() or 0
@@ -90,10 +88,10 @@ def _check_rows(connection: Connection, report: Report) -> None:
     report.head = head
 
 
-def _hash_after(head: Head, row: Row[Any]) -> bytes | None:
-    """What the row's hash must be; None where a column holds what no record has, such as text for a number."""
+def _hash_after(head: Head, *row: Any) -> bytes | None:
+    """What the hash of the row, by what `chain.digest` takes, must be; None where a column holds what no record has."""
     try:
-        digest = chain.digest(row.id, row.device, row.journal, row.sequence, row.received_utc_ms, row.data)
+        digest = chain.digest(*row)
     except (struct.error, TypeError, AttributeError):
         return None
     return chain.follow(head.hash, digest)
@@ -181,7 +179,7 @@ def _check_sequences(connection: Connection, report: Report) -> None:
             wanted = max(wanted, last + 1)
 
 
-def _rows(connection: Connection) -> Iterator[Row[Any]]:
+def _rows(connection: Connection) -> Iterator[Any]:
     """All records; bytes that were overwritten with text come as bytes too."""
     columns = (cast(column, LargeBinary) if column.name in ("data", "hash") else column for column in schema.record.c)
     return _paged(connection, select(*columns), schema.record.c.id)
