@@ -198,7 +198,7 @@ def _after_stored(connection: Connection, device: str, journal: int, wanted: int
 def _apart(
     connection: Connection, device: str, journal: int, arrivals: Sequence[Arrival]
 ) -> tuple[list[Arrival], list[int], bool]:
-    """What is not stored yet; numbers under which other content came than is stored; whether it follows a stored one."""
+    """What is not stored yet; numbers that came with other content than is stored; whether it follows a stored one."""
     if not arrivals:
         return [], [], False
     numbers = [arrival.sequence for arrival in arrivals]

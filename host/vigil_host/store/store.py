@@ -112,6 +112,7 @@ class Store:
         self._reader.dispose()  # before the writer: the last connection to close checkpoints
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
         if self._writer is not None:
             self._writer.dispose()
         if self._lease is not None:
@@ -306,7 +307,7 @@ class Store:
 
     def _settle(self) -> None:
         """Bring the roll-ups up to date and sign the newest rows, if this store has written any."""
-        if self._head is None:
+        if self._connection is None or self._head is None:
             return
         with self._lock, self._writing() as connection:
             rollups.bring_up_to_date(connection)
