@@ -3,6 +3,10 @@
 The stack's own permissions are not relied on: NimBLE notifies characteristics marked encrypted to unpaired peers, and
 BTstack on the Pico W cannot pair at all. Records are sealed end to end (vigil_wire.link); standard services notify a
 connection only when it is encrypted and authenticated, or when the owner opened them to everybody.
+
+Without standard services nobody needs to find the device by its address, and where the stack can (NimBLE) it has a
+fresh random one at boot and every quarter of an hour without a link: hosts know it by its key, and others cannot follow
+it. Not a resolvable one: NimBLE makes those with a published key.
 """
 
 from vigil_firmware.link_end import LinkEnd
@@ -10,7 +14,7 @@ from vigil_firmware.standard_services import StandardServices
 from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
 from vigil_wire import advert, link, records
-from vigil_wire.settings import SERVICES_BONDED
+from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from vigil_wire.settings import Settings
 
 ADVERT_INTERVAL_US = 225_000
+ADDRESS_PERIOD_MS = 900_000
 DEVICE_NAME = "Vigil"  # what the air may know: nothing medical, nothing personal
 
 _CENTRAL_CONNECT = 1
@@ -31,6 +36,10 @@ _GATTS_WRITE = 3
 _MTU_EXCHANGED = 21
 _ENCRYPTION_UPDATE = 28
 _PASSKEY_ACTION = 31
+
+# What config(addr_mode=...) calls a static random address, drawn anew each time, and a private one without a key.
+_STATIC_RANDOM = 1
+_NON_RESOLVABLE = 3
 
 _DISPLAY_ONLY = 0  # what config(io=...) calls a device that can show a passkey
 _SHOW_PASSKEY = 3
@@ -94,6 +103,9 @@ class Peripheral:
             self._permit_pairing()
         self._register(bluetooth)
         self._ble.irq(self._on_event)
+        self._address_ms = now_ms
+        self._changes_address = storage.settings.standard_services == SERVICES_OFF and self._has_private_addresses()
+        self._is_address_due = self._changes_address
 
     @property
     def connection_count(self) -> int:
@@ -110,6 +122,7 @@ class Peripheral:
             self._second = monitor.second
             self._bits = monitor.alarms.bits
             self._renew_advert()
+        self._change_address()
         if self._must_advertise:
             self._advertise()
         for connection in self._connections:
@@ -124,6 +137,26 @@ class Peripheral:
             self._ble.gap_advertise(ADVERT_INTERVAL_US, adv_data=self._sealer.advert)
         except OSError:
             # NimBLE refuses while every connection is taken: the next step tries again.
+            self._must_advertise = True
+
+    def _has_private_addresses(self) -> bool:
+        """Whether the stack has what BTstack refuses; what it draws for that is drawn again before the first advert."""
+        try:
+            self._ble.config(addr_mode=_NON_RESOLVABLE)
+        except OSError:
+            return False
+        return True
+
+    def _change_address(self) -> None:
+        """Draw another address where one is due and no link is up. Adverts stop for it: a board would stop else."""
+        if self._changes_address and ticks_diff(self._now_ms, self._address_ms) >= ADDRESS_PERIOD_MS:
+            self._is_address_due = True
+            self._address_ms = self._now_ms
+        if self._is_address_due and not self._connections:
+            self._is_address_due = False
+            self._address_ms = self._now_ms
+            self._ble.gap_advertise(None)
+            self._ble.config(addr_mode=_STATIC_RANDOM)
             self._must_advertise = True
 
     def _permit_pairing(self) -> None:

@@ -128,6 +128,9 @@ class FakeBle:
         self.table = 1000  # how many characteristics fit
         self.room = 1000  # how many notifications fit
         self.advert_error: OSError | None = None
+        self.is_advertising = False
+        self.is_silent_in_link = False  # as BTstack is, which has no private addresses either
+        self.addresses: list[int] = []  # the modes in which addresses were drawn
         self._handler: Callable[[int, tuple[Any, ...]], Any] = lambda event, data: None
 
     def active(self, on: bool = True) -> bool:
@@ -136,12 +139,21 @@ class FakeBle:
 
     def config(self, **values: Any) -> None:
         self.configured.update(values)
+        if "addr_mode" in values:
+            assert not self.is_advertising, "a random address set while advertising stops the board"
+            if values["addr_mode"] > 1 and self.is_silent_in_link:
+                raise OSError(22)
+            self.addresses.append(values["addr_mode"])
 
     def irq(self, handler: Callable[[int, tuple[Any, ...]], Any]) -> None:
         self._handler = handler
 
-    def gap_advertise(self, interval_us: int, adv_data: bytes = b"", **more: Any) -> None:
+    def gap_advertise(self, interval_us: int | None, adv_data: bytes = b"", **more: Any) -> None:
+        self.is_advertising = interval_us is not None
+        if interval_us is None:
+            return
         if self.advert_error is not None:
+            self.is_advertising = False
             raise self.advert_error
         assert not more.get("resp_data")
         self.interval_us = interval_us
@@ -191,6 +203,7 @@ class FakeBle:
 
     def connect(self, connection: int) -> None:
         self.connected.add(connection)
+        self.is_advertising = False
         self._handler(1, (connection, 0, b"\0" * 6))
 
     def disconnect(self, connection: int) -> None:

@@ -149,6 +149,47 @@ def test_advertising_starts_again_after_connect_and_disconnect(air: Air) -> None
     assert air.ble.adverts[-1] == air.ble.adverts[-2]  # no counter is spent on it
 
 
+def test_address_changes_every_quarter_of_an_hour_and_never_during_a_link(
+    make_rig: Any, bluetooth: Any, first_tick: int
+) -> None:
+    air = Air(make_rig(first_tick=first_tick), bluetooth, SERVICES_OFF)
+    air.peripheral.step(air.rig.now())
+    drawn = len(air.ble.addresses)
+    assert air.ble.addresses[-1] == 1  # at boot
+
+    def wait(seconds: int) -> int:
+        for _ in range(seconds):
+            air.rig.elapsed_ms += 1000
+            air.peripheral.step(air.rig.now())
+        return len(air.ble.addresses) - drawn
+
+    assert wait(899) == 0
+    assert wait(2) == 1
+    assert wait(900) == 2
+    assert air.ble.is_advertising
+    air.ble.connect(1)
+    air.ble.encrypt(1, authenticated=True)  # trusted: it stays
+    assert wait(2000) == 2
+    air.ble.disconnect(1)
+    assert wait(1) == 3
+    assert wait(899) == 3
+    assert air.ble.is_advertising
+    assert set(air.ble.addresses[drawn:]) == {1}
+
+
+def test_address_stays_where_phones_look_for_it_and_where_the_stack_has_no_other(make_rig: Any, bluetooth: Any) -> None:
+    for services, is_silent in ((SERVICES_BONDED, False), (SERVICES_OPEN, False), (SERVICES_OFF, True)):
+        bluetooth.ble.addresses.clear()
+        bluetooth.ble.is_advertising = False
+        bluetooth.ble.adverts.clear()
+        bluetooth.ble.is_silent_in_link = is_silent
+        air = Air(make_rig(), bluetooth, services)
+        for _ in range(1000):
+            air.rig.elapsed_ms += 1000
+            air.peripheral.step(air.rig.now())
+        assert set(air.ble.addresses) <= {0}
+
+
 def test_radio_that_cannot_advertise_now_is_asked_again(air: Air) -> None:
     air.run(1)
     air.ble.advert_error = OSError(12)

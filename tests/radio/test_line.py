@@ -14,6 +14,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError
 
 from vigil_firmware.monitor import STEP_MS
+from vigil_firmware.storage import provision
 from vigil_firmware.vitals import Vitals
 from vigil_hal.simulated.patient import parse_patient
 from vigil_host.bridge import Bridge
@@ -29,7 +30,7 @@ from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import from_days
 from vigil_host.web.picture import Picture
 from vigil_wire import advert, conditions, keys, link, plx, records
-from vigil_wire.settings import Settings, unpack
+from vigil_wire.settings import SERVICES_OFF, Settings, unpack
 
 pytestmark = pytest.mark.anyio
 
@@ -345,6 +346,49 @@ async def test_who_else_hears_while_a_bridge_holds_the_link(
         heard.clear()
         await wearable.live(3)
         assert len(heard) >= 3
+
+
+async def test_the_address_changes_and_the_host_goes_on(
+    home: Home, air: Air, wearable_of: Callable[..., Wearable], personality: Personality, mocker: Any
+) -> None:
+    mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 5_000)
+    mocker.patch("vigil_host.simulated_device.provision", without_services)
+    wearable = wearable_of()
+    public = wearable.address
+    await wearable.live(1)
+    addresses: dict[str, None] = {}
+    opener = advert.AdvertOpener(KEY)
+
+    def on_advert(device: Any, data: Any) -> None:
+        if opener.open(data.manufacturer_data[advert.COMPANY_ID]) is not None:
+            addresses[device.address] = None
+
+    async with BleakScanner(on_advert, backend=AirScanner, air=air):
+        await wearable.live(22)
+    if not personality.private_addresses:
+        assert list(addresses) == [public]
+        return
+    assert len(addresses) == 5
+    assert public not in addresses
+    mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 900_000)
+    async with home.bridge() as bridge:
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 20)
+        during = wearable.address
+        mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 5_000)
+        await wearable.live(12)
+        assert wearable.address == during  # a link keeps its address
+        (view,) = bridge.live.snapshot()
+        assert view.link == "connected"
+    await wearable.live_until(lambda: wearable.address != during)
+    mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 900_000)
+    async with home.bridge():
+        await wearable.live_until(lambda: home.has_all_of(wearable) and wearable.device.peripheral.connection_count)
+    assert home.store.gaps(home.device_id) == []
+
+
+def without_services(blocks: Any, device_key: bytes, settings: Settings) -> None:
+    """Provision a device that only its bridges need to find."""
+    provision(blocks, device_key, Settings(summary_interval_s=1, standard_services=SERVICES_OFF))
 
 
 async def test_a_stranger_who_connects_and_idles_is_dropped(
