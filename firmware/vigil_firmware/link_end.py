@@ -14,31 +14,40 @@ from vigil_wire.settings import SettingsError, unpack_curve
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from vigil_firmware.monitor import Monitor
     from vigil_wire.settings import Settings
+
+    class Owner(Protocol):
+        """What a session asks of the device that it is not the monitor's to answer."""
+
+        @property
+        def advert_counter(self) -> "tuple[int, int]":
+            """Counter (high, low) of the next advert."""
+
+        def change_settings(self, settings: Settings) -> None:
+            """Put other settings in force and keep them."""
+
 
 _ATT_OVERHEAD = 3
 _MESSAGE = 4  # where a message starts in a frame
 
 
 class LinkEnd:
-    """One host's session. Raises link.LinkError when the connection must be dropped.
-
-    `change(settings)` puts other settings in force and keeps them.
-    """
+    """One host's session. Raises link.LinkError when the connection must be dropped."""
 
     def __init__(
         self,
         device_key: bytes,
         monitor: "Monitor",
         send: "Callable[[memoryview], bool]",
-        change: "Callable[[Settings], None]",
+        owner: "Owner",
     ) -> None:
         self._session = link.Session(device_key, True)
         self._monitor = monitor
         self._send = send
-        self._change = change
+        self._owner = owner
         self._frames = [memoryview(self._session.out)[:length] for length in range(link.MAX_FRAME + 1)]
         self._kept = 0  # length of the frame in `out` that the radio has not taken yet
         self._cursor = -1  # next sequence to stream, -1 before the host asked
@@ -126,7 +135,7 @@ class LinkEnd:
         except SettingsError as error:
             raise link.LinkError("a curve that cannot be used: " + str(error)) from None
         if settings.spo2_curve != self._monitor.settings.spo2_curve:
-            self._change(settings)
+            self._owner.change_settings(settings)
 
     def _flush(self) -> bool:
         """Offer the kept frame to the radio; whether there is none left."""
@@ -141,7 +150,9 @@ class LinkEnd:
         journal = self._monitor.journal
         uptime = self._monitor.uptime
         numbers = (journal.journal_id, self._monitor.boot, journal.oldest, journal.newest, journal.acknowledged)
-        return link.pack_info(self._session.out, _MESSAGE, numbers, uptime.day, uptime.day_ms)
+        return link.pack_info(
+            self._session.out, _MESSAGE, numbers, (uptime.day, uptime.day_ms), self._owner.advert_counter
+        )
 
     def _pack_live(self, content: bytearray, start: int) -> int:
         out = self._session.out

@@ -112,6 +112,16 @@ class Peripheral:
         """How many centrals are connected."""
         return len(self._connections)
 
+    @property
+    def advert_counter(self) -> "tuple[int, int]":
+        """Counter (high, low) of the next advert."""
+        return self._high, self._low
+
+    def change_settings(self, settings: "Settings") -> None:
+        """Put other settings in force and keep them."""
+        self._storage.save_settings(settings)
+        self._monitor.apply(settings)
+
     def step(self, now_ms: int) -> None:
         """Do all that is due: answer hosts, renew the advert each second and at once when an alarm changed."""
         self._now_ms = now_ms
@@ -268,14 +278,10 @@ class Peripheral:
         def send(frame: memoryview) -> bool:
             return self._notify(handle, self._stream, frame)
 
-        end = LinkEnd(self._storage.device_key, self._monitor, send, self._change_settings)
+        end = LinkEnd(self._storage.device_key, self._monitor, send, self)
         self._connections.append(Connection(handle, end, self._now_ms))
         # The stack stops advertising at a connection; where it can go on, others still hear.
         self._must_advertise = True
-
-    def _change_settings(self, settings: "Settings") -> None:
-        self._storage.save_settings(settings)
-        self._monitor.apply(settings)
 
     def _show_passkey(self, connection: Connection) -> None:
         drawn = self._random(3)

@@ -16,7 +16,7 @@ Messages, little-endian, first byte the type:
     host -> device                                    device -> host
     10 fetch   sequence to start from (u32)           90 info     journal id (u32), boot (u16), oldest, newest and
     11 ack     newest sequence on disk (u32)                      acknowledged sequence (u32 each), uptime day (u16),
-    12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32)
+    12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32), the next advert's counter (5)
     13 info                                           91 records  (length u8, record) ...
     14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
                                                       93 missing  first, last sequence (u32) the device no longer has
@@ -63,7 +63,7 @@ LIVE_LENGTH = 17
 _SESSION = b"session" + bytes((PROTOCOL_VERSION,))
 _TO_DEVICE = 0
 _TO_HOST = 1
-_INFO = "<BIHIIIHI"
+_INFO = "<BIHIIIHIHBH"
 _NO_SEQUENCE = 0xFFFFFFFF
 
 
@@ -139,20 +139,29 @@ class Info:
     def __init__(self, message: "bytes | bytearray | memoryview") -> None:
         if len(message) != struct.calcsize(_INFO):
             raise LinkError("an info message has %d bytes, this one has %d" % (struct.calcsize(_INFO), len(message)))
-        _, self.journal_id, self.boot, oldest, newest, acknowledged, self.day, self.day_ms = struct.unpack(
+        _, self.journal_id, self.boot, oldest, newest, acknowledged, self.day, self.day_ms, *counter = struct.unpack(
             _INFO, message
         )
+        self.advert_counter = counter[0] | counter[1] << 16 | counter[2] << 24
         self.oldest = None if oldest == _NO_SEQUENCE else oldest
         self.newest = None if newest == _NO_SEQUENCE else newest
         self.acknowledged = None if acknowledged == _NO_SEQUENCE else acknowledged
 
 
-def pack_info(buf: bytearray, start: int, journal: "tuple[int, int, int, int, int]", day: int, day_ms: int) -> int:
+def pack_info(
+    buf: bytearray,
+    start: int,
+    journal: "tuple[int, int, int, int, int]",
+    uptime: "tuple[int, int]",
+    advert_counter: "tuple[int, int]",
+) -> int:
     """Write an info message at `start`; its length is returned.
 
-    journal: id, boot number, oldest, newest and acknowledged sequence number (-1: there is none).
+    journal: id, boot number, oldest, newest and acknowledged sequence number (-1: there is none). uptime: day, ms of
+    the day. advert_counter: high and low, as `vigil_wire.advert` has it.
     """
     journal_id, boot, oldest, newest, acknowledged = journal
+    high, low = advert_counter
     struct.pack_into(
         _INFO,
         buf,
@@ -163,8 +172,11 @@ def pack_info(buf: bytearray, start: int, journal: "tuple[int, int, int, int, in
         oldest & _NO_SEQUENCE,
         newest & _NO_SEQUENCE,
         acknowledged & _NO_SEQUENCE,
-        day,
-        day_ms,
+        uptime[0],
+        uptime[1],
+        low & 0xFFFF,
+        low >> 16 | (high & 15) << 4,
+        high >> 4,
     )
     return struct.calcsize(_INFO)
 

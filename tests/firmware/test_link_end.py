@@ -20,7 +20,8 @@ class Wire:
         self.room = 1000
         self.refused: list[bytes] = []
         self.changes: list[Settings] = []
-        self.end = LinkEnd(_KEY, rig.monitor, self._send, self._change)
+        self.advert_counter = (0x12345, 0x6789A)
+        self.end = LinkEnd(_KEY, rig.monitor, self._send, self)
         self.end.mtu = mtu
         self.content = bytearray(range(advert.CONTENT_LENGTH))
 
@@ -32,7 +33,7 @@ class Wire:
         self.host.hear(bytes(frame))
         return True
 
-    def _change(self, settings: Settings) -> None:
+    def change_settings(self, settings: Settings) -> None:
         self.changes.append(settings)
         self.rig.monitor.apply(settings)
 
@@ -88,6 +89,7 @@ def test_info(wire: Wire) -> None:
     assert (info.journal_id, info.boot, info.oldest, info.acknowledged) == (7, 3, 0, 12)
     assert info.newest == wire.rig.journal.newest
     assert (info.day, info.day_ms) == (0, 3000)
+    assert info.advert_counter == 0x123456789A
 
 
 def test_live_content_once_a_second(wire: Wire) -> None:

@@ -1,5 +1,6 @@
 """The radio side against a fake of MicroPython's `bluetooth`: who hears what, and when."""
 
+import os
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from vigil_firmware import peripheral as peripheral_module
 from vigil_firmware.device import Device
 from vigil_firmware.journal_memory import MemoryStore
+from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.peripheral import Peripheral, RadioError
 from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
 from vigil_hal.simulated.flash import SimulatedFlash
@@ -411,6 +413,26 @@ def test_device_starts_and_runs(make_rig: Any, bluetooth: Any, first_tick: int) 
         device.step(rig.now())
     assert [line.split(":")[0] for line in lines] == ["vigil", "vigil", "fault", "fault"]
     assert lines[-1] == "fault: cleared"
+
+
+def test_boot_and_adverts_repeat_nothing_after_the_counters_are_lost(make_rig: Any, bluetooth: Any) -> None:
+    flash, journal, lines = SimulatedFlash(BLOCK_COUNT), SimulatedFlash(16, 4096), []
+    boots = []
+    for _ in range(4):
+        bluetooth.ble = type(bluetooth.ble)()
+        rig = make_rig()
+        device = Device(
+            rig.bus, None, None, flash, (lambda: NorStore(journal),), bluetooth, os.urandom, lines.append, 1, rig.now()
+        )
+        device.monitor.journal.flush()
+        boots.append(device.monitor.boot)
+        if len(boots) == 3:
+            flash.memory[2 * 4096 : 4 * 4096] = b"\xff" * 8192
+    assert boots == [1, 2, 3, 4]
+    assert [line for line in lines if line.startswith("storage")] == [
+        "storage: the advert counter is lost: it goes on from a random number, and boots from the journal's newest",
+        "storage: boots go on from 3, the journal's newest",
+    ]
 
 
 def test_medical_words_stay_out_of_what_the_air_may_know() -> None:
