@@ -26,6 +26,10 @@ if TYPE_CHECKING:
         def advert_counter(self) -> "tuple[int, int]":
             """Counter (high, low) of the next advert."""
 
+        @property
+        def refused(self) -> "list[int]":
+            """How often what was refused since boot, in the order of link.REFUSALS."""
+
         def change_settings(self, settings: Settings) -> None:
             """Put other settings in force and keep them."""
 
@@ -54,6 +58,7 @@ class LinkEnd:
         self._confirmed = -1  # newest sequence the host has on disk
         self._missing_to = -1  # the host must hear that records up to here are gone
         self._owes_info = False
+        self._owes_counts = False
         self._live_second = -1
         self.mtu = 23
         self.is_proven = False  # the host has shown that it knows the device key
@@ -77,8 +82,11 @@ class LinkEnd:
             self._anchor_time(struct.unpack_from("<HI", message, 1))
         elif kind == link.CURVE:
             self._take_curve(message)
+        elif kind == link.ASK_COUNTS and length == 1:
+            self._owes_counts = True
         else:
-            raise link.LinkError("message of type 0x%02X and %d bytes is not known" % (kind, length))
+            reason = "message of type 0x%02X and %d bytes is not known" % (kind, length)
+            raise link.LinkError(reason, link.UNKNOWN_MESSAGE)
 
     def step(self, content: bytearray, content_start: int, second: int) -> None:
         """Send what is due; `content` is the advert's content of this `second`."""
@@ -88,6 +96,9 @@ class LinkEnd:
             if self._owes_info:
                 self._owes_info = False
                 self._seal(self._pack_info())
+            elif self._owes_counts:
+                self._owes_counts = False
+                self._seal(link.pack_counts(self._session.out, _MESSAGE, self._owner.refused))
             elif second != self._live_second:
                 self._live_second = second
                 self._seal(self._pack_live(content, content_start))
@@ -101,7 +112,8 @@ class LinkEnd:
 
     def _hello(self, frame: bytearray, random: "Callable[[int], bytes]") -> None:
         if self._session.is_open:
-            raise link.LinkError("a second hello in one connection")
+            raise link.LinkError("a second hello in one connection", link.OUT_OF_ORDER)
+        self.is_proven = False
         host_nonce = link.nonce_of_hello(frame)
         device_nonce = random(link.NONCE_LENGTH)
         self._session.begin(host_nonce, device_nonce)

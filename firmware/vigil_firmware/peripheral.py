@@ -94,6 +94,7 @@ class Peripheral:
         self._second = -1
         self._bits = 0
         self._connections: list[Connection] = []
+        self.refused = [0] * len(link.REFUSALS)
         self._must_advertise = True
         self._standard = StandardServices(monitor, storage.settings)
         self._ble = bluetooth.BLE()
@@ -135,8 +136,7 @@ class Peripheral:
         self._change_address()
         if self._must_advertise:
             self._advertise()
-        for connection in self._connections:
-            connection.end.step(self._content, 0, self._second)
+        self._answer()
         if is_new_second:
             hearing = [each.handle for each in self._connections if each.is_trusted or self._standard.is_open]
             self._standard.send(hearing, self._second, self._notify)
@@ -229,11 +229,21 @@ class Peripheral:
                 while connection.frames:
                     connection.end.receive(connection.frames.pop(0), self._random)
             except link.LinkError as error:
+                self.refused[error.kind] += 1
                 self._drop(connection, str(error))
                 continue
             is_stranger = not connection.end.is_proven and not connection.is_trusted and not self._standard.is_open
             if is_stranger and ticks_diff(self._now_ms, connection.since_ms) > connection.patience_ms:
+                self.refused[link.UNPROVEN] += 1
                 self._drop(connection, "it did not prove itself within %d s" % (connection.patience_ms // 1000))
+
+    def _answer(self) -> None:
+        """Let each session send what is due."""
+        for connection in self._connections:
+            try:
+                connection.end.step(self._content, 0, self._second)
+            except link.LinkError as error:  # sixteen million frames are a session's last
+                self._drop(connection, str(error))
 
     def _drop(self, connection: Connection, reason: str) -> None:
         self._log("link: dropped a connection: " + reason)

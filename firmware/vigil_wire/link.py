@@ -19,7 +19,8 @@ Messages, little-endian, first byte the type:
     12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32), the next advert's counter (5)
     13 info                                           91 records  (length u8, record) ...
     14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
-                                                      93 missing  first, last sequence (u32) the device no longer has
+    15 counts                                         93 missing  first, last sequence (u32) the device no longer has
+                                                      95 counts   what was refused, by kind (u16 each; `REFUSALS`)
 
 `curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
 where it is the one in force already, nothing happens.
@@ -54,10 +55,12 @@ ACK = 0x11
 TIME = 0x12
 ASK_INFO = 0x13
 CURVE = 0x14
+ASK_COUNTS = 0x15
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
 MISSING = 0x93
+COUNTS = 0x95
 LIVE_LENGTH = 17
 
 _SESSION = b"session" + bytes((PROTOCOL_VERSION,))
@@ -67,8 +70,32 @@ _INFO = "<BIHIIIHIHBH"
 _NO_SEQUENCE = 0xFFFFFFFF
 
 
+# Kinds of what a device refuses, as it counts them since its boot.
+FORGED = 0
+OUT_OF_ORDER = 1
+MALFORMED = 2
+OTHER_VERSION = 3
+UNKNOWN_MESSAGE = 4
+UNPROVEN = 5
+TURNED_AWAY = 6
+REFUSALS = (
+    "forged or damaged frames",
+    "frames replayed or out of order",
+    "frames and messages of a wrong length or content",
+    "hellos of another protocol version",
+    "unknown messages",
+    "connections that never proved that they know the key",
+    "connections turned away unheard",
+)
+_COUNTS_LENGTH = 1 + 2 * len(REFUSALS)
+
+
 class LinkError(Exception):
-    """The other side cannot be trusted or understood; the connection must be dropped. Says why."""
+    """The other side cannot be trusted or understood; the connection must be dropped. Says why, and its kind."""
+
+    def __init__(self, reason: str, kind: int = MALFORMED) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class Session:
@@ -110,17 +137,18 @@ class Session:
 
         Raises LinkError, and ends the session, for a frame that is forged, damaged, replayed, out of order or short.
         """
-        if not self.is_open:
-            raise LinkError("the session is not open")
+        was_open = self.is_open
         self.is_open = False  # and stays so unless this frame is right
-        if length <= OVERHEAD or frame[0] != SEALED:
+        if not OVERHEAD < length <= MAX_FRAME or frame[0] != SEALED:
             raise LinkError("not a sealed frame of this session")
+        if not was_open:
+            raise LinkError("the session is not open", OUT_OF_ORDER)
         self._number(self._inward, self._received)
         for index in range(3):
             if frame[1 + index] != self._inward[10 + index]:
-                raise LinkError("frame %d expected, another came" % self._received)
+                raise LinkError("frame %d expected, another came" % self._received, OUT_OF_ORDER)
         if not self._ccm.open(self._inward, b"", frame, 4, length - OVERHEAD):
-            raise LinkError("frame %d is forged or damaged" % self._received)
+            raise LinkError("frame %d is forged or damaged" % self._received, FORGED)
         self._received += 1
         self.is_open = True
         return length - OVERHEAD
@@ -191,7 +219,7 @@ def nonce_of_hello(frame: "bytes | bytearray | memoryview") -> bytes:
     if len(frame) != HELLO_LENGTH or frame[0] != HELLO:
         raise LinkError("not a hello frame")
     if frame[1] != PROTOCOL_VERSION:
-        raise LinkError("protocol version %d, this side speaks %d" % (frame[1], PROTOCOL_VERSION))
+        raise LinkError("protocol version %d, this side speaks %d" % (frame[1], PROTOCOL_VERSION), OTHER_VERSION)
     return bytes(frame[2:10])
 
 
@@ -234,3 +262,18 @@ def records_in(message: "bytes | bytearray | memoryview") -> "list[bytes]":
         found.append(bytes(message[position + 1 : end]))
         position = end
     return found
+
+
+def pack_counts(buf: bytearray, start: int, counts: "list[int]") -> int:
+    """Write a counts message at `start`; its length is returned. Counts beyond 16 bits stay at the most there is."""
+    buf[start] = COUNTS
+    for kind in range(len(REFUSALS)):
+        struct.pack_into("<H", buf, start + 1 + 2 * kind, min(counts[kind], 0xFFFF))
+    return _COUNTS_LENGTH
+
+
+def counts_in(message: "bytes | bytearray | memoryview") -> "tuple[int, ...]":
+    """What a device has refused since its boot, in the order of `REFUSALS`."""
+    if len(message) != _COUNTS_LENGTH:
+        raise LinkError("a counts message has %d bytes, this one has %d" % (_COUNTS_LENGTH, len(message)))
+    return struct.unpack("<%dH" % len(REFUSALS), message[1:])

@@ -21,6 +21,7 @@ class Wire:
         self.refused: list[bytes] = []
         self.changes: list[Settings] = []
         self.advert_counter = (0x12345, 0x6789A)
+        self.refused = [3, 0x12345, 0, 0, 0, 0, 9]
         self.end = LinkEnd(_KEY, rig.monitor, self._send, self)
         self.end.mtu = mtu
         self.content = bytearray(range(advert.CONTENT_LENGTH))
@@ -90,6 +91,12 @@ def test_info(wire: Wire) -> None:
     assert info.newest == wire.rig.journal.newest
     assert (info.day, info.day_ms) == (0, 3000)
     assert info.advert_counter == 0x123456789A
+
+
+def test_counts_of_what_was_refused(wire: Wire) -> None:
+    wire.say(bytes([link.ASK_COUNTS]))
+    wire.step()
+    assert wire.host.counts == (3, 0xFFFF, 0, 0, 0, 0, 9)
 
 
 def test_live_content_once_a_second(wire: Wire) -> None:
@@ -292,7 +299,7 @@ def test_second_hello_is_refused(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [b"\x77", b"\x10\x00", b"\x11\x00\x00", b"\x12\x00", b"\x13\x00", b"\x90", bytes(40)]
+    "message", [b"\x77", b"\x10\x00", b"\x11\x00\x00", b"\x12\x00", b"\x13\x00", b"\x15\x00", b"\x90", bytes(40)]
 )
 def test_message_that_is_not_known_is_refused(wire: Wire, message: bytes) -> None:
     with pytest.raises(link.LinkError, match="is not known"):

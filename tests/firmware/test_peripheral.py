@@ -304,6 +304,48 @@ def test_forged_frame_drops_the_connection_and_no_other(air: Air, make_host: Any
     assert good.sequences != []
 
 
+def test_what_is_refused_is_counted_by_its_kind(air: Air, make_host: Any) -> None:
+    def refuse(frame: bytes, *before: bytes) -> None:
+        host = greeted(air, make_host)
+        for message in before:
+            air.ble.write(1, air.control, host.sealed(message))
+        air.ble.write(1, air.control, frame or host.sealed(b"\x77"))
+        air.step()
+        assert air.ble.dropped[-1] == 1
+        air.ble.disconnect(1)
+
+    frames = make_host(air.storage.device_key)
+    frames.session.begin(b"another!", b"session!")
+    refuse(frames.sealed(link.fetch(0)))  # forged: of another session
+    refuse(frames.sealed(link.fetch(0)))  # its second frame: out of order
+    refuse(link.hello(bytes(8)))  # a second hello
+    refuse(b"\x02\x00\x00\x00short")
+    refuse(bytes(link.MAX_FRAME + 1))
+    refuse(link.fetch(0) + bytes(3))
+    air.ble.connect(1)
+    air.ble.write(1, air.control, b"\x01\x02" + bytes(8))
+    air.run(0.1)
+    air.ble.disconnect(1)
+    refuse(b"", link.fetch(0))  # sealed, and unknown
+    assert air.peripheral.refused[:5] == [1, 2, 3, 1, 1]
+    host = greeted(air, make_host)
+    air.ble.write(1, air.control, host.sealed(bytes([link.ASK_COUNTS])))
+    air.step()
+    hear(air, host)
+    assert host.counts == tuple(air.peripheral.refused)
+
+
+def test_a_session_that_has_used_up_its_frames_is_dropped(air: Air, make_host: Any) -> None:
+    host = greeted(air, make_host)
+    air.ble.write(1, air.control, host.sealed(bytes([link.ASK_INFO])))
+    air.step()
+    (connection,) = air.peripheral._connections
+    connection.end._session._sent = 1 << 24  # half a year on
+    air.run(1.1)
+    assert air.ble.dropped == [1]
+    assert "used up" in air.lines[-1]
+
+
 def test_flood_of_frames_ends_that_connection_only(air: Air, make_host: Any) -> None:
     host = greeted(air, make_host)
     air.ble.write(1, air.control, host.sealed(link.fetch(0)))

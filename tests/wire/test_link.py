@@ -239,6 +239,16 @@ def test_info_round_trip(
             link.Info(buf[:length])
 
 
+@given(st.lists(st.integers(0, 0x20000), min_size=len(link.REFUSALS), max_size=len(link.REFUSALS)))
+def test_counts_round_trip(counts: list[int]) -> None:
+    buf = bytearray(40)
+    length = link.pack_counts(buf, 2, counts)
+    assert link.counts_in(buf[2 : 2 + length]) == tuple(min(count, 0xFFFF) for count in counts)
+    for wrong in (length - 1, length + 1):
+        with pytest.raises(link.LinkError, match="a counts message has 15 bytes"):
+            link.counts_in(buf[2 : 2 + wrong])
+
+
 def test_missing_range() -> None:
     assert link.missing_range(bytes.fromhex("93 05000000 FEFFFFFF")) == (5, 0xFFFFFFFE)
     for message in (bytes.fromhex("93 05000000 FEFFFF"), bytes(10), b""):
