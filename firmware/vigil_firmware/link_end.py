@@ -9,6 +9,7 @@ import struct
 from vigil_firmware.ticks import DAY_MS
 from vigil_wire import link
 from vigil_wire.advert import CONTENT_LENGTH
+from vigil_wire.keys import KEY_LENGTH
 from vigil_wire.settings import SettingsError, unpack_curve
 
 TYPE_CHECKING = False
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
         def change_settings(self, settings: Settings) -> None:
             """Put other settings in force and keep them."""
+
+        def rotate_key(self, device_key: bytes, asked: "LinkEnd") -> None:
+            """Keep another device key and use it for all but the session that `asked`."""
 
 
 _ATT_OVERHEAD = 3
@@ -59,8 +63,10 @@ class LinkEnd:
         self._missing_to = -1  # the host must hear that records up to here are gone
         self._owes_info = False
         self._owes_counts = False
+        self._owes_rotated = False
         self._live_second = -1
         self.mtu = 23
+        self.is_outdated = False  # the device key is another now
         self.is_proven = False  # the host has shown that it knows the device key
 
     def receive(self, frame: bytearray, random: "Callable[[int], bytes]") -> None:
@@ -84,6 +90,9 @@ class LinkEnd:
             self._take_curve(message)
         elif kind == link.ASK_COUNTS and length == 1:
             self._owes_counts = True
+        elif kind == link.ROTATE and length == 1 + KEY_LENGTH:
+            self._owner.rotate_key(bytes(message[1:]), self)
+            self._owes_rotated = True
         else:
             reason = "message of type 0x%02X and %d bytes is not known" % (kind, length)
             raise link.LinkError(reason, link.UNKNOWN_MESSAGE)
@@ -96,6 +105,10 @@ class LinkEnd:
             if self._owes_info:
                 self._owes_info = False
                 self._seal(self._pack_info())
+            elif self._owes_rotated:
+                self._owes_rotated = False
+                self._session.out[_MESSAGE] = link.ROTATED
+                self._seal(1)
             elif self._owes_counts:
                 self._owes_counts = False
                 self._seal(link.pack_counts(self._session.out, _MESSAGE, self._owner.refused))

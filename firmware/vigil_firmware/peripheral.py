@@ -13,7 +13,7 @@ from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.standard_services import StandardServices
 from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
-from vigil_wire import advert, link, records
+from vigil_wire import advert, keys, link, records
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF
 
 TYPE_CHECKING = False
@@ -123,6 +123,18 @@ class Peripheral:
         self._storage.save_settings(settings)
         self._monitor.apply(settings)
 
+    def rotate_key(self, device_key: bytes, asked: LinkEnd) -> None:
+        """Keep another device key and use it for all but the session that `asked`; other sessions end."""
+        if device_key == self._storage.device_key:
+            return  # asked again, because the answer was lost
+        self._storage.rotate_key(device_key)
+        self._sealer = advert.AdvertSealer(device_key)
+        self._renew_advert()
+        self._log("link: the device key was replaced: this is device " + keys.device_id(device_key))
+        for connection in self._connections:
+            if connection.end is not asked:
+                connection.end.is_outdated = True
+
     def step(self, now_ms: int) -> None:
         """Do all that is due: answer hosts, renew the advert each second and at once when an alarm changed."""
         self._now_ms = now_ms
@@ -226,11 +238,14 @@ class Peripheral:
         """Let each connection's frames in; drop those that break the protocol or never prove that they know the key."""
         for connection in list(self._connections):
             try:
-                while connection.frames:
+                while connection.frames and not connection.end.is_outdated:
                     connection.end.receive(connection.frames.pop(0), self._random)
             except link.LinkError as error:
                 self.refused[error.kind] += 1
                 self._drop(connection, str(error))
+                continue
+            if connection.end.is_outdated and not connection.is_trusted:
+                self._drop(connection, "its key was replaced")
                 continue
             is_stranger = not connection.end.is_proven and not connection.is_trusted and not self._standard.is_open
             if is_stranger and ticks_diff(self._now_ms, connection.since_ms) > connection.patience_ms:
@@ -240,6 +255,8 @@ class Peripheral:
     def _answer(self) -> None:
         """Let each session send what is due."""
         for connection in self._connections:
+            if connection.end.is_outdated:
+                continue
             try:
                 connection.end.step(self._content, 0, self._second)
             except link.LinkError as error:  # sixteen million frames are a session's last

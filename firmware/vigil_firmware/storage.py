@@ -32,9 +32,15 @@ _KEY_BLOCK = 4
 
 def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings, random: "Callable[[int], bytes]") -> None:
     """Give a device its key and its first settings, before it boots; the key may have been in use before."""
-    TwoCopies(blocks, _KEY_BLOCK).write(device_key)
+    _write_both(TwoCopies(blocks, _KEY_BLOCK), device_key)
     TwoCopies(blocks, _SETTINGS_BLOCK).write(settings.pack())
     TwoCopies(blocks, _COUNTERS_BLOCK).write(_pack_counters(0, _random_start(random)))
+
+
+def _write_both(copies: TwoCopies, key: bytes) -> None:
+    """Leave two copies of a key and none of the one before, which damage to a copy would bring back into force."""
+    copies.write(key)
+    copies.write(key)
 
 
 def _random_start(random: "Callable[[int], bytes]") -> int:
@@ -58,7 +64,8 @@ class Storage:
         self._settings_copies = TwoCopies(blocks, _SETTINGS_BLOCK)
         self._counter_copies = TwoCopies(blocks, _COUNTERS_BLOCK)
         self.problem = ""
-        self.device_key, self.is_new = self._read_key(TwoCopies(blocks, _KEY_BLOCK), random)
+        self._key_copies = TwoCopies(blocks, _KEY_BLOCK)
+        self.device_key, self.is_new = self._read_key(random)
         self.settings = self._read_settings()
         boot, self._reserved = self._read_counters(random)
         self.boot = (boot + 1) & 0xFFFF
@@ -69,6 +76,11 @@ class Storage:
         """Make `settings` those in force, now and after the next boot."""
         self._settings_copies.write(settings.pack())
         self.settings = settings
+
+    def rotate_key(self, device_key: bytes) -> None:
+        """Make `device_key` this device's, now and later; cut at any instant, it is the old or the new."""
+        _write_both(self._key_copies, device_key)
+        self.device_key = device_key
 
     def pass_boot(self, newest: int) -> bool:
         """Make this boot's number one above `newest`, the journal's newest, where it is not; whether it was not."""
@@ -91,12 +103,12 @@ class Storage:
     def _keep_counters(self) -> None:
         self._counter_copies.write(_pack_counters(self.boot, self._reserved))
 
-    def _read_key(self, copies: TwoCopies, random: "Callable[[int], bytes]") -> "tuple[bytes, bool]":
-        key = copies.read()
+    def _read_key(self, random: "Callable[[int], bytes]") -> "tuple[bytes, bool]":
+        key = self._key_copies.read()
         if key is not None and len(key) == KEY_LENGTH:
             return bytes(key), False
         fresh = random(KEY_LENGTH)
-        copies.write(fresh)
+        _write_both(self._key_copies, fresh)
         return fresh, True
 
     def _read_settings(self) -> Settings:

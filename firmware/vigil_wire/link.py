@@ -20,10 +20,18 @@ Messages, little-endian, first byte the type:
     13 info                                           91 records  (length u8, record) ...
     14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
     15 counts                                         93 missing  first, last sequence (u32) the device no longer has
+    16 rotate  the next device key (16)               94 rotated
                                                       95 counts   what was refused, by kind (u16 each; `REFUSALS`)
 
 `curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
 where it is the one in force already, nothing happens.
+
+`rotate` replaces the device key. The device has the new one on flash before it says `rotated`; from then on its adverts
+and every new connection are under it, while this session goes on under the key it was begun with. Other sessions end.
+So a host writes the new key down before it sends it, keeps both until it has heard the device under the new one or been
+told `rotated`, and then forgets the old: whenever the power fails, the device has one of the two. The advert counter
+goes on, and the device's identity (`keys.device_id`) is another. Who has the old key and records this very session
+reads the new key in it.
 
 After `fetch` the device streams records from there on and goes on with new ones as they come; at most `WINDOW` records
 are under way beyond the newest acknowledged one.
@@ -56,10 +64,12 @@ TIME = 0x12
 ASK_INFO = 0x13
 CURVE = 0x14
 ASK_COUNTS = 0x15
+ROTATE = 0x16
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
 MISSING = 0x93
+ROTATED = 0x94
 COUNTS = 0x95
 LIVE_LENGTH = 17
 
@@ -241,6 +251,13 @@ def set_time(utc_day: int, utc_day_ms: int) -> bytes:
 def set_curve(packed: "bytes | bytearray") -> bytes:
     """A message that gives the board's own SpO2 curve, as `settings.pack_curve` has it."""
     return bytes((CURVE,)) + packed
+
+
+def rotate(device_key: "bytes | bytearray") -> bytes:
+    """A message that gives the next device key; LinkError unless it has 16 bytes."""
+    if len(device_key) != keys.KEY_LENGTH:
+        raise LinkError("a device key has %d bytes, not %d" % (keys.KEY_LENGTH, len(device_key)))
+    return bytes((ROTATE,)) + device_key
 
 
 def missing_range(message: "bytes | bytearray | memoryview") -> "tuple[int, int]":

@@ -243,6 +243,7 @@ class Host:
         self.info: link.Info | None = None
         self.sequences: list[int] = []
         self.missing: list[tuple[int, int]] = []
+        self.rotated = 0
         self.counts: tuple[int, ...] | None = None
         self.live: list[bytes] = []
         self.frame_lengths: list[int] = []
@@ -269,6 +270,8 @@ class Host:
             self.sequences += [records.Record(each).sequence for each in link.records_in(message)]
         elif message[0] == link.MISSING:
             self.missing.append(link.missing_range(message))
+        elif message[0] == link.ROTATED:
+            self.rotated += 1
         elif message[0] == link.COUNTS:
             self.counts = link.counts_in(message)
         else:

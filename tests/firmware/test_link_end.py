@@ -21,6 +21,7 @@ class Wire:
         self.refused: list[bytes] = []
         self.changes: list[Settings] = []
         self.advert_counter = (0x12345, 0x6789A)
+        self.keys: list[bytes] = []
         self.refused = [3, 0x12345, 0, 0, 0, 0, 9]
         self.end = LinkEnd(_KEY, rig.monitor, self._send, self)
         self.end.mtu = mtu
@@ -37,6 +38,11 @@ class Wire:
     def change_settings(self, settings: Settings) -> None:
         self.changes.append(settings)
         self.rig.monitor.apply(settings)
+
+    def rotate_key(self, device_key: bytes, asked: LinkEnd) -> None:
+        assert asked is self.end
+        assert self.host.rotated == len(self.keys)  # told only when it is kept
+        self.keys.append(device_key)
 
     def say(self, *messages: bytes) -> None:
         """Have the host send messages, each in a frame."""
@@ -91,6 +97,26 @@ def test_info(wire: Wire) -> None:
     assert info.newest == wire.rig.journal.newest
     assert (info.day, info.day_ms) == (0, 3000)
     assert info.advert_counter == 0x123456789A
+
+
+def test_a_new_key_is_kept_before_it_is_confirmed_and_the_session_goes_on(wire: Wire) -> None:
+    for number in range(2):
+        wire.say(link.rotate(bytes([number]) * 16))
+        wire.step()
+        assert wire.host.rotated == number + 1
+    assert wire.keys == [bytes(16), b"\x01" * 16]
+    wire.say(link.fetch(0))
+    wire.step()
+    assert wire.host.sequences == list(range(40))
+
+
+@pytest.mark.parametrize("length", [0, 15, 17])
+def test_a_key_of_another_length_is_refused(wire: Wire, length: int) -> None:
+    with pytest.raises(link.LinkError, match="a device key has 16 bytes"):
+        link.rotate(bytes(length))
+    with pytest.raises(link.LinkError, match="is not known"):
+        wire.say(bytes([link.ROTATE]) + bytes(length))
+    assert wire.keys == []
 
 
 def test_counts_of_what_was_refused(wire: Wire) -> None:

@@ -346,6 +346,44 @@ def test_a_session_that_has_used_up_its_frames_is_dropped(air: Air, make_host: A
     assert "used up" in air.lines[-1]
 
 
+def test_a_new_key_is_in_force_at_once_for_all_but_the_session_that_gave_it(air: Air, make_host: Any) -> None:
+    air.run(2)
+    old, new = air.storage.device_key, b"\x55" * 16
+    asking, other = greeted(air, make_host, 1), greeted(air, make_host, 2)
+    air.ble.write(2, air.control, other.sealed(bytes([link.ASK_INFO])))
+    air.run(0.1)
+    air.ble.notified.clear()
+    heard, newest = len(air.ble.adverts), air.peripheral.advert_counter
+    air.ble.write(1, air.control, asking.sealed(link.rotate(new)))
+    air.step()
+    hear(air, asking)
+    assert asking.rotated == 1
+    opener = advert.AdvertOpener(new)
+    opener.newest_counter = (newest[0] << 20 | newest[1]) - 1  # the counter goes on
+    assert opener.open(air.ble.adverts[-1][7:]) is not None
+    air.run(3)
+    assert air.ble.dropped == [2]
+    assert all(advert.AdvertOpener(old).open(data[7:]) is None for data in air.ble.adverts[heard:])
+    hear(air, asking)
+    assert len(asking.live) >= 3
+    again = make_host(new)
+    air.ble.connect(3)
+    air.ble.exchange_mtu(3, 247)
+    air.ble.write(3, air.control, again.hello())
+    air.step()
+    hear(air, again, 3)
+    air.ble.write(3, air.control, again.sealed(bytes([link.ASK_INFO])))
+    air.step()
+    hear(air, again, 3)
+    assert again.info is not None
+    assert (new.hex() in "".join(air.lines), keys.device_id(new) in air.lines[0]) == (False, True)
+    writes = air.storage._key_copies._generation
+    air.ble.write(3, air.control, again.sealed(link.rotate(new)))  # again, as when the answer was lost
+    air.step()
+    hear(air, again, 3)
+    assert (again.rotated, air.storage._key_copies._generation) == (1, writes)
+
+
 def test_flood_of_frames_ends_that_connection_only(air: Air, make_host: Any) -> None:
     host = greeted(air, make_host)
     air.ble.write(1, air.control, host.sealed(link.fetch(0)))

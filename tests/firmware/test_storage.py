@@ -118,6 +118,37 @@ def test_first_boot_makes_a_key_that_stays() -> None:
     assert first.problem == again.problem == ""
 
 
+def test_a_cut_while_the_key_is_replaced_leaves_the_old_or_the_new() -> None:
+    old, new = random_bytes(16), b"the next one's 16"[:16]
+    for operations in itertools.count():
+        flash = SimulatedFlash(BLOCK_COUNT, _BLOCK)
+        storage = Storage(flash, random_bytes)
+        flash.cut_after(operations)
+        try:
+            storage.rotate_key(new)
+            is_cut = False
+        except PowerCut:
+            is_cut = True
+        finally:
+            flash.restore()
+        assert storage.device_key == (old if is_cut else new)
+        again = Storage(flash, random_bytes)
+        assert again.device_key in ((old, new) if is_cut else (new,))
+        assert not again.is_new
+        if not is_cut:
+            assert operations > 2 * 16
+            return
+
+
+@pytest.mark.parametrize("block", [4, 5])
+def test_damage_to_either_copy_of_the_key_brings_no_other_back(block: int) -> None:
+    flash = SimulatedFlash(BLOCK_COUNT)
+    storage = Storage(flash, random_bytes)
+    storage.rotate_key(bytes(16))
+    damage(flash, block)
+    assert Storage(flash, random_bytes).device_key == bytes(16)
+
+
 def test_settings_outlast_a_boot() -> None:
     flash = SimulatedFlash(BLOCK_COUNT)
     storage = Storage(flash, random_bytes)

@@ -435,6 +435,38 @@ async def test_another_device_key_hears_nothing_and_gets_no_session(
     assert wearable.lines[-1] == "link: dropped a connection: frame 0 is forged or damaged"
 
 
+async def test_a_new_key_given_in_a_session_is_the_devices_from_then_on(
+    air: Air, tmp_path: Path, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(1)
+    frames: list[bytearray] = []
+    seal = link.Session(KEY, is_device=False)
+    async with BleakClient(wearable.address, backend=AirClient, air=air) as client:
+
+        async def say(message: bytes) -> None:
+            seal.out[4 : 4 + len(message)] = message
+            frame = bytes(seal.out[: seal.seal(len(message))])
+            await client.write_gatt_char(link.CONTROL_UUID, frame, response=True)
+
+        await client.start_notify(link.STREAM_UUID, lambda _, frame: frames.append(bytearray(frame)))
+        await client.write_gatt_char(link.CONTROL_UUID, link.hello(bytes(8)), response=True)
+        await wearable.live_until(lambda: frames)
+        seal.begin(bytes(8), link.nonce_of_hello(frames.pop(0)))
+        await say(link.rotate(OTHER_KEY))
+        await wearable.live_until(lambda: len(frames) >= 2)
+        kinds = [frame[4 : 4 + seal.open(frame, len(frame))][0] for frame in frames]
+        assert link.ROTATED in kinds
+    homes = [Home(air, tmp_path, key) for key in (KEY, OTHER_KEY)]
+    async with homes[0].bridge(), homes[1].bridge():
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 5)
+        await settled(wearable, homes[1])
+    assert homes[0].stored() == {}
+    assert homes[1].stored() == wearable.kept()
+    for home in homes:
+        home.store.close()
+
+
 async def test_nothing_medical_crosses_the_air_in_clear(
     home: Home, air: Air, tmp_path: Path, wearable_of: Callable[..., Wearable]
 ) -> None:

@@ -209,6 +209,7 @@ def test_no_hello() -> None:
 def test_message_bytes() -> None:
     assert link.fetch(0x01020304) == bytes.fromhex("10 04030201")
     assert link.acknowledge(0xFFFFFFFE) == bytes.fromhex("11 FEFFFFFF")
+    assert link.rotate(KEY) == b"\x16" + KEY
     assert link.set_time(0x2526, 86_399_999) == bytes.fromhex("12 2625 FF5B2605")
     buf = bytearray(b"\xaa" * 35)
     assert link.pack_info(buf, 1, (0x01020304, 7, -1, -1, -1), (2, 3), (0x12345, 0x6789A)) == 30
