@@ -66,6 +66,9 @@ class LinkEnd:
         self._owes_rotated = False
         self._live_second = -1
         self.mtu = 23
+        self._bye_s = -1  # what the host must be told of the end of its turn
+        self._is_over = False  # it has been told
+        self.may_stay = False  # the host has said that nobody else listens
         self.is_outdated = False  # the device key is another now
         self.is_proven = False  # the host has shown that it knows the device key
 
@@ -93,6 +96,8 @@ class LinkEnd:
         elif kind == link.ROTATE and length == 1 + KEY_LENGTH:
             self._owner.rotate_key(bytes(message[1:]), self)
             self._owes_rotated = True
+        elif kind == link.STAY and length == 1:
+            self.may_stay = True
         else:
             reason = "message of type 0x%02X and %d bytes is not known" % (kind, length)
             raise link.LinkError(reason, link.UNKNOWN_MESSAGE)
@@ -100,8 +105,12 @@ class LinkEnd:
     def step(self, content: bytearray, content_start: int, second: int) -> None:
         """Send what is due; `content` is the advert's content of this `second`."""
         while self._flush():
-            if not self.is_proven or self.mtu < link.MIN_MTU:
+            if not self.is_proven or self._is_over or self.mtu < link.MIN_MTU:
                 return
+            if self._bye_s >= 0:
+                self._is_over = True
+                self._seal(self._pack_bye())
+                continue
             if self._owes_info:
                 self._owes_info = False
                 self._seal(self._pack_info())
@@ -122,6 +131,10 @@ class LinkEnd:
                 if length == 0:
                     return
                 self._seal(length)
+
+    def say_bye(self, wait_s: int) -> None:
+        """Send nothing more but that the host may connect again after `wait_s`."""
+        self._bye_s = wait_s
 
     def _hello(self, frame: bytearray, random: "Callable[[int], bytes]") -> None:
         if self._session.is_open:
@@ -186,6 +199,11 @@ class LinkEnd:
             out[_MESSAGE + 1 + index] = content[start + index]
         out[_MESSAGE + 1 + CONTENT_LENGTH] = self._monitor.vitals.quality
         return link.LIVE_LENGTH
+
+    def _pack_bye(self) -> int:
+        self._session.out[_MESSAGE] = link.BYE
+        self._session.out[_MESSAGE + 1] = self._bye_s
+        return link.BYE_LENGTH
 
     def _pack_missing(self) -> int:
         struct.pack_into("<BII", self._session.out, _MESSAGE, link.MISSING, self._cursor, self._missing_to)

@@ -7,8 +7,11 @@ connection only when it is encrypted and authenticated, or when the owner opened
 Without standard services nobody needs to find the device by its address, and where the stack can (NimBLE) it has a
 fresh random one at boot and every quarter of an hour without a link: hosts know it by its key, and others cannot follow
 it. Not a resolvable one: NimBLE makes those with a published key.
+
+Adverts are what alarms are heard by, so nobody may stop them for long: see vigil_firmware.door.
 """
 
+from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.standard_services import StandardServices
 from vigil_firmware.storage import RESERVED_SHIFT
@@ -37,7 +40,9 @@ _MTU_EXCHANGED = 21
 _ENCRYPTION_UPDATE = 28
 _PASSKEY_ACTION = 31
 
-# What config(addr_mode=...) calls a static random address, drawn anew each time, and a private one without a key.
+# What config(addr_mode=...) calls the board's own address, a random one that is drawn anew each time, and a private one
+# without a key.
+_PUBLIC = 0
 _STATIC_RANDOM = 1
 _NON_RESOLVABLE = 3
 
@@ -50,6 +55,8 @@ _NOTIFY = 0x0010
 _NO_MEMORY = 12
 _UNPROVEN_MS = 5_000
 _PAIRING_MS = 30_000  # for a person to type a passkey; the pairing protocol waits no longer either
+_BYE_MS = 1_000  # before the end of its turn a host is told
+_ENDING_MS = 3_000  # for a link to end that was dropped
 _PREFERRED_MTU = 247
 _WAITING_FRAMES_MOST = 16
 
@@ -66,6 +73,7 @@ class Connection:
         self.end = end
         self.since_ms = now_ms
         self.patience_ms = _UNPROVEN_MS
+        self.is_proven = False  # the host has shown that it knows the device key
         self.is_trusted = False  # encrypted and authenticated by the stack
         self.frames: list[bytearray] = []  # written by the central, not yet looked at
 
@@ -96,17 +104,18 @@ class Peripheral:
         self._connections: list[Connection] = []
         self.refused = [0] * len(link.REFUSALS)
         self._must_advertise = True
+        self._turned_away: list[int] = []  # handles of connections to drop
+        self._is_ending = False  # a link was dropped at `_ending_ms`, and its event has not come
+        self._ending_ms = now_ms
         self._standard = StandardServices(monitor, storage.settings)
+        self._bluetooth = bluetooth
         self._ble = bluetooth.BLE()
-        self._ble.active(True)
-        self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
-        if storage.settings.standard_services == SERVICES_BONDED:
-            self._permit_pairing()
-        self._register(bluetooth)
-        self._ble.irq(self._on_event)
+        self._start_radio()
         self._address_ms = now_ms
-        self._changes_address = storage.settings.standard_services == SERVICES_OFF and self._has_private_addresses()
+        has_private_addresses = self._has_private_addresses()
+        self._changes_address = storage.settings.standard_services == SERVICES_OFF and has_private_addresses
         self._is_address_due = self._changes_address
+        self._door = Door(not has_private_addresses, now_ms)  # it is BTstack that has neither
 
     @property
     def connection_count(self) -> int:
@@ -138,7 +147,9 @@ class Peripheral:
     def step(self, now_ms: int) -> None:
         """Do all that is due: answer hosts, renew the advert each second and at once when an alarm changed."""
         self._now_ms = now_ms
+        self._end_turned_away()
         self._take_frames()
+        self._mind_door()
         monitor = self._monitor
         is_new_second = monitor.second != self._second
         if is_new_second or monitor.alarms.bits != self._bits:
@@ -155,11 +166,44 @@ class Peripheral:
 
     def _advertise(self) -> None:
         self._must_advertise = False
+        if not (self._door.is_open and self._can_advertise(True)) and not self._can_advertise(False):
+            self._must_advertise = True  # the next step tries again
+
+    def _can_advertise(self, connectable: bool) -> bool:
+        """Advertise; False where the stack refuses, as NimBLE does while every connection is taken, if connectable."""
         try:
-            self._ble.gap_advertise(ADVERT_INTERVAL_US, adv_data=self._sealer.advert)
+            self._ble.gap_advertise(ADVERT_INTERVAL_US, adv_data=self._sealer.advert, connectable=connectable)
         except OSError:
-            # NimBLE refuses while every connection is taken: the next step tries again.
+            return False
+        return True
+
+    def _start_radio(self) -> None:
+        self._ble.active(True)
+        self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
+        if self._storage.settings.standard_services == SERVICES_BONDED:
+            self._permit_pairing()
+        self._register(self._bluetooth)
+        self._ble.irq(self._on_event)
+
+    def _mind_door(self) -> None:
+        """Shut or open the door when that is due, and see that what was dropped is gone."""
+        if self._door.step(self._now_ms):
             self._must_advertise = True
+            if not self._door.is_open:
+                self._log("link: strangers keep trying: nobody can connect for %d s" % self._door.shut_s)
+        if self._is_ending and ticks_diff(self._now_ms, self._ending_ms) > _ENDING_MS:
+            # A central decides how long a link outlasts its silence, up to 32 s: too long where nobody hears adverts.
+            self._log("link: a dropped connection did not end: the radio starts anew")
+            self._is_ending = False
+            self._connections = []
+            self._ble.active(False)
+            self._start_radio()
+            self._must_advertise = True
+
+    def _end_turned_away(self) -> None:
+        while self._turned_away:
+            self.refused[link.TURNED_AWAY] += 1
+            self._hang_up(self._turned_away.pop())
 
     def _has_private_addresses(self) -> bool:
         """Whether the stack has what BTstack refuses; what it draws for that is drawn again before the first advert."""
@@ -167,6 +211,8 @@ class Peripheral:
             self._ble.config(addr_mode=_NON_RESOLVABLE)
         except OSError:
             return False
+        if self._storage.settings.standard_services != SERVICES_OFF:
+            self._ble.config(addr_mode=_PUBLIC)
         return True
 
     def _change_address(self) -> None:
@@ -240,17 +286,40 @@ class Peripheral:
             try:
                 while connection.frames and not connection.end.is_outdated:
                     connection.end.receive(connection.frames.pop(0), self._random)
+                    if connection.end.is_proven and not connection.is_proven:
+                        connection.is_proven = True
+                        self._door.proved()
             except link.LinkError as error:
                 self.refused[error.kind] += 1
+                if not connection.is_proven:
+                    self._door.failed()
                 self._drop(connection, str(error))
                 continue
-            if connection.end.is_outdated and not connection.is_trusted:
-                self._drop(connection, "its key was replaced")
-                continue
-            is_stranger = not connection.end.is_proven and not connection.is_trusted and not self._standard.is_open
-            if is_stranger and ticks_diff(self._now_ms, connection.since_ms) > connection.patience_ms:
-                self.refused[link.UNPROVEN] += 1
-                self._drop(connection, "it did not prove itself within %d s" % (connection.patience_ms // 1000))
+            self._judge(connection)
+
+    def _judge(self, connection: Connection) -> None:
+        """Drop a connection whose time is over."""
+        if connection.end.is_outdated and not connection.is_trusted:
+            self._drop(connection, "its key was replaced")
+            return
+        age_ms = ticks_diff(self._now_ms, connection.since_ms)
+        if self._is_stranger(connection) and age_ms > connection.patience_ms:
+            self.refused[link.UNPROVEN] += 1
+            self._door.failed()
+            self._drop(connection, "it did not prove itself within %d s" % (connection.patience_ms // 1000))
+        elif self._door.is_silent_in_link and not self._may_stay(connection):
+            if age_ms >= TURN_MS:
+                self._forget(connection)
+                self._hang_up(connection.handle)
+            elif age_ms >= TURN_MS - _BYE_MS:
+                connection.end.say_bye((REST_MS + _BYE_MS) // 1000)
+
+    def _is_stranger(self, connection: Connection) -> bool:
+        return not connection.is_proven and not connection.is_trusted and not self._standard.is_open
+
+    @staticmethod
+    def _may_stay(connection: Connection) -> bool:
+        return connection.is_proven and connection.end.may_stay
 
     def _answer(self) -> None:
         """Let each session send what is due."""
@@ -264,9 +333,17 @@ class Peripheral:
 
     def _drop(self, connection: Connection, reason: str) -> None:
         self._log("link: dropped a connection: " + reason)
+        self._forget(connection)
+        self._hang_up(connection.handle)
+
+    def _forget(self, connection: Connection) -> None:
         # Bound anew, not changed: the event of its end may come at any moment.
         self._connections = [each for each in self._connections if each is not connection]
-        self._ble.gap_disconnect(connection.handle)
+
+    def _hang_up(self, handle: int) -> None:
+        self._is_ending = self._door.is_silent_in_link
+        self._ending_ms = self._now_ms
+        self._ble.gap_disconnect(handle)
 
     def _notify(self, connection: int, handle: int, data: memoryview) -> bool:
         """Notify; False when the stack has no room now and the same must be offered again."""
@@ -281,8 +358,7 @@ class Peripheral:
         if event == _CENTRAL_CONNECT:
             self._connected(data[0])
         elif event == _CENTRAL_DISCONNECT:
-            self._connections = [each for each in self._connections if each.handle != data[0]]
-            self._must_advertise = True
+            self._disconnected(data[0])
         elif event == _GATTS_WRITE and data[1] == self._control:
             connection = self._find(data[0])
             # A frame that is not taken in breaks the frame count, which ends the session.
@@ -301,7 +377,25 @@ class Peripheral:
             if connection is not None:
                 self._show_passkey(connection)
 
+    def _disconnected(self, handle: int) -> None:
+        self._is_ending = False
+        self._must_advertise = True
+        if handle in self._turned_away:
+            self._turned_away.remove(handle)
+        connection = self._find(handle)  # none where it was dropped
+        if connection is not None:
+            self._forget(connection)
+            if self._is_stranger(connection):
+                self.refused[link.UNPROVEN] += 1
+                self._door.failed()
+        if connection is None or not self._may_stay(connection):
+            self._door.rest(self._now_ms)
+
     def _connected(self, handle: int) -> None:
+        if not self._door.is_open:
+            self._turned_away.append(handle)
+            return
+
         def send(frame: memoryview) -> bool:
             return self._notify(handle, self._stream, frame)
 

@@ -21,7 +21,8 @@ Messages, little-endian, first byte the type:
     14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
     15 counts                                         93 missing  first, last sequence (u32) the device no longer has
     16 rotate  the next device key (16)               94 rotated
-                                                      95 counts   what was refused, by kind (u16 each; `REFUSALS`)
+    17 stay                                           95 counts   what was refused, by kind (u16 each; `REFUSALS`)
+                                                      96 bye      seconds after which to connect again (u8)
 
 `curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
 where it is the one in force already, nothing happens.
@@ -32,6 +33,10 @@ So a host writes the new key down before it sends it, keeps both until it has he
 told `rotated`, and then forgets the old: whenever the power fails, the device has one of the two. The advert counter
 goes on, and the device's identity (`keys.device_id`) is another. Who has the old key and records this very session
 reads the new key in it.
+
+A device whose adverts nobody hears during a link (a Pico W) ends each session after nine seconds, says `bye` a second
+before that, and lets nobody connect for the time it says, so that other listeners hear its adverts. A host that knows
+that nobody else listens says `stay`, in each session, and keeps its session.
 
 After `fetch` the device streams records from there on and goes on with new ones as they come; at most `WINDOW` records
 are under way beyond the newest acknowledged one.
@@ -65,12 +70,15 @@ ASK_INFO = 0x13
 CURVE = 0x14
 ASK_COUNTS = 0x15
 ROTATE = 0x16
+STAY = 0x17
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
 MISSING = 0x93
 ROTATED = 0x94
 COUNTS = 0x95
+BYE = 0x96
+BYE_LENGTH = 2
 LIVE_LENGTH = 17
 
 _SESSION = b"session" + bytes((PROTOCOL_VERSION,))

@@ -129,12 +129,17 @@ class FakeBle:
         self.room = 1000  # how many notifications fit
         self.advert_error: OSError | None = None
         self.is_advertising = False
+        self.is_connectable = True
+        self.most_connections = 4
         self.is_silent_in_link = False  # as BTstack is, which has no private addresses either
         self.addresses: list[int] = []  # the modes in which addresses were drawn
         self._handler: Callable[[int, tuple[Any, ...]], Any] = lambda event, data: None
 
     def active(self, on: bool = True) -> bool:
-        self.calls.append("active")
+        self.calls.append("active" if on else "inactive")
+        if not on:
+            self.is_advertising = False
+            self.connected.clear()
         return on
 
     def config(self, **values: Any) -> None:
@@ -156,6 +161,10 @@ class FakeBle:
             self.is_advertising = False
             raise self.advert_error
         assert not more.get("resp_data")
+        self.is_connectable = more.get("connectable", True)
+        if self.is_connectable and len(self.connected) >= self.most_connections:
+            self.is_advertising = False
+            raise OSError(12)
         self.interval_us = interval_us
         self.adverts.append(bytes(adv_data))
 
@@ -164,7 +173,7 @@ class FakeBle:
         return connection in self.connected
 
     def gatts_register_services(self, services: list[Any]) -> tuple[tuple[int, ...], ...]:
-        assert not self.adverts, "registering while advertising: OSError 16"
+        assert not self.is_advertising, "registering while advertising: OSError 16"
         self.services = services
         handles, handle, count = [], 3, 0
         for _, characteristics in services:
@@ -243,6 +252,7 @@ class Host:
         self.info: link.Info | None = None
         self.sequences: list[int] = []
         self.missing: list[tuple[int, int]] = []
+        self.bye_s: int | None = None
         self.rotated = 0
         self.counts: tuple[int, ...] | None = None
         self.live: list[bytes] = []
@@ -270,6 +280,8 @@ class Host:
             self.sequences += [records.Record(each).sequence for each in link.records_in(message)]
         elif message[0] == link.MISSING:
             self.missing.append(link.missing_range(message))
+        elif message[0] == link.BYE:
+            self.bye_s = message[1]
         elif message[0] == link.ROTATED:
             self.rotated += 1
         elif message[0] == link.COUNTS:

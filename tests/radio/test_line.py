@@ -1,6 +1,8 @@
 """The whole line: a scripted patient, the real firmware, the virtual radio, the bridge, the record on disk."""
 
 import asyncio
+import contextlib
+import itertools
 import re
 import sqlite3
 import struct
@@ -404,6 +406,117 @@ async def test_a_stranger_who_connects_and_idles_is_dropped(
     assert wearable.lines[-1] == "link: dropped a connection: it did not prove itself within 5 s"
     async with home.bridge():  # and the place is free again
         await wearable.live_until(lambda: wearable.journal.acknowledged > 0)
+
+
+@asynccontextmanager
+async def doing(*what: Callable[[], Any]) -> AsyncIterator[None]:
+    """Have these done over and over beside what is tested."""
+
+    async def again(do: Callable[[], Any]) -> None:
+        while True:
+            with contextlib.suppress(BleakError, TimeoutError, link.LinkError):
+                await do()
+            await asyncio.sleep(0.001)
+
+    tasks = [asyncio.create_task(again(each)) for each in what]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(each, asyncio.CancelledError) for each in done), done
+
+
+class Visitor:
+    """A central at the wearable: a stranger who idles, or a host that knows the key and shares the device."""
+
+    def __init__(self, wearable: Wearable) -> None:
+        self.wearable = wearable
+        self.visits = self.greeted = 0
+        self.byes: list[int] = []
+
+    def client(self) -> Any:
+        return BleakClient(self.wearable.address, backend=AirClient, air=self.wearable.air, timeout=2)
+
+    async def idle(self) -> None:
+        """Connect and do nothing for as long as one is let."""
+        async with self.client() as client:
+            self.visits += 1
+            while client.is_connected:
+                await asyncio.sleep(0.002)
+
+    async def share(self) -> None:
+        """Hold a session until told that its turn is over, and wait as told."""
+        frames: asyncio.Queue[bytearray] = asyncio.Queue()
+        seal = link.Session(KEY, is_device=False)
+        async with self.client() as client, asyncio.timeout(2):
+            await client.start_notify(link.STREAM_UUID, lambda _, frame: frames.put_nowait(bytearray(frame)))
+            await client.write_gatt_char(link.CONTROL_UUID, link.hello(bytes(8)), response=True)
+            seal.begin(bytes(8), link.nonce_of_hello(await frames.get()))
+            seal.out[4] = link.ASK_INFO
+            await client.write_gatt_char(link.CONTROL_UUID, bytes(seal.out[: seal.seal(1)]), response=True)
+            while client.is_connected:
+                frame = await frames.get()
+                message = bytes(frame[4 : 4 + seal.open(frame, len(frame))])
+                if message[0] == link.INFO:
+                    self.greeted += 1
+                if message[0] == link.BYE:
+                    self.byes.append(message[1])
+                    until_ms = self.wearable.now_ms + message[1] * 1000
+                    break
+        while self.wearable.now_ms < until_ms:
+            await asyncio.sleep(0.002)
+
+
+@pytest.mark.parametrize("stranger_comes", [False, True])
+async def test_no_link_keeps_an_alarm_from_other_listeners_for_longer_than_ten_seconds(
+    air: Air, wearable_of: Callable[..., Wearable], personality: Personality, stranger_comes: bool
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(2)
+    opener, heard_ms = advert.AdvertOpener(KEY), [wearable.now_ms]
+
+    def on_advert(_: Any, data: Any) -> None:
+        if opener.open(data.manufacturer_data[advert.COMPANY_ID]) is not None:
+            heard_ms.append(wearable.now_ms)
+
+    host, stranger = Visitor(wearable), Visitor(wearable)
+    beside = (host.share, stranger.idle) if stranger_comes else (host.share,)
+    async with BleakScanner(on_advert, backend=AirScanner, air=air), doing(*beside):
+        await wearable.live(90)
+        heard_ms.append(wearable.now_ms)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(heard_ms)]
+    assert max(gaps) <= (2_500 if personality.advertises_while_connected else 10_000)
+    assert bool(host.byes) == (not personality.advertises_while_connected and host.greeted > 0)
+    assert set(host.byes) <= {11}
+    if stranger_comes:
+        assert stranger.visits >= 2
+        assert wearable.device.peripheral.refused[link.UNPROVEN] >= 2
+    else:
+        assert host.greeted >= (1 if personality.advertises_while_connected else 3)
+
+
+async def test_who_knows_the_key_gets_in_within_a_minute_although_strangers_keep_coming(
+    air: Air, wearable_of: Callable[..., Wearable], personality: Personality
+) -> None:
+    """Beside them where there is more than one connection, and else after the last of them."""
+    wearable = wearable_of()
+    host, stranger = Visitor(wearable), Visitor(wearable)
+    async with doing(stranger.idle):
+        await wearable.live(60)
+        assert stranger.visits >= 2
+        if personality.connections > 1:
+            await is_let_in(wearable, host)
+    await is_let_in(wearable, host)
+
+
+async def is_let_in(wearable: Wearable, host: Visitor) -> None:
+    """Let the host try until it has a session, which must be within a minute of the device's time."""
+    before_ms, host.greeted = wearable.now_ms, 0
+    async with doing(host.share):
+        await wearable.live_until(lambda: host.greeted)
+    assert wearable.now_ms - before_ms < 60_000
 
 
 async def test_another_device_key_hears_nothing_and_gets_no_session(
