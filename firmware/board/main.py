@@ -22,9 +22,10 @@ from vigil_hal.faults import SensorFault
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.tmp117 import Tmp117
 
-# I2C bus, data, clock, by platform; a file board.json with the same names overrides them.
+# I2C bus, data, clock, and the button to ground that opens pairing, if there is one (on an ESP32 its BOOT button), by
+# platform; a file board.json with the same names overrides them.
 PINS = {
-    "esp32": {"i2c": 0, "sda": 21, "scl": 22},
+    "esp32": {"i2c": 0, "sda": 21, "scl": 22, "button": 0},
     "rp2": {"i2c": 0, "sda": 4, "scl": 5},
 }
 I2C_HZ = 400_000
@@ -45,6 +46,12 @@ def pins():
         if sys.platform not in PINS:
             raise ValueError("no pins are known for %s: put i2c, sda and scl in board.json" % sys.platform) from None
         return PINS[sys.platform]
+
+
+def pairing_button():
+    """Return the button that opens pairing, or None."""
+    number = pins().get("button")
+    return None if number is None else machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
 
 
 def thermometer_on(i2c: machine.I2C):
@@ -102,11 +109,14 @@ def start():
 def run():
     """Step the device for ever, on time."""
     device = start()
+    button = pairing_button()
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     due_ms = time.ticks_ms()
     try:
         while True:
             watchdog.feed()
+            if button is not None and not button.value():
+                device.peripheral.open_pairing()
             device.step(time.ticks_ms())  # pyright: ignore[reportArgumentType]
             due_ms = time.ticks_add(due_ms, STEP_MS)
             wait_ms = time.ticks_diff(due_ms, time.ticks_ms())

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
         def change_settings(self, settings: Settings) -> None:
             """Put other settings in force and keep them."""
 
+        def open_pairing(self) -> None:
+            """Let a phone or gateway pair, for some time."""
+
         def rotate_key(self, device_key: bytes, asked: "LinkEnd") -> None:
             """Keep another device key and use it for all but the session that `asked`."""
 
@@ -96,6 +99,8 @@ class LinkEnd:
         elif kind == link.ROTATE and length == 1 + KEY_LENGTH:
             self._owner.rotate_key(bytes(message[1:]), self)
             self._owes_rotated = True
+        elif kind == link.PAIR and length == 1:
+            self._owner.open_pairing()
         elif kind == link.STAY and length == 1:
             self.may_stay = True
         else:

@@ -4,6 +4,10 @@ The stack's own permissions are not relied on: NimBLE notifies characteristics m
 BTstack on the Pico W cannot pair at all. Records are sealed end to end (vigil_wire.link); standard services notify a
 connection only when it is encrypted and authenticated, or when the owner opened them to everybody.
 
+A phone or gateway that is to be trusted is paired with a passkey, which is drawn anew and logged each time, and only
+while pairing is open: for two minutes after somebody with the device in hand, or a host with its key, has asked for it.
+Then it is bonded, and trusted whenever it encrypts its link with that bond.
+
 Without standard services nobody needs to find the device by its address, and where the stack can (NimBLE) it has a
 fresh random one at boot and every quarter of an hour without a link: hosts know it by its key, and others cannot follow
 it. Not a resolvable one: NimBLE makes those with a published key.
@@ -11,10 +15,11 @@ it. Not a resolvable one: NimBLE makes those with a published key.
 Adverts are what alarms are heard by, so nobody may stop them for long: see vigil_firmware.door.
 """
 
+from vigil_firmware.bonds import Bonds
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.standard_services import StandardServices
-from vigil_firmware.storage import RESERVED_SHIFT
+from vigil_firmware.storage import BONDS_MOST_BYTES, RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
 from vigil_wire import advert, keys, link, records
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF
@@ -38,6 +43,8 @@ _CENTRAL_DISCONNECT = 2
 _GATTS_WRITE = 3
 _MTU_EXCHANGED = 21
 _ENCRYPTION_UPDATE = 28
+_GET_SECRET = 29
+_SET_SECRET = 30
 _PASSKEY_ACTION = 31
 
 # What config(addr_mode=...) calls the board's own address, a random one that is drawn anew each time, and a private one
@@ -54,6 +61,8 @@ _NOTIFY = 0x0010
 
 _NO_MEMORY = 12
 _UNPROVEN_MS = 5_000
+_PAIRING_OPEN_MS = 120_000
+_BONDING_MS = 5_000  # for the stack to hand over all secrets of a bond, after the link is encrypted
 _PAIRING_MS = 30_000  # for a person to type a passkey; the pairing protocol waits no longer either
 _BYE_MS = 1_000  # before the end of its turn a host is told
 _ENDING_MS = 3_000  # for a link to end that was dropped
@@ -73,6 +82,8 @@ class Connection:
         self.end = end
         self.since_ms = now_ms
         self.patience_ms = _UNPROVEN_MS
+        self.is_pairing = False  # it was shown a passkey while pairing was open
+        self.fault = ""  # why it is to be dropped
         self.is_proven = False  # the host has shown that it knows the device key
         self.is_trusted = False  # encrypted and authenticated by the stack
         self.frames: list[bytearray] = []  # written by the central, not yet looked at
@@ -104,6 +115,9 @@ class Peripheral:
         self._connections: list[Connection] = []
         self.refused = [0] * len(link.REFUSALS)
         self._must_advertise = True
+        self._bonds = Bonds(storage.bonds, BONDS_MOST_BYTES)
+        self._is_pairing_open = False  # since `_pairing_ms`
+        self._pairing_ms = now_ms
         self._turned_away: list[int] = []  # handles of connections to drop
         self._is_ending = False  # a link was dropped at `_ending_ms`, and its event has not come
         self._ending_ms = now_ms
@@ -132,6 +146,15 @@ class Peripheral:
         self._storage.save_settings(settings)
         self._monitor.apply(settings)
 
+    def open_pairing(self) -> None:
+        """Let a phone or gateway pair, for two minutes from now; nothing happens where services are not bonded."""
+        if self._storage.settings.standard_services != SERVICES_BONDED:
+            return
+        if not self._is_pairing_open:
+            self._log("link: pairing is open for %d s" % (_PAIRING_OPEN_MS // 1000))
+        self._is_pairing_open = True
+        self._pairing_ms = self._now_ms
+
     def rotate_key(self, device_key: bytes, asked: LinkEnd) -> None:
         """Keep another device key and use it for all but the session that `asked`; other sessions end."""
         if device_key == self._storage.device_key:
@@ -150,6 +173,7 @@ class Peripheral:
         self._end_turned_away()
         self._take_frames()
         self._mind_door()
+        self._mind_bonds()
         monitor = self._monitor
         is_new_second = monitor.second != self._second
         if is_new_second or monitor.alarms.bits != self._bits:
@@ -178,12 +202,12 @@ class Peripheral:
         return True
 
     def _start_radio(self) -> None:
+        self._ble.irq(self._on_event)  # before the start: there the stack asks for its secrets
         self._ble.active(True)
         self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
         if self._storage.settings.standard_services == SERVICES_BONDED:
             self._permit_pairing()
         self._register(self._bluetooth)
-        self._ble.irq(self._on_event)
 
     def _mind_door(self) -> None:
         """Shut or open the door when that is due, and see that what was dropped is gone."""
@@ -199,6 +223,19 @@ class Peripheral:
             self._ble.active(False)
             self._start_radio()
             self._must_advertise = True
+
+    def _mind_bonds(self) -> None:
+        """Keep what an authenticated pairing has left, on flash too, and close pairing in time."""
+        if self._is_pairing_open and ticks_diff(self._now_ms, self._pairing_ms) >= _PAIRING_OPEN_MS:
+            self._is_pairing_open = False
+        for connection in self._connections:
+            if connection.is_pairing and connection.is_trusted:
+                if self._bonds.is_changed and self._bonds.keep():
+                    self._log("link: the oldest bond is forgotten: there was no room for another")
+                connection.is_pairing = ticks_diff(self._now_ms, connection.since_ms) < _BONDING_MS
+        if self._bonds.must_save:
+            self._bonds.must_save = False
+            self._storage.save_bonds(self._bonds.packed())
 
     def _end_turned_away(self) -> None:
         while self._turned_away:
@@ -228,9 +265,9 @@ class Peripheral:
             self._must_advertise = True
 
     def _permit_pairing(self) -> None:
-        """Let a phone or gateway authenticate itself by a passkey, drawn anew and logged each time. No bond is kept."""
+        """Let a phone or gateway authenticate itself by a passkey; `_show_passkey` shows none while pairing is shut."""
         try:
-            self._ble.config(io=_DISPLAY_ONLY, mitm=True, le_secure=True, bond=False)
+            self._ble.config(io=_DISPLAY_ONLY, mitm=True, le_secure=True, bond=True)
         except ValueError:
             return  # BTstack on the Pico W cannot pair, and so trusts nobody
 
@@ -298,7 +335,12 @@ class Peripheral:
             self._judge(connection)
 
     def _judge(self, connection: Connection) -> None:
-        """Drop a connection whose time is over."""
+        """Drop a connection that did what it may not, or whose time is over."""
+        if connection.fault:
+            if not connection.is_proven:
+                self._door.failed()
+            self._drop(connection, connection.fault)
+            return
         if connection.end.is_outdated and not connection.is_trusted:
             self._drop(connection, "its key was replaced")
             return
@@ -339,6 +381,8 @@ class Peripheral:
     def _forget(self, connection: Connection) -> None:
         # Bound anew, not changed: the event of its end may come at any moment.
         self._connections = [each for each in self._connections if each is not connection]
+        if not connection.is_trusted:
+            self._bonds.undo()
 
     def _hang_up(self, handle: int) -> None:
         self._is_ending = self._door.is_silent_in_link
@@ -354,7 +398,7 @@ class Peripheral:
             return bool(error.args[0] != _NO_MEMORY)
         return True
 
-    def _on_event(self, event: int, data: "tuple[Any, ...]") -> None:
+    def _on_event(self, event: int, data: "tuple[Any, ...]") -> "bytes | bool | None":
         if event == _CENTRAL_CONNECT:
             self._connected(data[0])
         elif event == _CENTRAL_DISCONNECT:
@@ -371,11 +415,16 @@ class Peripheral:
         elif event == _ENCRYPTION_UPDATE:
             connection = self._find(data[0])
             if connection is not None:
-                connection.is_trusted = bool(data[1]) and bool(data[2])
+                self._encrypted(connection, bool(data[1]) and bool(data[2]))
+        elif event == _GET_SECRET:
+            return self._bonds.get(data[0], data[1], None if data[2] is None else bytes(data[2]))
+        elif event == _SET_SECRET:
+            return self._bonds.set(data[0], bytes(data[1]), None if data[2] is None else bytes(data[2]))
         elif event == _PASSKEY_ACTION and data[1] == _SHOW_PASSKEY:
             connection = self._find(data[0])
             if connection is not None:
                 self._show_passkey(connection)
+        return None
 
     def _disconnected(self, handle: int) -> None:
         self._is_ending = False
@@ -383,7 +432,9 @@ class Peripheral:
         if handle in self._turned_away:
             self._turned_away.remove(handle)
         connection = self._find(handle)  # none where it was dropped
-        if connection is not None:
+        if connection is None:
+            self._bonds.undo()
+        else:
             self._forget(connection)
             if self._is_stranger(connection):
                 self.refused[link.UNPROVEN] += 1
@@ -404,7 +455,19 @@ class Peripheral:
         # The stack stops advertising at a connection; where it can go on, others still hear.
         self._must_advertise = True
 
+    def _encrypted(self, connection: Connection, is_authenticated: bool) -> None:
+        """Trust a central that has just typed a passkey or encrypted its link with a bond made so, and no other."""
+        connection.is_trusted = is_authenticated
+        if is_authenticated:
+            connection.since_ms = self._now_ms
+        elif self._storage.settings.standard_services == SERVICES_BONDED and not connection.is_proven:
+            connection.fault = "it is not authenticated"
+
     def _show_passkey(self, connection: Connection) -> None:
+        if not self._is_pairing_open:
+            connection.fault = "it asked to pair, and pairing is not open"
+            return
+        connection.is_pairing = True
         drawn = self._random(3)
         passkey = (drawn[0] | drawn[1] << 8 | drawn[2] << 16) % 1_000_000
         self._log("link: passkey %06d for what is pairing now" % passkey)

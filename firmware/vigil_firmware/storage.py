@@ -1,6 +1,6 @@
-"""What a device must remember across a loss of power: its key, its settings, its boot number and its advert counter.
+"""What a device must remember across a loss of power: its key, settings, boot number, advert counter and bonds.
 
-Six blocks of a block device, two for each. Advert counters are reserved 2^14 at a time before any of them is used, so
+Eight blocks of a block device, two for each. Advert counters are reserved 2^14 at a time before any of them is used, so
 that none is used twice whenever the power fails. If one copy of the counters is damaged, the other may lack the newest
 reservation: so each boot leaves one out, and writes both copies. If both are damaged, nobody knows how far the counter
 was, and it starts at a random place (`_random_start`).
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from vigil_hal.seams import BlockDevice
 
-BLOCK_COUNT = 6
+BLOCK_COUNT = 8
+BONDS_MOST_BYTES = 1000  # five bonds of NimBLE
 _COUNTERS = "<HHH"
 # Adverts per write of the counter: 2^14 of them last four and a half hours at one a second.
 RESERVED_SHIFT = 14
@@ -28,6 +29,7 @@ _START_BYTES = 3  # 2^24 of the 2^25 reservations that the 39-bit counter has: i
 _SETTINGS_BLOCK = 0
 _COUNTERS_BLOCK = 2
 _KEY_BLOCK = 4
+_BONDS_BLOCK = 6
 
 
 def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings, random: "Callable[[int], bytes]") -> None:
@@ -67,6 +69,8 @@ class Storage:
         self._key_copies = TwoCopies(blocks, _KEY_BLOCK)
         self.device_key, self.is_new = self._read_key(random)
         self.settings = self._read_settings()
+        self._bond_copies = TwoCopies(blocks, _BONDS_BLOCK, BONDS_MOST_BYTES)
+        self.bonds = bytes(self._bond_copies.read() or b"")
         boot, self._reserved = self._read_counters(random)
         self.boot = (boot + 1) & 0xFFFF
         self.reserve_adverts()
@@ -76,6 +80,11 @@ class Storage:
         """Make `settings` those in force, now and after the next boot."""
         self._settings_copies.write(settings.pack())
         self.settings = settings
+
+    def save_bonds(self, bonds: bytes) -> None:
+        """Keep the secrets of the bonds, as vigil_firmware.bonds packs them."""
+        self._bond_copies.write(bonds)
+        self.bonds = bonds
 
     def rotate_key(self, device_key: bytes) -> None:
         """Make `device_key` this device's, now and later; cut at any instant, it is the old or the new."""

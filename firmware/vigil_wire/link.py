@@ -22,7 +22,7 @@ Messages, little-endian, first byte the type:
     15 counts                                         93 missing  first, last sequence (u32) the device no longer has
     16 rotate  the next device key (16)               94 rotated
     17 stay                                           95 counts   what was refused, by kind (u16 each; `REFUSALS`)
-                                                      96 bye      seconds after which to connect again (u8)
+    18 pair                                           96 bye      seconds after which to connect again (u8)
 
 `curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
 where it is the one in force already, nothing happens.
@@ -33,6 +33,8 @@ So a host writes the new key down before it sends it, keeps both until it has he
 told `rotated`, and then forgets the old: whenever the power fails, the device has one of the two. The advert counter
 goes on, and the device's identity (`keys.device_id`) is another. Who has the old key and records this very session
 reads the new key in it.
+
+`pair` opens pairing for two minutes, as the device's button does, for a phone or gateway that is to be bonded.
 
 A device whose adverts nobody hears during a link (a Pico W) ends each session after nine seconds, says `bye` a second
 before that, and lets nobody connect for the time it says, so that other listeners hear its adverts. A host that knows
@@ -71,6 +73,7 @@ CURVE = 0x14
 ASK_COUNTS = 0x15
 ROTATE = 0x16
 STAY = 0x17
+PAIR = 0x18
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92

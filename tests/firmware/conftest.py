@@ -124,6 +124,7 @@ class FakeBle:
         self.notified: list[tuple[int, int, bytes]] = []
         self.indicated: list[tuple[int, int, bytes]] = []
         self.dropped: list[int] = []
+        self.passkeys: list[int] = []
         self.connected: set[int] = set()
         self.table = 1000  # how many characteristics fit
         self.room = 1000  # how many notifications fit
@@ -167,6 +168,9 @@ class FakeBle:
             raise OSError(12)
         self.interval_us = interval_us
         self.adverts.append(bytes(adv_data))
+
+    def gap_passkey(self, connection: int, action: int, passkey: int) -> None:
+        self.passkeys.append(passkey)
 
     def gap_disconnect(self, connection: int) -> bool:
         self.dropped.append(connection)

@@ -22,6 +22,7 @@ class Wire:
         self.changes: list[Settings] = []
         self.advert_counter = (0x12345, 0x6789A)
         self.keys: list[bytes] = []
+        self.pairings = 0
         self.refused = [3, 0x12345, 0, 0, 0, 0, 9]
         self.end = LinkEnd(_KEY, rig.monitor, self._send, self)
         self.end.mtu = mtu
@@ -43,6 +44,9 @@ class Wire:
         assert asked is self.end
         assert self.host.rotated == len(self.keys)  # told only when it is kept
         self.keys.append(device_key)
+
+    def open_pairing(self) -> None:
+        self.pairings += 1
 
     def say(self, *messages: bytes) -> None:
         """Have the host send messages, each in a frame."""
@@ -117,6 +121,11 @@ def test_a_key_of_another_length_is_refused(wire: Wire, length: int) -> None:
     with pytest.raises(link.LinkError, match="is not known"):
         wire.say(bytes([link.ROTATE]) + bytes(length))
     assert wire.keys == []
+
+
+def test_pairing_is_opened_by_a_host_that_knows_the_key(wire: Wire) -> None:
+    wire.say(bytes([link.PAIR]))
+    assert wire.pairings == 1
 
 
 def test_counts_of_what_was_refused(wire: Wire) -> None:

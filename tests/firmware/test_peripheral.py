@@ -556,6 +556,50 @@ def test_end_of_a_link_while_it_is_being_dropped(air: Air, mocker: Any) -> None:
     assert air.peripheral.connection_count == 0
 
 
+@pytest.mark.parametrize("air", [SERVICES_BONDED], indirect=True)
+def test_a_bond_is_on_flash_once_it_is_authenticated_and_there_after_a_boot(air: Air, bluetooth: Any) -> None:
+    air.peripheral.open_pairing()
+    air.ble.connect(1)
+    event = air.ble._handler
+    event(31, (1, 3, 0))
+    assert len(air.ble.passkeys) == 1
+    assert event(30, (2, memoryview(b"peer"), memoryview(b"secret"))) is True
+    air.run(0.2)
+    assert air.storage.bonds == b""
+    air.ble.encrypt(1, authenticated=True)
+    event(30, (1, memoryview(b"peer"), memoryview(b"their secret")))  # before or after: stacks differ
+    air.run(0.2)
+    again = Storage(air.storage._counter_copies._blocks, _random)
+    again.settings = air.storage.settings
+    air.ble.is_advertising = False
+    Peripheral(bluetooth, air.rig.monitor, again, _random, air.lines.append, air.rig.now())
+    assert bluetooth.ble._handler(29, (2, 0, memoryview(b"peer"))) == b"secret"
+    assert bluetooth.ble._handler(29, (1, 0, None)) == b"their secret"
+    assert bluetooth.ble._handler(29, (1, 1, None)) is None
+
+
+@pytest.mark.parametrize("air", [SERVICES_BONDED], indirect=True)
+def test_pairing_is_open_for_two_minutes(make_rig: Any, air: Air) -> None:
+    air.peripheral.open_pairing()
+    for seconds, shown in ((110, 1), (11, 1)):
+        air.run(seconds)
+        air.ble.connect(1)
+        air.ble._handler(31, (1, 3, 0))
+        assert len(air.ble.passkeys) == shown
+        air.ble.encrypt(1, authenticated=True) if seconds == 110 else air.run(0.1)
+        air.ble.disconnect(1)
+    assert air.ble.dropped == [1]
+    assert "pairing is not open" in air.lines[-1]
+
+
+@pytest.mark.parametrize("air", [SERVICES_OFF, SERVICES_OPEN], indirect=True)
+def test_pairing_cannot_be_opened_where_there_is_nothing_to_pair_for(air: Air) -> None:
+    air.peripheral.open_pairing()
+    air.ble.connect(1)
+    air.ble._handler(31, (1, 3, 0))
+    assert air.ble.passkeys == []
+
+
 def standard_notifications(air: Air) -> set[int]:
     """Connections that heard or were indicated anything of the standard services."""
     heard = {connection for connection, handle, _ in air.ble.notified if handle != air.stream}

@@ -121,7 +121,7 @@ def test_first_boot_makes_a_key_that_stays() -> None:
 def test_a_cut_while_the_key_is_replaced_leaves_the_old_or_the_new() -> None:
     old, new = random_bytes(16), b"the next one's 16"[:16]
     for operations in itertools.count():
-        flash = SimulatedFlash(BLOCK_COUNT, _BLOCK)
+        flash = SimulatedFlash(BLOCK_COUNT, 1024)
         storage = Storage(flash, random_bytes)
         flash.cut_after(operations)
         try:
@@ -173,7 +173,7 @@ def counter(storage: Storage) -> int:
 
 def test_boot_number_and_adverts_never_repeat_across_cuts_at_every_operation() -> None:
     """What a device used before the power failed is never used again."""
-    flash = SimulatedFlash(BLOCK_COUNT, _BLOCK)
+    flash = SimulatedFlash(BLOCK_COUNT, 1024)
     boots: list[int] = []
     used = -1
     for operations in range(180):

@@ -559,6 +559,8 @@ class PairingBLE(BLE):
             raise OSError(self._personality.not_connected_errno) from None
 
     def _pairing(self, connection: Connection) -> PairingConfig:
+        assert self._device and isinstance(self._device.keystore, SecretStore)
+        self._device.keystore.forget(str(connection.peer_address))
         passkeys = PasskeyDelegate(self._settings["io"], connection.handle, self._notify)
         link = self._links.get(connection.handle)
         if link is not None:
