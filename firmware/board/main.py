@@ -22,12 +22,14 @@ from vigil_hal.faults import SensorFault
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.tmp117 import Tmp117
 
-# I2C bus, data, clock, and the button to ground that opens pairing, if there is one (on an ESP32 its BOOT button), by
-# platform; a file board.json with the same names overrides them.
+# I2C bus, data, clock, by platform; a file board.json with the same names overrides them.
 PINS = {
-    "esp32": {"i2c": 0, "sda": 21, "scl": 22, "button": 0},
+    "esp32": {"i2c": 0, "sda": 21, "scl": 22},
     "rp2": {"i2c": 0, "sda": 4, "scl": 5},
 }
+# Pin of the button to ground that opens pairing, by platform: BOOT on an ESP32; a Pico W cannot pair. "button" in
+# board.json names another.
+BUTTONS = {"esp32": 0}
 I2C_HZ = 400_000
 STORAGE_FOLDER = "/vigil"
 PARTITION = "vigil"
@@ -50,7 +52,7 @@ def pins():
 
 def pairing_button():
     """Return the button that opens pairing, or None."""
-    number = pins().get("button")
+    number = pins().get("button", BUTTONS.get(sys.platform))
     return None if number is None else machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
 
 
