@@ -27,6 +27,9 @@ PINS = {
     "esp32": {"i2c": 0, "sda": 21, "scl": 22},
     "rp2": {"i2c": 0, "sda": 4, "scl": 5},
 }
+# Pin of the button to ground that opens pairing, by platform: BOOT on an ESP32; a Pico W cannot pair. "button" in
+# board.json names another.
+BUTTONS = {"esp32": 0}
 I2C_HZ = 400_000
 STORAGE_FOLDER = "/vigil"
 PARTITION = "vigil"
@@ -45,6 +48,12 @@ def pins():
         if sys.platform not in PINS:
             raise ValueError("no pins are known for %s: put i2c, sda and scl in board.json" % sys.platform) from None
         return PINS[sys.platform]
+
+
+def pairing_button():
+    """Return the button that opens pairing, or None."""
+    number = pins().get("button", BUTTONS.get(sys.platform))
+    return None if number is None else machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
 
 
 def thermometer_on(i2c: machine.I2C):
@@ -102,11 +111,14 @@ def start():
 def run():
     """Step the device for ever, on time."""
     device = start()
+    button = pairing_button()
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     due_ms = time.ticks_ms()
     try:
         while True:
             watchdog.feed()
+            if button is not None and not button.value():
+                device.peripheral.open_pairing()
             device.step(time.ticks_ms())  # pyright: ignore[reportArgumentType]
             due_ms = time.ticks_add(due_ms, STEP_MS)
             wait_ms = time.ticks_diff(due_ms, time.ticks_ms())

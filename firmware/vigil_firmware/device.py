@@ -4,19 +4,24 @@ What a board, a simulated device and a Raspberry Pi with sensors on its own pins
 and the time; the caller owns the clock, the watchdog and the loop.
 """
 
+import struct
+
 from vigil_firmware.journal_opening import open_journal
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.peripheral import Peripheral
 from vigil_firmware.storage import Storage
 from vigil_hal.max30102 import Max30102
-from vigil_wire import keys
+from vigil_wire import keys, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vigil_firmware.journal import Store
+    from vigil_firmware.journal import Journal, Store
     from vigil_hal.seams import I2C, Battery, BlockDevice, BluetoothModule, Thermometer
+
+
+_BOOT_AT = 5  # in a record
 
 
 class Device:
@@ -45,12 +50,16 @@ class Device:
             log("storage: " + self.storage.problem)
         if self.storage.is_new:
             log("vigil: this device's setup code, shown once: " + keys.setup_code(self.storage.device_key))
+        journal = open_journal(journal_stores, random, log)
+        newest_boot = _newest_boot(journal)
+        if newest_boot >= 0 and self.storage.pass_boot(newest_boot):
+            log("storage: boots go on from %d, the journal's newest" % newest_boot)
         self.monitor = Monitor(
             Max30102(i2c),
             thermometer,
             battery,
             self.storage.settings,
-            open_journal(journal_stores, random, log),
+            journal,
             self.storage.boot,
             reset_cause,
             now_ms,
@@ -68,3 +77,12 @@ class Device:
         if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting
             self._said = fault
             self._log("fault: " + fault if fault else "fault: cleared")
+
+
+def _newest_boot(journal: "Journal") -> int:
+    """Boot number of the newest record that can be read; -1 where there is none."""
+    record = bytearray(records.MAX_LENGTH)
+    for sequence in range(journal.newest, max(journal.oldest, 0) - 1, -1):
+        if journal.read_into(sequence, record, 0):
+            return int(struct.unpack_from("<H", record, _BOOT_AT)[0])
+    return -1

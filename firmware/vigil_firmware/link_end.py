@@ -9,44 +9,70 @@ import struct
 from vigil_firmware.ticks import DAY_MS
 from vigil_wire import link
 from vigil_wire.advert import CONTENT_LENGTH
+from vigil_wire.keys import KEY_LENGTH
 from vigil_wire.settings import SettingsError, unpack_curve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from vigil_firmware.monitor import Monitor
     from vigil_wire.settings import Settings
+
+    class Owner(Protocol):
+        """What a session asks of the device that it is not the monitor's to answer."""
+
+        @property
+        def advert_counter(self) -> "tuple[int, int]":
+            """Counter (high, low) of the next advert."""
+
+        @property
+        def refused(self) -> "list[int]":
+            """How often what was refused since boot, in the order of link.REFUSALS."""
+
+        def change_settings(self, settings: Settings) -> None:
+            """Put other settings in force and keep them."""
+
+        def open_pairing(self) -> None:
+            """Let a phone or gateway pair, for some time."""
+
+        def rotate_key(self, device_key: bytes, asked: "LinkEnd") -> None:
+            """Keep another device key and use it for all but the session that `asked`."""
+
 
 _ATT_OVERHEAD = 3
 _MESSAGE = 4  # where a message starts in a frame
 
 
 class LinkEnd:
-    """One host's session. Raises link.LinkError when the connection must be dropped.
-
-    `change(settings)` puts other settings in force and keeps them.
-    """
+    """One host's session. Raises link.LinkError when the connection must be dropped."""
 
     def __init__(
         self,
         device_key: bytes,
         monitor: "Monitor",
         send: "Callable[[memoryview], bool]",
-        change: "Callable[[Settings], None]",
+        owner: "Owner",
     ) -> None:
         self._session = link.Session(device_key, True)
         self._monitor = monitor
         self._send = send
-        self._change = change
+        self._owner = owner
         self._frames = [memoryview(self._session.out)[:length] for length in range(link.MAX_FRAME + 1)]
         self._kept = 0  # length of the frame in `out` that the radio has not taken yet
         self._cursor = -1  # next sequence to stream, -1 before the host asked
         self._confirmed = -1  # newest sequence the host has on disk
         self._missing_to = -1  # the host must hear that records up to here are gone
         self._owes_info = False
+        self._owes_counts = False
+        self._owes_rotated = False
         self._live_second = -1
         self.mtu = 23
+        self._bye_s = -1  # what the host must be told of the end of its turn
+        self._is_over = False  # it has been told
+        self.may_stay = False  # the host has said that nobody else listens
+        self.is_outdated = False  # the device key is another now
         self.is_proven = False  # the host has shown that it knows the device key
 
     def receive(self, frame: bytearray, random: "Callable[[int], bytes]") -> None:
@@ -68,17 +94,38 @@ class LinkEnd:
             self._anchor_time(struct.unpack_from("<HI", message, 1))
         elif kind == link.CURVE:
             self._take_curve(message)
+        elif kind == link.ASK_COUNTS and length == 1:
+            self._owes_counts = True
+        elif kind == link.ROTATE and length == 1 + KEY_LENGTH:
+            self._owner.rotate_key(bytes(message[1:]), self)
+            self._owes_rotated = True
+        elif kind == link.PAIR and length == 1:
+            self._owner.open_pairing()
+        elif kind == link.STAY and length == 1:
+            self.may_stay = True
         else:
-            raise link.LinkError("message of type 0x%02X and %d bytes is not known" % (kind, length))
+            reason = "message of type 0x%02X and %d bytes is not known" % (kind, length)
+            raise link.LinkError(reason, link.UNKNOWN_MESSAGE)
 
     def step(self, content: bytearray, content_start: int, second: int) -> None:
         """Send what is due; `content` is the advert's content of this `second`."""
         while self._flush():
-            if not self.is_proven or self.mtu < link.MIN_MTU:
+            if not self.is_proven or self._is_over or self.mtu < link.MIN_MTU:
                 return
+            if self._bye_s >= 0:
+                self._is_over = True
+                self._seal(self._pack_bye())
+                continue
             if self._owes_info:
                 self._owes_info = False
                 self._seal(self._pack_info())
+            elif self._owes_rotated:
+                self._owes_rotated = False
+                self._session.out[_MESSAGE] = link.ROTATED
+                self._seal(1)
+            elif self._owes_counts:
+                self._owes_counts = False
+                self._seal(link.pack_counts(self._session.out, _MESSAGE, self._owner.refused))
             elif second != self._live_second:
                 self._live_second = second
                 self._seal(self._pack_live(content, content_start))
@@ -90,9 +137,14 @@ class LinkEnd:
                     return
                 self._seal(length)
 
+    def say_bye(self, wait_s: int) -> None:
+        """Send nothing more but that the host may connect again after `wait_s`."""
+        self._bye_s = wait_s
+
     def _hello(self, frame: bytearray, random: "Callable[[int], bytes]") -> None:
         if self._session.is_open:
-            raise link.LinkError("a second hello in one connection")
+            raise link.LinkError("a second hello in one connection", link.OUT_OF_ORDER)
+        self.is_proven = False
         host_nonce = link.nonce_of_hello(frame)
         device_nonce = random(link.NONCE_LENGTH)
         self._session.begin(host_nonce, device_nonce)
@@ -126,7 +178,7 @@ class LinkEnd:
         except SettingsError as error:
             raise link.LinkError("a curve that cannot be used: " + str(error)) from None
         if settings.spo2_curve != self._monitor.settings.spo2_curve:
-            self._change(settings)
+            self._owner.change_settings(settings)
 
     def _flush(self) -> bool:
         """Offer the kept frame to the radio; whether there is none left."""
@@ -141,7 +193,9 @@ class LinkEnd:
         journal = self._monitor.journal
         uptime = self._monitor.uptime
         numbers = (journal.journal_id, self._monitor.boot, journal.oldest, journal.newest, journal.acknowledged)
-        return link.pack_info(self._session.out, _MESSAGE, numbers, uptime.day, uptime.day_ms)
+        return link.pack_info(
+            self._session.out, _MESSAGE, numbers, (uptime.day, uptime.day_ms), self._owner.advert_counter
+        )
 
     def _pack_live(self, content: bytearray, start: int) -> int:
         out = self._session.out
@@ -150,6 +204,11 @@ class LinkEnd:
             out[_MESSAGE + 1 + index] = content[start + index]
         out[_MESSAGE + 1 + CONTENT_LENGTH] = self._monitor.vitals.quality
         return link.LIVE_LENGTH
+
+    def _pack_bye(self) -> int:
+        self._session.out[_MESSAGE] = link.BYE
+        self._session.out[_MESSAGE + 1] = self._bye_s
+        return link.BYE_LENGTH
 
     def _pack_missing(self) -> int:
         struct.pack_into("<BII", self._session.out, _MESSAGE, link.MISSING, self._cursor, self._missing_to)

@@ -3,16 +3,28 @@
 The stack's own permissions are not relied on: NimBLE notifies characteristics marked encrypted to unpaired peers, and
 BTstack on the Pico W cannot pair at all. Records are sealed end to end (vigil_wire.link); standard services notify a
 connection only when it is encrypted and authenticated, or when the owner opened them to everybody.
+
+A phone or gateway that is to be trusted is paired with a passkey, which is drawn anew and logged each time, and only
+while pairing is open: for two minutes after somebody with the device in hand, or a host with its key, has asked for it.
+Then it is bonded, and trusted whenever it encrypts its link with that bond.
+
+Without standard services nobody needs to find the device by its address, and where the stack can (NimBLE) it has a
+fresh random one at boot and every quarter of an hour without a link: hosts know it by its key, and others cannot follow
+it. Not a resolvable one: NimBLE makes those with a published key.
+
+Adverts are what alarms are heard by, so nobody may stop them for long: see vigil_firmware.door.
 """
 
 from vigil_firmware import attribute_table
+from vigil_firmware.bonds import Bonds
+from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.service_sets import stack_of
 from vigil_firmware.standard_services import Listener, StandardServices
-from vigil_firmware.storage import RESERVED_SHIFT
+from vigil_firmware.storage import BONDS_MOST_BYTES, RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
-from vigil_wire import advert, link, records
-from vigil_wire.settings import SERVICES_BONDED
+from vigil_wire import advert, keys, link, records
+from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
     from vigil_wire.settings import Settings
 
 ADVERT_INTERVAL_US = 225_000
+ADDRESS_PERIOD_MS = 900_000
 DEVICE_NAME = "Vigil"  # what the air may know: nothing medical, nothing personal
 
 _CENTRAL_CONNECT = 1
@@ -34,7 +47,15 @@ _GATTS_WRITE = 3
 _INDICATE_DONE = 20
 _MTU_EXCHANGED = 21
 _ENCRYPTION_UPDATE = 28
+_GET_SECRET = 29
+_SET_SECRET = 30
 _PASSKEY_ACTION = 31
+
+# What config(addr_mode=...) calls the board's own address, a random one that is drawn anew each time, and a private one
+# without a key.
+_PUBLIC = 0
+_STATIC_RANDOM = 1
+_NON_RESOLVABLE = 3
 
 _DISPLAY_ONLY = 0  # what config(io=...) calls a device that can show a passkey
 _SHOW_PASSKEY = 3
@@ -45,7 +66,11 @@ OURS = (link.SERVICE_UUID, ((link.CONTROL_UUID, _WRITE), (link.STREAM_UUID, _NOT
 
 _NO_MEMORY = 12
 _UNPROVEN_MS = 5_000
+_PAIRING_OPEN_MS = 120_000
+_BONDING_MS = 5_000  # for the stack to hand over all secrets of a bond, after the link is encrypted
 _PAIRING_MS = 30_000  # for a person to type a passkey; the pairing protocol waits no longer either
+_BYE_MS = 1_000  # before the end of its turn a host is told
+_ENDING_MS = 3_000  # for a link to end that was dropped
 _PREFERRED_MTU = 247
 _WAITING_FRAMES_MOST = 16
 
@@ -62,6 +87,9 @@ class Connection:
         self.end = end
         self.since_ms = now_ms
         self.patience_ms = _UNPROVEN_MS
+        self.is_pairing = False  # it was shown a passkey while pairing was open
+        self.fault = ""  # why it is to be dropped
+        self.is_proven = False  # the host has shown that it knows the device key
         self.is_trusted = False  # encrypted and authenticated by the stack
         self.frames: list[bytearray] = []  # written by the central, not yet looked at
         self.listener = Listener()  # of the standard services
@@ -91,50 +119,164 @@ class Peripheral:
         self._second = -1
         self._bits = 0
         self._connections: list[Connection] = []
+        self.refused = [0] * len(link.REFUSALS)
         self._must_advertise = True
+        self._bonds = Bonds(storage.bonds, BONDS_MOST_BYTES)
+        self._is_pairing_open = False  # since `_pairing_ms`
+        self._pairing_ms = now_ms
+        self._turned_away: list[int] = []  # handles of connections to drop
+        self._is_ending = False  # a link was dropped at `_ending_ms`, and its event has not come
+        self._ending_ms = now_ms
+        self._bluetooth = bluetooth
         self._ble = bluetooth.BLE()
-        self._ble.active(True)
+        self._start_radio()
         self._stack = stack_of(self._ble)
         self._standard = StandardServices(monitor, storage.settings, self._stack, log)
-        self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
-        if storage.settings.standard_services == SERVICES_BONDED:
-            self._permit_pairing()
-        self._register(bluetooth)
-        self._ble.irq(self._on_event)
+        self._serve()
+        self._address_ms = now_ms
+        has_private_addresses = self._has_private_addresses()
+        self._changes_address = storage.settings.standard_services == SERVICES_OFF and has_private_addresses
+        self._is_address_due = self._changes_address
+        self._door = Door(not has_private_addresses, now_ms)  # it is BTstack that has neither
 
     @property
     def connection_count(self) -> int:
         """How many centrals are connected."""
         return len(self._connections)
 
+    @property
+    def advert_counter(self) -> "tuple[int, int]":
+        """Counter (high, low) of the next advert."""
+        return self._high, self._low
+
+    def change_settings(self, settings: "Settings") -> None:
+        """Put other settings in force and keep them."""
+        self._storage.save_settings(settings)
+        self._monitor.apply(settings)
+
+    def open_pairing(self) -> None:
+        """Let a phone or gateway pair, for two minutes from now; nothing happens where services are not bonded."""
+        if self._storage.settings.standard_services != SERVICES_BONDED:
+            return
+        if not self._is_pairing_open:
+            self._log("link: pairing is open for %d s" % (_PAIRING_OPEN_MS // 1000))
+        self._is_pairing_open = True
+        self._pairing_ms = self._now_ms
+
+    def rotate_key(self, device_key: bytes, asked: LinkEnd) -> None:
+        """Keep another device key and use it for all but the session that `asked`; other sessions end."""
+        if device_key == self._storage.device_key:
+            return  # asked again, because the answer was lost
+        self._storage.rotate_key(device_key)
+        self._sealer = advert.AdvertSealer(device_key)
+        self._renew_advert()
+        self._log("link: the device key was replaced: this is device " + keys.device_id(device_key))
+        for connection in self._connections:
+            if connection.end is not asked:
+                connection.end.is_outdated = True
+
     def step(self, now_ms: int) -> None:
         """Do all that is due: answer hosts, renew the advert each second and at once when an alarm changed."""
         self._now_ms = now_ms
+        self._end_turned_away()
         self._take_frames()
+        self._mind_door()
+        self._mind_bonds()
         monitor = self._monitor
         is_new_second = monitor.second != self._second
         if is_new_second or monitor.alarms.bits != self._bits:
             self._second = monitor.second
             self._bits = monitor.alarms.bits
             self._renew_advert()
+        self._change_address()
         if self._must_advertise:
             self._advertise()
-        for connection in self._connections:
-            connection.end.step(self._content, 0, self._second)
+        self._answer()
         self._standard.step(self._connections, self._second, self._notify)
 
     def _advertise(self) -> None:
         self._must_advertise = False
+        if not (self._door.is_open and self._can_advertise(True)) and not self._can_advertise(False):
+            self._must_advertise = True  # the next step tries again
+
+    def _can_advertise(self, connectable: bool) -> bool:
+        """Advertise; False where the stack refuses, as NimBLE does while every connection is taken, if connectable."""
         try:
-            self._ble.gap_advertise(ADVERT_INTERVAL_US, adv_data=self._sealer.advert)
+            self._ble.gap_advertise(ADVERT_INTERVAL_US, adv_data=self._sealer.advert, connectable=connectable)
         except OSError:
-            # NimBLE refuses while every connection is taken: the next step tries again.
+            return False
+        return True
+
+    def _start_radio(self) -> None:
+        self._ble.irq(self._on_event)  # before the start: there the stack asks for its secrets
+        self._ble.active(True)
+
+    def _serve(self) -> None:
+        self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
+        if self._storage.settings.standard_services == SERVICES_BONDED:
+            self._permit_pairing()
+        self._register(self._bluetooth)
+
+    def _mind_door(self) -> None:
+        """Shut or open the door when that is due, and see that what was dropped is gone."""
+        if self._door.step(self._now_ms):
+            self._must_advertise = True
+            if not self._door.is_open:
+                self._log("link: strangers keep trying: nobody can connect for %d s" % self._door.shut_s)
+        if self._is_ending and ticks_diff(self._now_ms, self._ending_ms) > _ENDING_MS:
+            # A central decides how long a link outlasts its silence, up to 32 s: too long where nobody hears adverts.
+            self._log("link: a dropped connection did not end: the radio starts anew")
+            self._is_ending = False
+            self._connections = []
+            self._ble.active(False)
+            self._start_radio()
+            self._serve()
+            self._must_advertise = True
+
+    def _mind_bonds(self) -> None:
+        """Keep what an authenticated pairing has left, on flash too, and close pairing in time."""
+        if self._is_pairing_open and ticks_diff(self._now_ms, self._pairing_ms) >= _PAIRING_OPEN_MS:
+            self._is_pairing_open = False
+        for connection in self._connections:
+            if connection.is_pairing and connection.is_trusted:
+                if self._bonds.is_changed and self._bonds.keep():
+                    self._log("link: the oldest bond is forgotten: there was no room for another")
+                connection.is_pairing = ticks_diff(self._now_ms, connection.since_ms) < _BONDING_MS
+        if self._bonds.must_save:
+            self._bonds.must_save = False
+            self._storage.save_bonds(self._bonds.packed())
+
+    def _end_turned_away(self) -> None:
+        while self._turned_away:
+            self.refused[link.TURNED_AWAY] += 1
+            self._hang_up(self._turned_away.pop())
+
+    def _has_private_addresses(self) -> bool:
+        """Whether the stack has what BTstack refuses; what it draws for that is drawn again before the first advert."""
+        try:
+            self._ble.config(addr_mode=_NON_RESOLVABLE)
+        except OSError:
+            return False
+        if self._storage.settings.standard_services != SERVICES_OFF:
+            self._ble.config(addr_mode=_PUBLIC)
+        return True
+
+    def _change_address(self) -> None:
+        """Draw another address where one is due and no link is up. Adverts stop for it: a board would stop else."""
+        if self._changes_address and ticks_diff(self._now_ms, self._address_ms) >= ADDRESS_PERIOD_MS:
+            self._is_address_due = True
+            self._address_ms = self._now_ms
+        if self._is_address_due and not self._connections:
+            self._is_address_due = False
+            self._address_ms = self._now_ms
+            self._ble.gap_advertise(None)
+            self._ble.config(addr_mode=_STATIC_RANDOM)
             self._must_advertise = True
 
     def _permit_pairing(self) -> None:
-        """Let a phone or gateway authenticate itself by a passkey, drawn anew and logged each time. No bond is kept."""
+        """Let a phone or gateway authenticate itself by a passkey; `_show_passkey` shows none while pairing is shut."""
         try:
-            self._ble.config(io=_DISPLAY_ONLY, mitm=True, le_secure=True, bond=False)
+            self._ble.config(io=_DISPLAY_ONLY, mitm=True, le_secure=True, bond=True)
         except ValueError:
             return  # BTstack on the Pico W cannot pair, and so trusts nobody
 
@@ -190,20 +332,73 @@ class Peripheral:
         """Let each connection's frames in; drop those that break the protocol or never prove that they know the key."""
         for connection in list(self._connections):
             try:
-                while connection.frames:
+                while connection.frames and not connection.end.is_outdated:
                     connection.end.receive(connection.frames.pop(0), self._random)
+                    if connection.end.is_proven and not connection.is_proven:
+                        connection.is_proven = True
+                        self._door.proved()
             except link.LinkError as error:
+                self.refused[error.kind] += 1
+                if not connection.is_proven:
+                    self._door.failed()
                 self._drop(connection, str(error))
                 continue
-            is_stranger = not connection.end.is_proven and not connection.is_trusted and not self._standard.is_open
-            if is_stranger and ticks_diff(self._now_ms, connection.since_ms) > connection.patience_ms:
-                self._drop(connection, "it did not prove itself within %d s" % (connection.patience_ms // 1000))
+            self._judge(connection)
+
+    def _judge(self, connection: Connection) -> None:
+        """Drop a connection that did what it may not, or whose time is over."""
+        if connection.fault:
+            if not connection.is_proven:
+                self._door.failed()
+            self._drop(connection, connection.fault)
+            return
+        if connection.end.is_outdated and not connection.is_trusted:
+            self._drop(connection, "its key was replaced")
+            return
+        age_ms = ticks_diff(self._now_ms, connection.since_ms)
+        if self._is_stranger(connection) and age_ms > connection.patience_ms:
+            self.refused[link.UNPROVEN] += 1
+            self._door.failed()
+            self._drop(connection, "it did not prove itself within %d s" % (connection.patience_ms // 1000))
+        elif self._door.is_silent_in_link and not self._may_stay(connection):
+            if age_ms >= TURN_MS:
+                self._forget(connection)
+                self._hang_up(connection.handle)
+            elif age_ms >= TURN_MS - _BYE_MS:
+                connection.end.say_bye((REST_MS + _BYE_MS) // 1000)
+
+    def _is_stranger(self, connection: Connection) -> bool:
+        return not connection.is_proven and not connection.is_trusted and not self._standard.is_open
+
+    @staticmethod
+    def _may_stay(connection: Connection) -> bool:
+        return connection.is_proven and connection.end.may_stay
+
+    def _answer(self) -> None:
+        """Let each session send what is due."""
+        for connection in self._connections:
+            if connection.end.is_outdated:
+                continue
+            try:
+                connection.end.step(self._content, 0, self._second)
+            except link.LinkError as error:  # sixteen million frames are a session's last
+                self._drop(connection, str(error))
 
     def _drop(self, connection: Connection, reason: str) -> None:
         self._log("link: dropped a connection: " + reason)
+        self._forget(connection)
+        self._hang_up(connection.handle)
+
+    def _forget(self, connection: Connection) -> None:
         # Bound anew, not changed: the event of its end may come at any moment.
         self._connections = [each for each in self._connections if each is not connection]
-        self._ble.gap_disconnect(connection.handle)
+        if not connection.is_trusted:
+            self._bonds.undo()
+
+    def _hang_up(self, handle: int) -> None:
+        self._is_ending = self._door.is_silent_in_link
+        self._ending_ms = self._now_ms
+        self._ble.gap_disconnect(handle)
 
     def _notify(self, connection: int, handle: int, data: memoryview) -> bool:
         """Notify; False when the stack has no room now and the same must be offered again."""
@@ -214,12 +409,11 @@ class Peripheral:
             return bool(error.args[0] != _NO_MEMORY)
         return True
 
-    def _on_event(self, event: int, data: "tuple[Any, ...]") -> None:
+    def _on_event(self, event: int, data: "tuple[Any, ...]") -> "bytes | bool | None":
         if event == _CENTRAL_CONNECT:
             self._connected(data[0])
         elif event == _CENTRAL_DISCONNECT:
-            self._connections = [each for each in self._connections if each.handle != data[0]]
-            self._must_advertise = True
+            self._disconnected(data[0])
         elif event == _GATTS_WRITE and data[1] == self._control:
             connection = self._find(data[0])
             # A frame that is not taken in breaks the frame count, which ends the session.
@@ -240,26 +434,59 @@ class Peripheral:
         elif event == _ENCRYPTION_UPDATE:
             connection = self._find(data[0])
             if connection is not None:
-                connection.is_trusted = bool(data[1]) and bool(data[2])
+                self._encrypted(connection, bool(data[1]) and bool(data[2]))
+        elif event == _GET_SECRET:
+            return self._bonds.get(data[0], data[1], None if data[2] is None else bytes(data[2]))
+        elif event == _SET_SECRET:
+            return self._bonds.set(data[0], bytes(data[1]), None if data[2] is None else bytes(data[2]))
         elif event == _PASSKEY_ACTION and data[1] == _SHOW_PASSKEY:
             connection = self._find(data[0])
             if connection is not None:
                 self._show_passkey(connection)
+        return None
+
+    def _disconnected(self, handle: int) -> None:
+        self._is_ending = False
+        self._must_advertise = True
+        if handle in self._turned_away:
+            self._turned_away.remove(handle)
+        connection = self._find(handle)  # none where it was dropped
+        if connection is None:
+            self._bonds.undo()
+        else:
+            self._forget(connection)
+            if self._is_stranger(connection):
+                self.refused[link.UNPROVEN] += 1
+                self._door.failed()
+        if connection is None or not self._may_stay(connection):
+            self._door.rest(self._now_ms)
 
     def _connected(self, handle: int) -> None:
+        if not self._door.is_open:
+            self._turned_away.append(handle)
+            return
+
         def send(frame: memoryview) -> bool:
             return self._notify(handle, self._stream, frame)
 
-        end = LinkEnd(self._storage.device_key, self._monitor, send, self._change_settings)
+        end = LinkEnd(self._storage.device_key, self._monitor, send, self)
         self._connections.append(Connection(handle, end, self._now_ms))
         # The stack stops advertising at a connection; where it can go on, others still hear.
         self._must_advertise = True
 
-    def _change_settings(self, settings: "Settings") -> None:
-        self._storage.save_settings(settings)
-        self._monitor.apply(settings)
+    def _encrypted(self, connection: Connection, is_authenticated: bool) -> None:
+        """Trust a central that has just typed a passkey or encrypted its link with a bond made so, and no other."""
+        connection.is_trusted = is_authenticated
+        if is_authenticated:
+            connection.since_ms = self._now_ms
+        elif self._storage.settings.standard_services == SERVICES_BONDED and not connection.is_proven:
+            connection.fault = "it is not authenticated"
 
     def _show_passkey(self, connection: Connection) -> None:
+        if not self._is_pairing_open:
+            connection.fault = "it asked to pair, and pairing is not open"
+            return
+        connection.is_pairing = True
         drawn = self._random(3)
         passkey = (drawn[0] | drawn[1] << 8 | drawn[2] << 16) % 1_000_000
         self._log("link: passkey %06d for what is pairing now" % passkey)

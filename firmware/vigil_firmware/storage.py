@@ -1,6 +1,9 @@
-"""What a device must remember across a loss of power: its key, its settings, its boot number and its advert counter.
+"""What a device must remember across a loss of power: its key, settings, boot number, advert counter and bonds.
 
-Six blocks of a block device, two for each; counters are taken in blocks of their own so that neither ever repeats.
+Eight blocks of a block device, two for each. Advert counters are reserved 2^14 at a time before any of them is used, so
+that none is used twice whenever the power fails. If one copy of the counters is damaged, the other may lack the newest
+reservation: so each boot leaves one out, and writes both copies. If both are damaged, nobody knows how far the counter
+was, and it starts at a random place (`_random_start`).
 """
 
 import struct
@@ -16,21 +19,44 @@ if TYPE_CHECKING:
 
     from vigil_hal.seams import BlockDevice
 
-BLOCK_COUNT = 6
+BLOCK_COUNT = 8
+BONDS_MOST_BYTES = 1000  # five bonds of NimBLE
 _COUNTERS = "<HHH"
 # Adverts per write of the counter: 2^14 of them last four and a half hours at one a second.
 RESERVED_SHIFT = 14
 
-
+_START_BYTES = 3  # 2^24 of the 2^25 reservations that the 39-bit counter has: its lower half
 _SETTINGS_BLOCK = 0
 _COUNTERS_BLOCK = 2
 _KEY_BLOCK = 4
+_BONDS_BLOCK = 6
 
 
-def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings) -> None:
-    """Give a device its key and its first settings, before it boots."""
-    TwoCopies(blocks, _KEY_BLOCK).write(device_key)
+def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings, random: "Callable[[int], bytes]") -> None:
+    """Give a device its key and its first settings, before it boots; the key may have been in use before."""
+    _write_both(TwoCopies(blocks, _KEY_BLOCK), device_key)
     TwoCopies(blocks, _SETTINGS_BLOCK).write(settings.pack())
+    TwoCopies(blocks, _COUNTERS_BLOCK).write(_pack_counters(0, _random_start(random)))
+
+
+def _write_both(copies: TwoCopies, key: bytes) -> None:
+    """Leave two copies of a key and none of the one before, which damage to a copy would bring back into force."""
+    copies.write(key)
+    copies.write(key)
+
+
+def _random_start(random: "Callable[[int], bytes]") -> int:
+    """A reservation to start from under a key that was used nobody knows how far.
+
+    Five years of one advert a second and a boot a day, before and after it together, are 9,631 + 2 x 1,826 reservations
+    of 2^24: the chance that some number is used twice is 8e-4. The upper half of the counter is left to go on in.
+    """
+    drawn = random(_START_BYTES)
+    return drawn[0] | drawn[1] << 8 | drawn[2] << 16
+
+
+def _pack_counters(boot: int, reserved: int) -> bytes:
+    return struct.pack(_COUNTERS, boot, reserved & 0xFFFF, reserved >> 16)
 
 
 class Storage:
@@ -40,16 +66,38 @@ class Storage:
         self._settings_copies = TwoCopies(blocks, _SETTINGS_BLOCK)
         self._counter_copies = TwoCopies(blocks, _COUNTERS_BLOCK)
         self.problem = ""
-        self.device_key, self.is_new = self._read_key(TwoCopies(blocks, _KEY_BLOCK), random)
+        self._key_copies = TwoCopies(blocks, _KEY_BLOCK)
+        self.device_key, self.is_new = self._read_key(random)
         self.settings = self._read_settings()
-        boot, self._reserved = self._read_counters()
+        self._bond_copies = TwoCopies(blocks, _BONDS_BLOCK, BONDS_MOST_BYTES)
+        self.bonds = bytes(self._bond_copies.read() or b"")
+        boot, self._reserved = self._read_counters(random)
         self.boot = (boot + 1) & 0xFFFF
         self.reserve_adverts()
+        self._keep_counters()
 
     def save_settings(self, settings: Settings) -> None:
         """Make `settings` those in force, now and after the next boot."""
         self._settings_copies.write(settings.pack())
         self.settings = settings
+
+    def save_bonds(self, bonds: bytes) -> None:
+        """Keep the secrets of the bonds, as vigil_firmware.bonds packs them."""
+        self._bond_copies.write(bonds)
+        self.bonds = bonds
+
+    def rotate_key(self, device_key: bytes) -> None:
+        """Make `device_key` this device's, now and later; cut at any instant, it is the old or the new."""
+        _write_both(self._key_copies, device_key)
+        self.device_key = device_key
+
+    def pass_boot(self, newest: int) -> bool:
+        """Make this boot's number one above `newest`, the journal's newest, where it is not; whether it was not."""
+        if 0 < (self.boot - newest) & 0xFFFF < 0x8000:
+            return False
+        self.boot = (newest + 1) & 0xFFFF
+        self.reserve_adverts()
+        return True
 
     def reserve_adverts(self) -> None:
         """Put the boot number and the next 2^14 advert counters on flash before any of them is used.
@@ -57,17 +105,19 @@ class Storage:
         The first of them is then `advert_high`, `advert_low` (19 and 20 bits, as vigil_wire.advert counts).
         """
         self._reserved += 1
-        packed = struct.pack(_COUNTERS, self.boot, self._reserved & 0xFFFF, self._reserved >> 16)
-        self._counter_copies.write(packed)
+        self._keep_counters()
         self.advert_high = self._reserved >> 20 - RESERVED_SHIFT
         self.advert_low = self._reserved << RESERVED_SHIFT & (1 << 20) - 1
 
-    def _read_key(self, copies: TwoCopies, random: "Callable[[int], bytes]") -> "tuple[bytes, bool]":
-        key = copies.read()
+    def _keep_counters(self) -> None:
+        self._counter_copies.write(_pack_counters(self.boot, self._reserved))
+
+    def _read_key(self, random: "Callable[[int], bytes]") -> "tuple[bytes, bool]":
+        key = self._key_copies.read()
         if key is not None and len(key) == KEY_LENGTH:
             return bytes(key), False
         fresh = random(KEY_LENGTH)
-        copies.write(fresh)
+        _write_both(self._key_copies, fresh)
         return fresh, True
 
     def _read_settings(self) -> Settings:
@@ -77,12 +127,19 @@ class Storage:
         try:
             return settings_module.unpack(packed)
         except SettingsError as error:
-            self.problem = f"stored settings refused ({error}): the defaults are in force"
+            self._tell(f"stored settings refused ({error}): the defaults are in force")
             return Settings()
 
-    def _read_counters(self) -> "tuple[int, int]":
+    def _read_counters(self, random: "Callable[[int], bytes]") -> "tuple[int, int]":
+        """Boot number and reservation of the boot before."""
         packed = self._counter_copies.read()
-        if packed is None:
+        if packed is not None:
+            boot, low, high = struct.unpack(_COUNTERS, packed)
+            return boot, (high << 16 | low) + 1
+        if self.is_new:
             return 0, 0
-        boot, low, high = struct.unpack(_COUNTERS, packed)
-        return boot, high << 16 | low
+        self._tell("the advert counter is lost: it goes on from a random number, and boots from the journal's newest")
+        return 0, _random_start(random)
+
+    def _tell(self, problem: str) -> None:
+        self.problem = self.problem + "; " + problem if self.problem else problem

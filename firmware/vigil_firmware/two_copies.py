@@ -1,6 +1,6 @@
 """One small blob kept in two alternating flash blocks, so that a cut at any instant leaves the old one or the new one.
 
-Each block: length (u8), generation (u16), the blob, CRC-16 over all of it. The valid copy of the newer generation
+Each block: length (u16), generation (u16), the blob, CRC-16 over all of it. The valid copy of the newer generation
 counts; a write goes to the other block. Generations wrap at 2^16 and are compared as neighbours.
 """
 
@@ -12,19 +12,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_hal.seams import BlockDevice
 
-_HEADER = "<BH"
-_HEADER_LENGTH = 3
+_HEADER = "<HH"
+_HEADER_LENGTH = 4
 _ERASE = 6
 _SYNC = 3
 
 
 class TwoCopies:
-    """A blob of up to 128 bytes in blocks `first_block` and `first_block + 1` of a block device."""
+    """A blob of up to `most_bytes` in blocks `first_block` and `first_block + 1` of a block device."""
 
-    def __init__(self, blocks: "BlockDevice", first_block: int) -> None:
+    def __init__(self, blocks: "BlockDevice", first_block: int, most_bytes: int = 128) -> None:
         self._blocks = blocks
         self._first_block = first_block
-        self._buf = bytearray(_HEADER_LENGTH + 128 + 2)
+        self._buf = bytearray(_HEADER_LENGTH + most_bytes + 2)
         self._current = 1
         self._generation = 0
 

@@ -16,13 +16,29 @@ Messages, little-endian, first byte the type:
     host -> device                                    device -> host
     10 fetch   sequence to start from (u32)           90 info     journal id (u32), boot (u16), oldest, newest and
     11 ack     newest sequence on disk (u32)                      acknowledged sequence (u32 each), uptime day (u16),
-    12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32)
+    12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32), the next advert's counter (5)
     13 info                                           91 records  (length u8, record) ...
     14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
-                                                      93 missing  first, last sequence (u32) the device no longer has
+    15 counts                                         93 missing  first, last sequence (u32) the device no longer has
+    16 rotate  the next device key (16)               94 rotated
+    17 stay                                           95 counts   what was refused, by kind (u16 each; `REFUSALS`)
+    18 pair                                           96 bye      seconds after which to connect again (u8)
 
 `curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
 where it is the one in force already, nothing happens.
+
+`rotate` replaces the device key. The device has the new one on flash before it says `rotated`; from then on its adverts
+and every new connection are under it, while this session goes on under the key it was begun with. Other sessions end.
+So a host writes the new key down before it sends it, keeps both until it has heard the device under the new one or been
+told `rotated`, and then forgets the old: whenever the power fails, the device has one of the two. The advert counter
+goes on, and the device's identity (`keys.device_id`) is another. Who has the old key and records this very session
+reads the new key in it.
+
+`pair` opens pairing for two minutes, as the device's button does, for a phone or gateway that is to be bonded.
+
+A device whose adverts nobody hears during a link (a Pico W) ends each session after nine seconds, says `bye` a second
+before that, and lets nobody connect for the time it says, so that other listeners hear its adverts. A host that knows
+that nobody else listens says `stay`, in each session, and keeps its session.
 
 After `fetch` the device streams records from there on and goes on with new ones as they come; at most `WINDOW` records
 are under way beyond the newest acknowledged one.
@@ -54,21 +70,53 @@ ACK = 0x11
 TIME = 0x12
 ASK_INFO = 0x13
 CURVE = 0x14
+ASK_COUNTS = 0x15
+ROTATE = 0x16
+STAY = 0x17
+PAIR = 0x18
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
 MISSING = 0x93
+ROTATED = 0x94
+COUNTS = 0x95
+BYE = 0x96
+BYE_LENGTH = 2
 LIVE_LENGTH = 17
 
 _SESSION = b"session" + bytes((PROTOCOL_VERSION,))
 _TO_DEVICE = 0
 _TO_HOST = 1
-_INFO = "<BIHIIIHI"
+_INFO = "<BIHIIIHIHBH"
 _NO_SEQUENCE = 0xFFFFFFFF
 
 
+# Kinds of what a device refuses, as it counts them since its boot.
+FORGED = 0
+OUT_OF_ORDER = 1
+MALFORMED = 2
+OTHER_VERSION = 3
+UNKNOWN_MESSAGE = 4
+UNPROVEN = 5
+TURNED_AWAY = 6
+REFUSALS = (
+    "forged or damaged frames",
+    "frames replayed or out of order",
+    "frames and messages of a wrong length or content",
+    "hellos of another protocol version",
+    "unknown messages",
+    "connections that never proved that they know the key",
+    "connections turned away unheard",
+)
+_COUNTS_LENGTH = 1 + 2 * len(REFUSALS)
+
+
 class LinkError(Exception):
-    """The other side cannot be trusted or understood; the connection must be dropped. Says why."""
+    """The other side cannot be trusted or understood; the connection must be dropped. Says why, and its kind."""
+
+    def __init__(self, reason: str, kind: int = MALFORMED) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class Session:
@@ -110,17 +158,18 @@ class Session:
 
         Raises LinkError, and ends the session, for a frame that is forged, damaged, replayed, out of order or short.
         """
-        if not self.is_open:
-            raise LinkError("the session is not open")
+        was_open = self.is_open
         self.is_open = False  # and stays so unless this frame is right
-        if length <= OVERHEAD or frame[0] != SEALED:
+        if not OVERHEAD < length <= MAX_FRAME or frame[0] != SEALED:
             raise LinkError("not a sealed frame of this session")
+        if not was_open:
+            raise LinkError("the session is not open", OUT_OF_ORDER)
         self._number(self._inward, self._received)
         for index in range(3):
             if frame[1 + index] != self._inward[10 + index]:
-                raise LinkError("frame %d expected, another came" % self._received)
+                raise LinkError("frame %d expected, another came" % self._received, OUT_OF_ORDER)
         if not self._ccm.open(self._inward, b"", frame, 4, length - OVERHEAD):
-            raise LinkError("frame %d is forged or damaged" % self._received)
+            raise LinkError("frame %d is forged or damaged" % self._received, FORGED)
         self._received += 1
         self.is_open = True
         return length - OVERHEAD
@@ -139,20 +188,29 @@ class Info:
     def __init__(self, message: "bytes | bytearray | memoryview") -> None:
         if len(message) != struct.calcsize(_INFO):
             raise LinkError("an info message has %d bytes, this one has %d" % (struct.calcsize(_INFO), len(message)))
-        _, self.journal_id, self.boot, oldest, newest, acknowledged, self.day, self.day_ms = struct.unpack(
+        _, self.journal_id, self.boot, oldest, newest, acknowledged, self.day, self.day_ms, *counter = struct.unpack(
             _INFO, message
         )
+        self.advert_counter = counter[0] | counter[1] << 16 | counter[2] << 24
         self.oldest = None if oldest == _NO_SEQUENCE else oldest
         self.newest = None if newest == _NO_SEQUENCE else newest
         self.acknowledged = None if acknowledged == _NO_SEQUENCE else acknowledged
 
 
-def pack_info(buf: bytearray, start: int, journal: "tuple[int, int, int, int, int]", day: int, day_ms: int) -> int:
+def pack_info(
+    buf: bytearray,
+    start: int,
+    journal: "tuple[int, int, int, int, int]",
+    uptime: "tuple[int, int]",
+    advert_counter: "tuple[int, int]",
+) -> int:
     """Write an info message at `start`; its length is returned.
 
-    journal: id, boot number, oldest, newest and acknowledged sequence number (-1: there is none).
+    journal: id, boot number, oldest, newest and acknowledged sequence number (-1: there is none). uptime: day, ms of
+    the day. advert_counter: high and low, as `vigil_wire.advert` has it.
     """
     journal_id, boot, oldest, newest, acknowledged = journal
+    high, low = advert_counter
     struct.pack_into(
         _INFO,
         buf,
@@ -163,8 +221,11 @@ def pack_info(buf: bytearray, start: int, journal: "tuple[int, int, int, int, in
         oldest & _NO_SEQUENCE,
         newest & _NO_SEQUENCE,
         acknowledged & _NO_SEQUENCE,
-        day,
-        day_ms,
+        uptime[0],
+        uptime[1],
+        low & 0xFFFF,
+        low >> 16 | (high & 15) << 4,
+        high >> 4,
     )
     return struct.calcsize(_INFO)
 
@@ -179,7 +240,7 @@ def nonce_of_hello(frame: "bytes | bytearray | memoryview") -> bytes:
     if len(frame) != HELLO_LENGTH or frame[0] != HELLO:
         raise LinkError("not a hello frame")
     if frame[1] != PROTOCOL_VERSION:
-        raise LinkError("protocol version %d, this side speaks %d" % (frame[1], PROTOCOL_VERSION))
+        raise LinkError("protocol version %d, this side speaks %d" % (frame[1], PROTOCOL_VERSION), OTHER_VERSION)
     return bytes(frame[2:10])
 
 
@@ -203,6 +264,13 @@ def set_curve(packed: "bytes | bytearray") -> bytes:
     return bytes((CURVE,)) + packed
 
 
+def rotate(device_key: "bytes | bytearray") -> bytes:
+    """A message that gives the next device key; LinkError unless it has 16 bytes."""
+    if len(device_key) != keys.KEY_LENGTH:
+        raise LinkError("a device key has %d bytes, not %d" % (keys.KEY_LENGTH, len(device_key)))
+    return bytes((ROTATE,)) + device_key
+
+
 def missing_range(message: "bytes | bytearray | memoryview") -> "tuple[int, int]":
     """First and last sequence number of a `missing` message."""
     if len(message) != 9:
@@ -222,3 +290,18 @@ def records_in(message: "bytes | bytearray | memoryview") -> "list[bytes]":
         found.append(bytes(message[position + 1 : end]))
         position = end
     return found
+
+
+def pack_counts(buf: bytearray, start: int, counts: "list[int]") -> int:
+    """Write a counts message at `start`; its length is returned. Counts beyond 16 bits stay at the most there is."""
+    buf[start] = COUNTS
+    for kind in range(len(REFUSALS)):
+        struct.pack_into("<H", buf, start + 1 + 2 * kind, min(counts[kind], 0xFFFF))
+    return _COUNTS_LENGTH
+
+
+def counts_in(message: "bytes | bytearray | memoryview") -> "tuple[int, ...]":
+    """What a device has refused since its boot, in the order of `REFUSALS`."""
+    if len(message) != _COUNTS_LENGTH:
+        raise LinkError("a counts message has %d bytes, this one has %d" % (_COUNTS_LENGTH, len(message)))
+    return struct.unpack("<%dH" % len(REFUSALS), message[1:])

@@ -93,7 +93,7 @@ def simulated_device(
     """Return a device that has just been switched on, whose sensors feel `source`; the caller steps it."""
     parts = Parts(source, source.has_temperature, clock_ms)
     flash = SimulatedFlash(BLOCK_COUNT)
-    provision(flash, device_key, settings)
+    provision(flash, device_key, settings, os.urandom)
     nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
     return Device(
         parts.bus,

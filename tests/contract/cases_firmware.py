@@ -234,7 +234,7 @@ def case_storage_counts_on() -> None:
     assert not again.is_new
     assert again.device_key == first.device_key == _KEY
     assert (first.boot, again.boot) == (1, 2)
-    assert (again.advert_high, again.advert_low) == (0, 2 << 14)
+    assert (again.advert_high, again.advert_low) == (0, 3 << 14)
 
 
 def case_storage_in_files() -> None:
@@ -255,6 +255,13 @@ def case_storage_in_files() -> None:
             raise AssertionError("no error")
 
 
+class _Owner:
+    advert_counter = (0, 0)
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.change_settings = monitor.apply
+
+
 def case_records_cross_the_link_once_in_order() -> None:
     _, monitor = _monitor(["0,72,97,2,36.7,0.02,1"], 0)
     for number in range(30):
@@ -270,7 +277,7 @@ def case_records_cross_the_link_once_in_order() -> None:
         heard.append(bytearray(frame))
         return True
 
-    end = LinkEnd(_KEY, monitor, send, monitor.apply)
+    end = LinkEnd(_KEY, monitor, send, _Owner(monitor))
     end.mtu = 247
     end.receive(bytearray(link.hello(b"hostnonc")), _random)
     room[0] = 1

@@ -149,7 +149,7 @@ class WireClient:
             anchor_time=lambda day, day_ms: None,
             vitals=SimpleNamespace(quality=90),
         )
-        self._end = LinkEnd(KEY, monitor, self._send, lambda settings: None)
+        self._end = LinkEnd(KEY, monitor, self._send, SimpleNamespace(advert_counter=(0, 0)))
         self._end.mtu = 185
         self._content = bytearray(advert.CONTENT_LENGTH)
 

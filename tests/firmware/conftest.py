@@ -124,35 +124,60 @@ class FakeBle:
         self.notified: list[tuple[int, int, bytes]] = []
         self.indicated: list[tuple[int, int, bytes]] = []
         self.dropped: list[int] = []
+        self.passkeys: list[int] = []
         self.connected: set[int] = set()
         self.table = 1000  # how many characteristics fit
         self.room = 1000  # how many notifications fit
         self.advert_error: OSError | None = None
+        self.is_advertising = False
+        self.is_connectable = True
+        self.most_connections = 4
+        self.is_silent_in_link = False  # as BTstack is, which has no private addresses either
+        self.addresses: list[int] = []  # the modes in which addresses were drawn
         self._handler: Callable[[int, tuple[Any, ...]], Any] = lambda event, data: None
 
     def active(self, on: bool = True) -> bool:
-        self.calls.append("active")
+        self.calls.append("active" if on else "inactive")
+        if not on:
+            self.is_advertising = False
+            self.connected.clear()
         return on
 
     def config(self, **values: Any) -> None:
         self.configured.update(values)
+        if "addr_mode" in values:
+            assert not self.is_advertising, "a random address set while advertising stops the board"
+            if values["addr_mode"] > 1 and self.is_silent_in_link:
+                raise OSError(22)
+            self.addresses.append(values["addr_mode"])
 
     def irq(self, handler: Callable[[int, tuple[Any, ...]], Any]) -> None:
         self._handler = handler
 
-    def gap_advertise(self, interval_us: int, adv_data: bytes = b"", **more: Any) -> None:
+    def gap_advertise(self, interval_us: int | None, adv_data: bytes = b"", **more: Any) -> None:
+        self.is_advertising = interval_us is not None
+        if interval_us is None:
+            return
         if self.advert_error is not None:
+            self.is_advertising = False
             raise self.advert_error
         assert not more.get("resp_data")
+        self.is_connectable = more.get("connectable", True)
+        if self.is_connectable and len(self.connected) >= self.most_connections:
+            self.is_advertising = False
+            raise OSError(12)
         self.interval_us = interval_us
         self.adverts.append(bytes(adv_data))
+
+    def gap_passkey(self, connection: int, action: int, passkey: int) -> None:
+        self.passkeys.append(passkey)
 
     def gap_disconnect(self, connection: int) -> bool:
         self.dropped.append(connection)
         return connection in self.connected
 
     def gatts_register_services(self, services: list[Any]) -> tuple[tuple[int, ...], ...]:
-        assert not self.adverts, "registering while advertising: OSError 16"
+        assert not self.is_advertising, "registering while advertising: OSError 16"
         self.services = services
         handles, handle, count = [], 3, 0
         for _, characteristics in services:
@@ -191,6 +216,7 @@ class FakeBle:
 
     def connect(self, connection: int) -> None:
         self.connected.add(connection)
+        self.is_advertising = False
         self._handler(1, (connection, 0, b"\0" * 6))
 
     def disconnect(self, connection: int) -> None:
@@ -230,6 +256,9 @@ class Host:
         self.info: link.Info | None = None
         self.sequences: list[int] = []
         self.missing: list[tuple[int, int]] = []
+        self.bye_s: int | None = None
+        self.rotated = 0
+        self.counts: tuple[int, ...] | None = None
         self.live: list[bytes] = []
         self.frame_lengths: list[int] = []
 
@@ -255,6 +284,12 @@ class Host:
             self.sequences += [records.Record(each).sequence for each in link.records_in(message)]
         elif message[0] == link.MISSING:
             self.missing.append(link.missing_range(message))
+        elif message[0] == link.BYE:
+            self.bye_s = message[1]
+        elif message[0] == link.ROTATED:
+            self.rotated += 1
+        elif message[0] == link.COUNTS:
+            self.counts = link.counts_in(message)
         else:
             assert message[0] == link.LIVE
             self.live.append(bytes(message[1:]))

@@ -20,7 +20,11 @@ class Wire:
         self.room = 1000
         self.refused: list[bytes] = []
         self.changes: list[Settings] = []
-        self.end = LinkEnd(_KEY, rig.monitor, self._send, self._change)
+        self.advert_counter = (0x12345, 0x6789A)
+        self.keys: list[bytes] = []
+        self.pairings = 0
+        self.refused = [3, 0x12345, 0, 0, 0, 0, 9]
+        self.end = LinkEnd(_KEY, rig.monitor, self._send, self)
         self.end.mtu = mtu
         self.content = bytearray(range(advert.CONTENT_LENGTH))
 
@@ -32,9 +36,17 @@ class Wire:
         self.host.hear(bytes(frame))
         return True
 
-    def _change(self, settings: Settings) -> None:
+    def change_settings(self, settings: Settings) -> None:
         self.changes.append(settings)
         self.rig.monitor.apply(settings)
+
+    def rotate_key(self, device_key: bytes, asked: LinkEnd) -> None:
+        assert asked is self.end
+        assert self.host.rotated == len(self.keys)  # told only when it is kept
+        self.keys.append(device_key)
+
+    def open_pairing(self) -> None:
+        self.pairings += 1
 
     def say(self, *messages: bytes) -> None:
         """Have the host send messages, each in a frame."""
@@ -88,6 +100,38 @@ def test_info(wire: Wire) -> None:
     assert (info.journal_id, info.boot, info.oldest, info.acknowledged) == (7, 3, 0, 12)
     assert info.newest == wire.rig.journal.newest
     assert (info.day, info.day_ms) == (0, 3000)
+    assert info.advert_counter == 0x123456789A
+
+
+def test_a_new_key_is_kept_before_it_is_confirmed_and_the_session_goes_on(wire: Wire) -> None:
+    for number in range(2):
+        wire.say(link.rotate(bytes([number]) * 16))
+        wire.step()
+        assert wire.host.rotated == number + 1
+    assert wire.keys == [bytes(16), b"\x01" * 16]
+    wire.say(link.fetch(0))
+    wire.step()
+    assert wire.host.sequences == list(range(40))
+
+
+@pytest.mark.parametrize("length", [0, 15, 17])
+def test_a_key_of_another_length_is_refused(wire: Wire, length: int) -> None:
+    with pytest.raises(link.LinkError, match="a device key has 16 bytes"):
+        link.rotate(bytes(length))
+    with pytest.raises(link.LinkError, match="is not known"):
+        wire.say(bytes([link.ROTATE]) + bytes(length))
+    assert wire.keys == []
+
+
+def test_pairing_is_opened_by_a_host_that_knows_the_key(wire: Wire) -> None:
+    wire.say(bytes([link.PAIR]))
+    assert wire.pairings == 1
+
+
+def test_counts_of_what_was_refused(wire: Wire) -> None:
+    wire.say(bytes([link.ASK_COUNTS]))
+    wire.step()
+    assert wire.host.counts == (3, 0xFFFF, 0, 0, 0, 0, 9)
 
 
 def test_live_content_once_a_second(wire: Wire) -> None:
@@ -290,7 +334,7 @@ def test_second_hello_is_refused(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [b"\x77", b"\x10\x00", b"\x11\x00\x00", b"\x12\x00", b"\x13\x00", b"\x90", bytes(40)]
+    "message", [b"\x77", b"\x10\x00", b"\x11\x00\x00", b"\x12\x00", b"\x13\x00", b"\x15\x00", b"\x90", bytes(40)]
 )
 def test_message_that_is_not_known_is_refused(wire: Wire, message: bytes) -> None:
     with pytest.raises(link.LinkError, match="is not known"):

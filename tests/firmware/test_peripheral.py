@@ -1,5 +1,6 @@
 """The radio side against a fake of MicroPython's `bluetooth`: who hears what, and when."""
 
+import os
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from vigil_firmware import peripheral as peripheral_module
 from vigil_firmware.device import Device
 from vigil_firmware.journal_memory import MemoryStore
+from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.peripheral import Peripheral, RadioError
 from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
 from vigil_hal.simulated.flash import SimulatedFlash
@@ -149,6 +151,47 @@ def test_advertising_starts_again_after_connect_and_disconnect(air: Air) -> None
     assert air.ble.adverts[-1] == air.ble.adverts[-2]  # no counter is spent on it
 
 
+def test_address_changes_every_quarter_of_an_hour_and_never_during_a_link(
+    make_rig: Any, bluetooth: Any, first_tick: int
+) -> None:
+    air = Air(make_rig(first_tick=first_tick), bluetooth, SERVICES_OFF)
+    air.peripheral.step(air.rig.now())
+    drawn = len(air.ble.addresses)
+    assert air.ble.addresses[-1] == 1  # at boot
+
+    def wait(seconds: int) -> int:
+        for _ in range(seconds):
+            air.rig.elapsed_ms += 1000
+            air.peripheral.step(air.rig.now())
+        return len(air.ble.addresses) - drawn
+
+    assert wait(899) == 0
+    assert wait(2) == 1
+    assert wait(900) == 2
+    assert air.ble.is_advertising
+    air.ble.connect(1)
+    air.ble.encrypt(1, authenticated=True)  # trusted: it stays
+    assert wait(2000) == 2
+    air.ble.disconnect(1)
+    assert wait(1) == 3
+    assert wait(899) == 3
+    assert air.ble.is_advertising
+    assert set(air.ble.addresses[drawn:]) == {1}
+
+
+def test_address_stays_where_phones_look_for_it_and_where_the_stack_has_no_other(make_rig: Any, bluetooth: Any) -> None:
+    for services, is_silent in ((SERVICES_BONDED, False), (SERVICES_OPEN, False), (SERVICES_OFF, True)):
+        bluetooth.ble.addresses.clear()
+        bluetooth.ble.is_advertising = False
+        bluetooth.ble.adverts.clear()
+        bluetooth.ble.is_silent_in_link = is_silent
+        air = Air(make_rig(), bluetooth, services)
+        for _ in range(1000):
+            air.rig.elapsed_ms += 1000
+            air.peripheral.step(air.rig.now())
+        assert air.ble.addresses in ([], [3, 0])  # no more than tried, at boot
+
+
 def test_radio_that_cannot_advertise_now_is_asked_again(air: Air) -> None:
     air.run(1)
     air.ble.advert_error = OSError(12)
@@ -261,6 +304,237 @@ def test_forged_frame_drops_the_connection_and_no_other(air: Air, make_host: Any
     assert good.sequences != []
 
 
+def try_once(air: Air, frame: bytes = b"\x02" + bytes(40)) -> None:
+    """A stranger connects, guesses and is dropped."""
+    air.ble.connect(9)
+    air.ble.write(9, air.control, frame)
+    air.step()
+    air.ble.disconnect(9)
+    air.run(0.1)
+
+
+@pytest.mark.parametrize("air", [SERVICES_OFF, SERVICES_BONDED, SERVICES_OPEN], indirect=True)
+def test_strangers_who_keep_guessing_find_the_door_shut_and_alarms_are_heard(air: Air, make_host: Any) -> None:
+    host = greeted(air, make_host)
+    air.ble.write(1, air.control, host.sealed(bytes([link.ASK_INFO])))
+    air.run(1)
+    for _ in range(3):
+        assert air.ble.is_connectable
+        try_once(air)
+    assert not air.ble.is_connectable
+    assert air.lines[-1] == "link: strangers keep trying: nobody can connect for 5 s"
+    air.ble.dropped.clear()
+    air.ble.connect(9)  # to a connectable advert that was on its way
+    air.ble.write(9, air.control, link.hello(bytes(8)))
+    air.run(0.1)
+    assert (air.ble.dropped, air.peripheral.refused[link.TURNED_AWAY]) == ([9], 1)
+    assert [each for each in air.ble.notified if each[0] == 9] == []
+    air.ble.disconnect(9)
+    heard = len(air.ble.adverts)
+    air.rig.monitor.alarms.bits = 1 << conditions.SPO2_LOW
+    air.step()
+    assert air.opened()[-1].alarm_bits == 1
+    air.run(4)
+    assert len(air.ble.adverts) >= heard + 4
+    assert not air.ble.is_connectable
+    air.run(1)
+    assert air.ble.is_connectable
+    assert air.peripheral.connection_count == 1  # who proved itself was never bothered
+    hear(air, host)
+    assert len(host.live) >= 5
+    late = greeted(air, make_host, 2)
+    air.ble.write(2, air.control, late.sealed(bytes([link.ASK_INFO])))
+    air.step()
+    hear(air, late, 2)
+    assert late.info is not None
+
+
+def test_who_knows_the_key_gets_in_within_a_minute_while_strangers_keep_trying(air: Air, make_host: Any) -> None:
+    """Half a minute of a shut door, and the seconds that a stranger may hold his place."""
+    waits = []
+    for _ in range(8):
+        for _ in range(600):  # a minute and more of strangers
+            if air.ble.is_connectable:
+                try_once(air)
+            air.run(0.1)
+        waited = 0
+        while not air.ble.is_connectable:
+            air.run(0.1)
+            waited += 100
+            if waited % 1000 == 0:
+                try_once(air)
+        waits.append(waited)
+    assert max(waits) <= 30_000
+    host = greeted(air, make_host)
+    air.ble.write(1, air.control, host.sealed(bytes([link.ASK_INFO])))
+    air.step()
+    hear(air, host)
+    assert host.info is not None
+
+
+def test_strangers_who_come_and_go_without_a_word_are_counted_too(air: Air) -> None:
+    for _ in range(3):
+        air.ble.connect(1)
+        air.run(0.2)
+        air.ble.disconnect(1)
+        air.run(0.1)
+    assert not air.ble.is_connectable
+    assert air.peripheral.refused[link.UNPROVEN] == 3
+
+
+def test_all_connections_taken_leave_adverts_on_the_air(air: Air) -> None:
+    for handle in range(4):
+        air.ble.connect(handle)
+    count = len(air.ble.adverts)
+    air.run(4)
+    assert len(air.ble.adverts) >= count + 4
+    assert not air.ble.is_connectable
+
+
+@pytest.fixture
+def silent(make_rig: Any, bluetooth: Any) -> Air:
+    """A peripheral on a stack that has one link, and no adverts during it."""
+    bluetooth.ble.is_silent_in_link = True
+    return Air(make_rig(), bluetooth, SERVICES_OFF)
+
+
+def test_turns_where_nobody_hears_adverts_during_a_link(silent: Air, make_host: Any) -> None:
+    host = greeted(silent, make_host)
+    silent.ble.write(1, silent.control, host.sealed(link.fetch(0)))
+    silent.run(7.5)
+    assert silent.ble.dropped == []
+    silent.run(0.7)
+    hear(silent, host)
+    assert (host.bye_s, silent.ble.dropped) == (11, [])
+    lives = len(host.live)
+    silent.run(1)
+    hear(silent, host)
+    assert (len(host.live), silent.ble.dropped) == (lives, [1])
+    assert "dropped" not in "".join(silent.lines)
+    silent.ble.disconnect(1)
+    silent.run(9.9)
+    assert silent.ble.is_advertising
+    assert not silent.ble.is_connectable
+    silent.run(0.3)
+    assert silent.ble.is_connectable
+    assert silent.peripheral.refused == [0] * len(link.REFUSALS)
+
+
+def test_a_host_that_says_that_nobody_else_listens_stays_and_may_return_at_once(silent: Air, make_host: Any) -> None:
+    host = greeted(silent, make_host)
+    silent.ble.write(1, silent.control, host.sealed(bytes([link.STAY])))
+    silent.run(60)
+    assert silent.ble.dropped == []
+    hear(silent, host)
+    assert host.bye_s is None
+    silent.ble.disconnect(1)
+    silent.run(0.1)
+    assert silent.ble.is_connectable
+
+
+def test_a_phone_at_open_services_has_its_turn_too(make_rig: Any, bluetooth: Any) -> None:
+    bluetooth.ble.is_silent_in_link = True
+    air = Air(make_rig(), bluetooth, SERVICES_OPEN)
+    air.ble.connect(1)
+    air.run(9.2)
+    assert air.ble.dropped == [1]
+
+
+def test_a_link_that_outlasts_its_end_makes_the_radio_start_anew(silent: Air) -> None:
+    silent.ble.connect(1)
+    silent.run(5.2)
+    assert silent.ble.dropped == [1]
+    silent.ble.adverts.clear()
+    silent.run(3.2)
+    assert silent.lines[-1] == "link: a dropped connection did not end: the radio starts anew"
+    assert silent.ble.calls[-2:] == ["inactive", "active"]
+    silent.run(1)
+    assert silent.ble.is_advertising
+
+
+def test_what_is_refused_is_counted_by_its_kind(air: Air, make_host: Any) -> None:
+    def refuse(frame: bytes, *before: bytes) -> None:
+        host = greeted(air, make_host)
+        for message in before:
+            air.ble.write(1, air.control, host.sealed(message))
+        air.ble.write(1, air.control, frame or host.sealed(b"\x77"))
+        air.step()
+        assert air.ble.dropped[-1] == 1
+        air.ble.disconnect(1)
+        air.run(0.1)
+        while not air.ble.is_connectable:
+            air.run(1)
+
+    frames = make_host(air.storage.device_key)
+    frames.session.begin(b"another!", b"session!")
+    refuse(frames.sealed(link.fetch(0)))  # forged: of another session
+    refuse(frames.sealed(link.fetch(0)))  # its second frame: out of order
+    refuse(link.hello(bytes(8)))  # a second hello
+    refuse(b"\x02\x00\x00\x00short")
+    refuse(bytes(link.MAX_FRAME + 1))
+    refuse(link.fetch(0) + bytes(3))
+    air.ble.connect(1)
+    air.ble.write(1, air.control, b"\x01\x02" + bytes(8))
+    air.run(0.1)
+    air.ble.disconnect(1)
+    refuse(b"", link.fetch(0))  # sealed, and unknown
+    assert air.peripheral.refused[:5] == [1, 2, 3, 1, 1]
+    host = greeted(air, make_host)
+    air.ble.write(1, air.control, host.sealed(bytes([link.ASK_COUNTS])))
+    air.step()
+    hear(air, host)
+    assert host.counts == tuple(air.peripheral.refused)
+
+
+def test_a_session_that_has_used_up_its_frames_is_dropped(air: Air, make_host: Any) -> None:
+    host = greeted(air, make_host)
+    air.ble.write(1, air.control, host.sealed(bytes([link.ASK_INFO])))
+    air.step()
+    (connection,) = air.peripheral._connections
+    connection.end._session._sent = 1 << 24  # half a year on
+    air.run(1.1)
+    assert air.ble.dropped == [1]
+    assert "used up" in air.lines[-1]
+
+
+def test_a_new_key_is_in_force_at_once_for_all_but_the_session_that_gave_it(air: Air, make_host: Any) -> None:
+    air.run(2)
+    old, new = air.storage.device_key, b"\x55" * 16
+    asking, other = greeted(air, make_host, 1), greeted(air, make_host, 2)
+    air.ble.write(2, air.control, other.sealed(bytes([link.ASK_INFO])))
+    air.run(0.1)
+    air.ble.notified.clear()
+    heard, newest = len(air.ble.adverts), air.peripheral.advert_counter
+    air.ble.write(1, air.control, asking.sealed(link.rotate(new)))
+    air.step()
+    hear(air, asking)
+    assert asking.rotated == 1
+    opener = advert.AdvertOpener(new)
+    opener.newest_counter = (newest[0] << 20 | newest[1]) - 1  # the counter goes on
+    assert opener.open(air.ble.adverts[-1][7:]) is not None
+    air.run(3)
+    assert air.ble.dropped == [2]
+    assert all(advert.AdvertOpener(old).open(data[7:]) is None for data in air.ble.adverts[heard:])
+    hear(air, asking)
+    assert len(asking.live) >= 3
+    again = make_host(new)
+    air.ble.connect(3)
+    air.ble.exchange_mtu(3, 247)
+    air.ble.write(3, air.control, again.hello())
+    air.step()
+    hear(air, again, 3)
+    air.ble.write(3, air.control, again.sealed(bytes([link.ASK_INFO])))
+    air.step()
+    hear(air, again, 3)
+    assert again.info is not None
+    assert (new.hex() in "".join(air.lines), keys.device_id(new) in air.lines[0]) == (False, True)
+    writes = air.storage._key_copies._generation
+    air.ble.write(3, air.control, again.sealed(link.rotate(new)))  # again, as when the answer was lost
+    air.step()
+    hear(air, again, 3)
+    assert (again.rotated, air.storage._key_copies._generation) == (1, writes)
+
+
 def test_flood_of_frames_ends_that_connection_only(air: Air, make_host: Any) -> None:
     host = greeted(air, make_host)
     air.ble.write(1, air.control, host.sealed(link.fetch(0)))
@@ -280,6 +554,50 @@ def test_end_of_a_link_while_it_is_being_dropped(air: Air, mocker: Any) -> None:
     air.run(0.1)
     said.assert_called_once()
     assert air.peripheral.connection_count == 0
+
+
+@pytest.mark.parametrize("air", [SERVICES_BONDED], indirect=True)
+def test_a_bond_is_on_flash_once_it_is_authenticated_and_there_after_a_boot(air: Air, bluetooth: Any) -> None:
+    air.peripheral.open_pairing()
+    air.ble.connect(1)
+    event = air.ble._handler
+    event(31, (1, 3, 0))
+    assert len(air.ble.passkeys) == 1
+    assert event(30, (2, memoryview(b"peer"), memoryview(b"secret"))) is True
+    air.run(0.2)
+    assert air.storage.bonds == b""
+    air.ble.encrypt(1, authenticated=True)
+    event(30, (1, memoryview(b"peer"), memoryview(b"their secret")))  # before or after: stacks differ
+    air.run(0.2)
+    again = Storage(air.storage._counter_copies._blocks, _random)
+    again.settings = air.storage.settings
+    air.ble.is_advertising = False
+    Peripheral(bluetooth, air.rig.monitor, again, _random, air.lines.append, air.rig.now())
+    assert bluetooth.ble._handler(29, (2, 0, memoryview(b"peer"))) == b"secret"
+    assert bluetooth.ble._handler(29, (1, 0, None)) == b"their secret"
+    assert bluetooth.ble._handler(29, (1, 1, None)) is None
+
+
+@pytest.mark.parametrize("air", [SERVICES_BONDED], indirect=True)
+def test_pairing_is_open_for_two_minutes(make_rig: Any, air: Air) -> None:
+    air.peripheral.open_pairing()
+    for seconds, shown in ((110, 1), (11, 1)):
+        air.run(seconds)
+        air.ble.connect(1)
+        air.ble._handler(31, (1, 3, 0))
+        assert len(air.ble.passkeys) == shown
+        air.ble.encrypt(1, authenticated=True) if seconds == 110 else air.run(0.1)
+        air.ble.disconnect(1)
+    assert air.ble.dropped == [1]
+    assert "pairing is not open" in air.lines[-1]
+
+
+@pytest.mark.parametrize("air", [SERVICES_OFF, SERVICES_OPEN], indirect=True)
+def test_pairing_cannot_be_opened_where_there_is_nothing_to_pair_for(air: Air) -> None:
+    air.peripheral.open_pairing()
+    air.ble.connect(1)
+    air.ble._handler(31, (1, 3, 0))
+    assert air.ble.passkeys == []
 
 
 def standard_notifications(air: Air) -> set[int]:
@@ -370,6 +688,26 @@ def test_device_starts_and_runs(make_rig: Any, bluetooth: Any, first_tick: int) 
         device.step(rig.now())
     assert [line.split(":")[0] for line in lines] == ["vigil", "vigil", "fault", "fault"]
     assert lines[-1] == "fault: cleared"
+
+
+def test_boot_and_adverts_repeat_nothing_after_the_counters_are_lost(make_rig: Any, bluetooth: Any) -> None:
+    flash, journal, lines = SimulatedFlash(BLOCK_COUNT), SimulatedFlash(16, 4096), []
+    boots = []
+    for _ in range(4):
+        bluetooth.ble = type(bluetooth.ble)()
+        rig = make_rig()
+        device = Device(
+            rig.bus, None, None, flash, (lambda: NorStore(journal),), bluetooth, os.urandom, lines.append, 1, rig.now()
+        )
+        device.monitor.journal.flush()
+        boots.append(device.monitor.boot)
+        if len(boots) == 3:
+            flash.memory[2 * 4096 : 4 * 4096] = b"\xff" * 8192
+    assert boots == [1, 2, 3, 4]
+    assert [line for line in lines if line.startswith("storage")] == [
+        "storage: the advert counter is lost: it goes on from a random number, and boots from the journal's newest",
+        "storage: boots go on from 3, the journal's newest",
+    ]
 
 
 def test_medical_words_stay_out_of_what_the_air_may_know() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
+from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage, provision
 from vigil_firmware.two_copies import TwoCopies
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
@@ -118,6 +118,37 @@ def test_first_boot_makes_a_key_that_stays() -> None:
     assert first.problem == again.problem == ""
 
 
+def test_a_cut_while_the_key_is_replaced_leaves_the_old_or_the_new() -> None:
+    old, new = random_bytes(16), b"the next one's 16"[:16]
+    for operations in itertools.count():
+        flash = SimulatedFlash(BLOCK_COUNT, 1024)
+        storage = Storage(flash, random_bytes)
+        flash.cut_after(operations)
+        try:
+            storage.rotate_key(new)
+            is_cut = False
+        except PowerCut:
+            is_cut = True
+        finally:
+            flash.restore()
+        assert storage.device_key == (old if is_cut else new)
+        again = Storage(flash, random_bytes)
+        assert again.device_key in ((old, new) if is_cut else (new,))
+        assert not again.is_new
+        if not is_cut:
+            assert operations > 2 * 16
+            return
+
+
+@pytest.mark.parametrize("block", [4, 5])
+def test_damage_to_either_copy_of_the_key_brings_no_other_back(block: int) -> None:
+    flash = SimulatedFlash(BLOCK_COUNT)
+    storage = Storage(flash, random_bytes)
+    storage.rotate_key(bytes(16))
+    damage(flash, block)
+    assert Storage(flash, random_bytes).device_key == bytes(16)
+
+
 def test_settings_outlast_a_boot() -> None:
     flash = SimulatedFlash(BLOCK_COUNT)
     storage = Storage(flash, random_bytes)
@@ -142,11 +173,11 @@ def counter(storage: Storage) -> int:
 
 def test_boot_number_and_adverts_never_repeat_across_cuts_at_every_operation() -> None:
     """What a device used before the power failed is never used again."""
-    flash = SimulatedFlash(BLOCK_COUNT, _BLOCK)
+    flash = SimulatedFlash(BLOCK_COUNT, 1024)
     boots: list[int] = []
     used = -1
-    for operations in range(60):
-        flash.cut_after(operations % 30)
+    for operations in range(180):
+        flash.cut_after(operations % 60)
         try:
             storage = Storage(flash, random_bytes)
             boots.append(storage.boot)
@@ -162,6 +193,85 @@ def test_boot_number_and_adverts_never_repeat_across_cuts_at_every_operation() -
             flash.restore()
     assert len(boots) > 20
     assert len(set(boots)) == len(boots)
+
+
+def damage(flash: SimulatedFlash, block: int) -> None:
+    """Flip a bit of what is kept in a block."""
+    flash.memory[block * 4096 + 4] ^= 1
+
+
+COUNTERS = 2  # the first of their two blocks
+
+
+@pytest.mark.parametrize("reservations", [0, 1, 2, 3])
+@pytest.mark.parametrize("block", [COUNTERS, COUNTERS + 1])
+def test_damage_to_either_copy_of_the_counters_repeats_no_advert(reservations: int, block: int) -> None:
+    flash = SimulatedFlash(BLOCK_COUNT)
+    Storage(flash, random_bytes)
+    storage = Storage(flash, random_bytes)
+    for _ in range(reservations):
+        storage.reserve_adverts()
+    last = counter(storage) + (1 << RESERVED_SHIFT) - 1
+    damage(flash, block)
+    again = Storage(flash, random_bytes)
+    assert counter(again) > last
+    assert again.problem == ""
+
+
+def test_counters_lost_from_both_copies_go_on_from_a_random_number_and_say_so() -> None:
+    starts = set()
+    for seed in range(200):
+        source = chances.Random(seed)
+        flash = SimulatedFlash(BLOCK_COUNT)
+        key = Storage(flash, source.randbytes).device_key
+        damage(flash, COUNTERS)
+        damage(flash, COUNTERS + 1)
+        storage = Storage(flash, source.randbytes)
+        assert (storage.device_key, storage.is_new) == (key, False)
+        assert "the advert counter is lost" in storage.problem
+        assert storage.advert_high < 1 << 18
+        starts.add(counter(storage))
+        assert counter(Storage(flash, source.randbytes)) > counter(storage)  # and from then on as ever
+    assert len(starts) == 200
+    assert min(starts) < 1 << 34 < 3 << 36 < max(starts) < 1 << 38
+
+
+def test_a_new_key_starts_without_a_word_and_a_given_one_at_random() -> None:
+    assert counter(Storage(SimulatedFlash(BLOCK_COUNT), random_bytes)) == 1 << RESERVED_SHIFT
+    starts = set()
+    for seed in range(5):
+        flash = SimulatedFlash(BLOCK_COUNT)
+        provision(flash, bytes(16), Settings(), chances.Random(seed).randbytes)
+        storage = Storage(flash, random_bytes)
+        assert (storage.device_key, storage.boot, storage.problem) == (bytes(16), 1, "")
+        starts.add(counter(storage))
+    assert len(starts) == 5
+
+
+@pytest.mark.parametrize(
+    ("boot", "newest", "expected"),
+    [
+        (1, 0, 1),
+        (1, 1, 2),
+        (1, 700, 701),
+        (9, 3, 9),
+        (0xFFFF, 0xFFFE, 0xFFFF),
+        (1, 0xFFFF, 1),
+        (0, 0xFFFF, 0),
+        (5, 5, 6),
+        (0xFFFF, 0xFFFF, 0),
+    ],
+)
+def test_boot_is_above_the_newest_in_the_journal_and_stays_so(boot: int, newest: int, expected: int) -> None:
+    flash = SimulatedFlash(BLOCK_COUNT)
+    storage = Storage(flash, random_bytes)
+    storage.boot = boot
+    storage.reserve_adverts()
+    before = counter(storage)
+    assert storage.pass_boot(newest) == (expected != boot)
+    assert storage.boot == expected
+    assert (counter(storage) > before) == (expected != boot)
+    assert Storage(flash, random_bytes).boot == (expected + 1) & 0xFFFF
 
 
 @pytest.mark.parametrize("reserved", [0, 62, 63, 64, (1 << 25) - 3])
@@ -243,7 +353,7 @@ def test_block_device_serves_the_whole_storage(tmp_path: Path) -> None:
     again = Storage(FileBlocks(folder, BLOCK_COUNT), bytes)
     assert again.device_key == first.device_key
     assert again.settings.spo2_low_deci_pct == 870
-    assert (again.boot, counter(again)) == (2, 2 << RESERVED_SHIFT)
+    assert (again.boot, counter(again)) == (2, 3 << RESERVED_SHIFT)
 
 
 def test_files_cut_short_leave_the_old_block(tmp_path: Path, mocker: Any) -> None:

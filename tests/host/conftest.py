@@ -213,7 +213,7 @@ class ClientDouble:
         if message[0] == link.ASK_INFO:
             newest = len(device.journal.records) - 1
             info = (device.journal.id, 1, device.oldest, newest, device.acknowledged)
-            self.send(bytes(self._session.out[4 : 4 + link.pack_info(self._session.out, 4, info, 0, 0)]))
+            self.send(bytes(self._session.out[4 : 4 + link.pack_info(self._session.out, 4, info, (0, 0), (0, 0))]))
         elif message[0] == link.TIME:
             device.told_time.append(message)
         elif message[0] == link.CURVE:

@@ -1,6 +1,8 @@
 """The whole line: a scripted patient, the real firmware, the virtual radio, the bridge, the record on disk."""
 
 import asyncio
+import contextlib
+import itertools
 import re
 import sqlite3
 import struct
@@ -14,6 +16,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError
 
 from vigil_firmware.monitor import STEP_MS
+from vigil_firmware.storage import provision
 from vigil_firmware.vitals import Vitals
 from vigil_hal.simulated.patient import parse_patient
 from vigil_host.bridge import Bridge
@@ -29,7 +32,7 @@ from vigil_host.store.ledger import OVERWRITTEN
 from vigil_host.store.times import from_days
 from vigil_host.web.picture import Picture
 from vigil_wire import advert, conditions, keys, link, plx, records
-from vigil_wire.settings import Settings, unpack
+from vigil_wire.settings import SERVICES_OFF, Settings, unpack
 
 pytestmark = pytest.mark.anyio
 
@@ -347,6 +350,49 @@ async def test_who_else_hears_while_a_bridge_holds_the_link(
         assert len(heard) >= 3
 
 
+async def test_the_address_changes_and_the_host_goes_on(
+    home: Home, air: Air, wearable_of: Callable[..., Wearable], personality: Personality, mocker: Any
+) -> None:
+    mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 5_000)
+    mocker.patch("vigil_host.simulated_device.provision", without_services)
+    wearable = wearable_of()
+    public = wearable.address
+    await wearable.live(1)
+    addresses: dict[str, None] = {}
+    opener = advert.AdvertOpener(KEY)
+
+    def on_advert(device: Any, data: Any) -> None:
+        if opener.open(data.manufacturer_data[advert.COMPANY_ID]) is not None:
+            addresses[device.address] = None
+
+    async with BleakScanner(on_advert, backend=AirScanner, air=air):
+        await wearable.live(22)
+    if not personality.private_addresses:
+        assert list(addresses) == [public]
+        return
+    assert len(addresses) == 5
+    assert public not in addresses
+    mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 900_000)
+    async with home.bridge() as bridge:
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 20)
+        during = wearable.address
+        mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 5_000)
+        await wearable.live(12)
+        assert wearable.address == during  # a link keeps its address
+        (view,) = bridge.live.snapshot()
+        assert view.link == "connected"
+    await wearable.live_until(lambda: wearable.address != during)
+    mocker.patch("vigil_firmware.peripheral.ADDRESS_PERIOD_MS", 900_000)
+    async with home.bridge():
+        await wearable.live_until(lambda: home.has_all_of(wearable) and wearable.device.peripheral.connection_count)
+    assert home.store.gaps(home.device_id) == []
+
+
+def without_services(blocks: Any, device_key: bytes, _: Settings, random: Callable[[int], bytes]) -> None:
+    """Provision a device that only its bridges need to find."""
+    provision(blocks, device_key, Settings(summary_interval_s=1, standard_services=SERVICES_OFF), random)
+
+
 async def test_a_stranger_who_connects_and_idles_is_dropped(
     home: Home, air: Air, wearable_of: Callable[..., Wearable]
 ) -> None:
@@ -360,6 +406,117 @@ async def test_a_stranger_who_connects_and_idles_is_dropped(
     assert wearable.lines[-1] == "link: dropped a connection: it did not prove itself within 5 s"
     async with home.bridge():  # and the place is free again
         await wearable.live_until(lambda: wearable.journal.acknowledged > 0)
+
+
+@asynccontextmanager
+async def doing(*what: Callable[[], Any]) -> AsyncIterator[None]:
+    """Have these done over and over beside what is tested."""
+
+    async def again(do: Callable[[], Any]) -> None:
+        while True:
+            with contextlib.suppress(BleakError, TimeoutError, link.LinkError):
+                await do()
+            await asyncio.sleep(0.001)
+
+    tasks = [asyncio.create_task(again(each)) for each in what]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(each, asyncio.CancelledError) for each in done), done
+
+
+class Visitor:
+    """A central at the wearable: a stranger who idles, or a host that knows the key and shares the device."""
+
+    def __init__(self, wearable: Wearable) -> None:
+        self.wearable = wearable
+        self.visits = self.greeted = 0
+        self.byes: list[int] = []
+
+    def client(self) -> Any:
+        return BleakClient(self.wearable.address, backend=AirClient, air=self.wearable.air, timeout=2)
+
+    async def idle(self) -> None:
+        """Connect and do nothing for as long as one is let."""
+        async with self.client() as client:
+            self.visits += 1
+            while client.is_connected:
+                await asyncio.sleep(0.002)
+
+    async def share(self) -> None:
+        """Hold a session until told that its turn is over, and wait as told."""
+        frames: asyncio.Queue[bytearray] = asyncio.Queue()
+        seal = link.Session(KEY, is_device=False)
+        async with self.client() as client, asyncio.timeout(2):
+            await client.start_notify(link.STREAM_UUID, lambda _, frame: frames.put_nowait(bytearray(frame)))
+            await client.write_gatt_char(link.CONTROL_UUID, link.hello(bytes(8)), response=True)
+            seal.begin(bytes(8), link.nonce_of_hello(await frames.get()))
+            seal.out[4] = link.ASK_INFO
+            await client.write_gatt_char(link.CONTROL_UUID, bytes(seal.out[: seal.seal(1)]), response=True)
+            while client.is_connected:
+                frame = await frames.get()
+                message = bytes(frame[4 : 4 + seal.open(frame, len(frame))])
+                if message[0] == link.INFO:
+                    self.greeted += 1
+                if message[0] == link.BYE:
+                    self.byes.append(message[1])
+                    until_ms = self.wearable.now_ms + message[1] * 1000
+                    break
+        while self.wearable.now_ms < until_ms:
+            await asyncio.sleep(0.002)
+
+
+@pytest.mark.parametrize("stranger_comes", [False, True])
+async def test_no_link_keeps_an_alarm_from_other_listeners_for_longer_than_ten_seconds(
+    air: Air, wearable_of: Callable[..., Wearable], personality: Personality, stranger_comes: bool
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(2)
+    opener, heard_ms = advert.AdvertOpener(KEY), [wearable.now_ms]
+
+    def on_advert(_: Any, data: Any) -> None:
+        if opener.open(data.manufacturer_data[advert.COMPANY_ID]) is not None:
+            heard_ms.append(wearable.now_ms)
+
+    host, stranger = Visitor(wearable), Visitor(wearable)
+    beside = (host.share, stranger.idle) if stranger_comes else (host.share,)
+    async with BleakScanner(on_advert, backend=AirScanner, air=air), doing(*beside):
+        await wearable.live(90)
+        heard_ms.append(wearable.now_ms)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(heard_ms)]
+    assert max(gaps) <= (2_500 if personality.advertises_while_connected else 10_000)
+    assert bool(host.byes) == (not personality.advertises_while_connected and host.greeted > 0)
+    assert set(host.byes) <= {11}
+    if stranger_comes:
+        assert stranger.visits >= 2
+        assert wearable.device.peripheral.refused[link.UNPROVEN] >= 2
+    else:
+        assert host.greeted >= (1 if personality.advertises_while_connected else 3)
+
+
+async def test_who_knows_the_key_gets_in_within_a_minute_although_strangers_keep_coming(
+    air: Air, wearable_of: Callable[..., Wearable], personality: Personality
+) -> None:
+    """Beside them where there is more than one connection, and else after the last of them."""
+    wearable = wearable_of()
+    host, stranger = Visitor(wearable), Visitor(wearable)
+    async with doing(stranger.idle):
+        await wearable.live(60)
+        assert stranger.visits >= 2
+        if personality.connections > 1:
+            await is_let_in(wearable, host)
+    await is_let_in(wearable, host)
+
+
+async def is_let_in(wearable: Wearable, host: Visitor) -> None:
+    """Let the host try until it has a session, which must be within a minute of the device's time."""
+    before_ms, host.greeted = wearable.now_ms, 0
+    async with doing(host.share):
+        await wearable.live_until(lambda: host.greeted)
+    assert wearable.now_ms - before_ms < 60_000
 
 
 async def test_another_device_key_hears_nothing_and_gets_no_session(
@@ -389,6 +546,38 @@ async def test_another_device_key_hears_nothing_and_gets_no_session(
             await client.write_gatt_char(link.CONTROL_UUID, b"", response=True)
     assert len(frames) == 1
     assert wearable.lines[-1] == "link: dropped a connection: frame 0 is forged or damaged"
+
+
+async def test_a_new_key_given_in_a_session_is_the_devices_from_then_on(
+    air: Air, tmp_path: Path, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(1)
+    frames: list[bytearray] = []
+    seal = link.Session(KEY, is_device=False)
+    async with BleakClient(wearable.address, backend=AirClient, air=air) as client:
+
+        async def say(message: bytes) -> None:
+            seal.out[4 : 4 + len(message)] = message
+            frame = bytes(seal.out[: seal.seal(len(message))])
+            await client.write_gatt_char(link.CONTROL_UUID, frame, response=True)
+
+        await client.start_notify(link.STREAM_UUID, lambda _, frame: frames.append(bytearray(frame)))
+        await client.write_gatt_char(link.CONTROL_UUID, link.hello(bytes(8)), response=True)
+        await wearable.live_until(lambda: frames)
+        seal.begin(bytes(8), link.nonce_of_hello(frames.pop(0)))
+        await say(link.rotate(OTHER_KEY))
+        await wearable.live_until(lambda: len(frames) >= 2)
+        kinds = [frame[4 : 4 + seal.open(frame, len(frame))][0] for frame in frames]
+        assert link.ROTATED in kinds
+    homes = [Home(air, tmp_path, key) for key in (KEY, OTHER_KEY)]
+    async with homes[0].bridge(), homes[1].bridge():
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 5)
+        await settled(wearable, homes[1])
+    assert homes[0].stored() == {}
+    assert homes[1].stored() == wearable.kept()
+    for home in homes:
+        home.store.close()
 
 
 async def test_nothing_medical_crosses_the_air_in_clear(

@@ -377,6 +377,7 @@ async def test_a_board_that_cannot_pair_says_so_and_offers_no_bonded_services(ai
 async def test_a_passkey_makes_a_bonded_device_tell_one_central_and_not_the_next(air: Air) -> None:
     wearable = Wearable(air, NIMBLE, SERVICES_BONDED)
     await wearable.live(15)
+    wearable.device.peripheral.open_pairing()
     async with wearable.central(Reader(wearable, thinking=20)) as phone:
         await wearable.live(0.2)
         async with wearable.central() as other:
@@ -402,16 +403,16 @@ async def test_just_works_is_not_trusted(air: Air) -> None:
     async with wearable.central() as client:
         heard = await heard_by(client)
         await client.pair()
-        await wearable.live(4.5)
         assert await refusals(client) == {BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION}
+        await wearable.live(0.5)
         assert is_silent(heard)
-        await wearable.live(1)
         assert not client.is_connected
 
 
 async def test_a_misread_passkey_is_refused_and_the_next_is_another(air: Air) -> None:
     wearable = Wearable(air, NIMBLE, SERVICES_BONDED)
     await wearable.live(15)
+    wearable.device.peripheral.open_pairing()
     for _ in range(2):
         async with wearable.central(Reader(wearable, misread=1)) as client:
             with pytest.raises(BleakError):

@@ -93,10 +93,35 @@ async def test_btstack_has_no_pairing_calls(nimble: Any, btstack: Any) -> None:
 
 
 async def test_settings_outlive_the_radio(device: Any) -> None:
-    """What was configured is still there after the radio has been off."""
-    device.ble.config(gap_name=b"Vigil", addr_mode=1)
+    """What was configured is still there after the radio has been off; the address is the public one again."""
     before = device.ble.config("mac")
+    device.ble.config(gap_name=b"Vigil", addr_mode=1)
+    assert device.ble.config("mac") != before
     device.ble.active(False)
     device.ble.active(True)
     assert device.ble.config("gap_name") == b"Vigil"
     assert device.ble.config("mac") == before
+
+
+async def test_each_random_address_is_another(device: Any, personality: Any) -> None:
+    """Modes 1 and 3 draw anew each time; BTstack has no private ones."""
+    drawn = set()
+    for mode in (1, 1, 3, 3) if personality.private_addresses else (1, 1):
+        device.ble.config(addr_mode=mode)
+        kind, address = device.ble.config("mac")
+        assert (kind, address[0] >> 6) == (1, 3 if mode == 1 else 0)
+        drawn.add(address)
+    assert len(drawn) == (4 if personality.private_addresses else 2)
+    for mode in (2, 3) if not personality.private_addresses else ():
+        with pytest.raises(OSError) as caught:
+            device.ble.config(addr_mode=mode)
+        assert caught.value.args == (22,)
+
+
+async def test_a_random_address_is_not_set_while_advertising(nimble: Any) -> None:
+    """There NimBLE's binding stops the board; between adverts it is set."""
+    nimble.advertise()
+    with pytest.raises(AssertionError, match="while advertising"):
+        nimble.ble.config(addr_mode=1)
+    nimble.ble.gap_advertise(None)
+    nimble.ble.config(addr_mode=1)

@@ -209,10 +209,12 @@ def test_no_hello() -> None:
 def test_message_bytes() -> None:
     assert link.fetch(0x01020304) == bytes.fromhex("10 04030201")
     assert link.acknowledge(0xFFFFFFFE) == bytes.fromhex("11 FEFFFFFF")
+    assert link.rotate(KEY) == b"\x16" + KEY
     assert link.set_time(0x2526, 86_399_999) == bytes.fromhex("12 2625 FF5B2605")
-    buf = bytearray(b"\xaa" * 30)
-    assert link.pack_info(buf, 1, (0x01020304, 7, -1, -1, -1), 2, 3) == 25
-    assert buf == bytes.fromhex("AA 90 04030201 0700 FFFFFFFF FFFFFFFF FFFFFFFF 0200 03000000 AAAAAAAA")
+    buf = bytearray(b"\xaa" * 35)
+    assert link.pack_info(buf, 1, (0x01020304, 7, -1, -1, -1), (2, 3), (0x12345, 0x6789A)) == 30
+    packed = "AA 90 04030201 0700 FFFFFFFF FFFFFFFF FFFFFFFF 0200 03000000 9A78563412 AAAAAAAA"
+    assert buf == bytes.fromhex(packed)
 
 
 @given(
@@ -221,17 +223,31 @@ def test_message_bytes() -> None:
     st.tuples(*[st.just(-1) | SEQUENCES] * 3),
     st.integers(0, 0xFFFF),
     st.integers(0, 86_399_999),
+    st.integers(0, (1 << 39) - 1),
 )
-def test_info_round_trip(journal_id: int, boot: int, sequences: tuple[int, int, int], day: int, day_ms: int) -> None:
-    buf = bytearray(25)
-    link.pack_info(buf, 0, (journal_id, boot, *sequences), day, day_ms)
+def test_info_round_trip(
+    journal_id: int, boot: int, sequences: tuple[int, int, int], day: int, day_ms: int, counter: int
+) -> None:
+    buf = bytearray(30)
+    link.pack_info(buf, 0, (journal_id, boot, *sequences), (day, day_ms), (counter >> 20, counter & 0xFFFFF))
     info = link.Info(buf)
     assert (info.journal_id, info.boot, info.day, info.day_ms) == (journal_id, boot, day, day_ms)
+    assert info.advert_counter == counter
     expected = tuple(None if sequence < 0 else sequence for sequence in sequences)
     assert (info.oldest, info.newest, info.acknowledged) == expected
     for length in range(len(buf)):
-        with pytest.raises(link.LinkError, match="an info message has 25 bytes"):
+        with pytest.raises(link.LinkError, match="an info message has 30 bytes"):
             link.Info(buf[:length])
+
+
+@given(st.lists(st.integers(0, 0x20000), min_size=len(link.REFUSALS), max_size=len(link.REFUSALS)))
+def test_counts_round_trip(counts: list[int]) -> None:
+    buf = bytearray(40)
+    length = link.pack_counts(buf, 2, counts)
+    assert link.counts_in(buf[2 : 2 + length]) == tuple(min(count, 0xFFFF) for count in counts)
+    for wrong in (length - 1, length + 1):
+        with pytest.raises(link.LinkError, match="a counts message has 15 bytes"):
+            link.counts_in(buf[2 : 2 + wrong])
 
 
 def test_missing_range() -> None:

@@ -153,6 +153,7 @@ class Session:
         self.is_established = True
         self._intake.set_connected(self._device.id, True)
         await self._send_time(client)
+        await self._send(client, bytes((link.STAY,)))
         if self._device.spo2_curve is not None:
             await self._send(client, link.set_curve(settings.pack_curve(self._device.spo2_curve)))
         await self._send(client, link.fetch(wanted))

@@ -167,6 +167,7 @@ class BLE:
         device.on(device.EVENT_CONNECTION, self._on_connection)
         device.gatt_server.max_mtu = self._settings["mtu"]
         self._device, self._controller = device, controller
+        self._address_mode = _ADDRESS_PUBLIC
         self._table = AttributeTable(
             device,
             self._personality.attribute_table_bytes,
@@ -217,7 +218,8 @@ class BLE:
     def config(self, *parameter: str, **values: Any) -> Any:
         """Return 'mac', 'gap_name', 'mtu' or 'rxbuf', or set parameters by keyword.
 
-        As on a board, addr_mode and the pairing parameters can be set and not read.
+        As on a board, addr_mode and the pairing parameters can be set and not read, and addr_mode lasts until the
+        radio is switched off. Each addr_mode=1 or 3 draws a new address.
         """
         if parameter:
             if values or len(parameter) != 1:
@@ -255,9 +257,12 @@ class BLE:
             raise ValueError("unknown config param")
 
     def _set_address_mode(self, mode: int) -> None:
+        self._active_device()
         private = mode in (_ADDRESS_RESOLVABLE, _ADDRESS_NON_RESOLVABLE)
         if not 0 <= mode <= 3 or (private and not self._personality.private_addresses):
             raise OSError(_EINVAL)
+        if mode != _ADDRESS_PUBLIC and self._advertising and self._personality.stops_at_address_change:
+            raise AssertionError("a random address was set while advertising: NimBLE's binding stops the board there")
         self._address_mode = mode
         if mode == _ADDRESS_RANDOM:
             self._set_random_address(hci.Address.generate_static_address())
@@ -554,6 +559,8 @@ class PairingBLE(BLE):
             raise OSError(self._personality.not_connected_errno) from None
 
     def _pairing(self, connection: Connection) -> PairingConfig:
+        assert self._device and isinstance(self._device.keystore, SecretStore)
+        self._device.keystore.forget(str(connection.peer_address))
         passkeys = PasskeyDelegate(self._settings["io"], connection.handle, self._notify)
         link = self._links.get(connection.handle)
         if link is not None:

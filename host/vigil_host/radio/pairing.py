@@ -50,6 +50,11 @@ class SecretStore(KeyStore):
         """Ask for the bond with the peer of that address."""
         return self.lookup(_name)
 
+    def forget(self, name: str) -> None:
+        """Have the bond with the peer of that address deleted, as NimBLE does when the peer pairs again."""
+        if self.lookup(name) and not self._notify(IRQ_SET_SECRET, (_SECRET_TYPE, memoryview(name.encode()), None)):
+            raise AssertionError("a bond may not be deleted: NimBLE would ask for ever")
+
     def lookup(self, name: str) -> PairingKeys | None:
         """Ask for the bond with the peer of that address."""
         secret = self._notify(IRQ_GET_SECRET, (_SECRET_TYPE, 0, memoryview(name.encode())))

@@ -6,7 +6,8 @@ accepted in a tight loop, errors of a notification after the disconnection, the 
 event, address modes.
 
 Read in source only: number of connections, no pairing in the stock Pico W image, ENOMEM for a connectable
-advert when no connection is left, no check of the advert's length and write events for client
+advert when no connection is left, the assertion at an address set while advertising, the public address after
+every start, no check of the advert's length and write events for client
 configurations on BTstack (in a binding of 2020).
 
 Assumed: what stays on the air after BTstack was given too long an advert, that it does not resume
@@ -45,6 +46,8 @@ class Personality:
     """Whether bonds, pairing and their settings exist."""
     private_addresses: bool
     """Whether addr_mode 2 and 3 exist; otherwise OSError(22)."""
+    stops_at_address_change: bool
+    """True: a random address set while advertising fails an assertion in the binding."""
     names_peer_on_disconnect: bool
     """False: the disconnection event carries address type 255 and a zero address."""
     sends_updates: bool
@@ -65,6 +68,7 @@ NIMBLE = Personality(
     locks_table=True,
     pairing=True,
     private_addresses=True,
+    stops_at_address_change=True,
     names_peer_on_disconnect=True,
     sends_updates=True,
     shows_subscriptions=False,
@@ -83,6 +87,7 @@ BTSTACK = Personality(
     locks_table=False,
     pairing=False,
     private_addresses=False,
+    stops_at_address_change=False,
     names_peer_on_disconnect=False,
     sends_updates=False,
     shows_subscriptions=True,

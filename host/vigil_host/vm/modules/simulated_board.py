@@ -3,6 +3,7 @@
 `machine`, `bluetooth` and `time` are those that the VM gives it; `main` is the board's own, put in by the parent.
 """
 
+import os
 import time
 
 import machine
@@ -18,7 +19,8 @@ def run(device_key_hex: str, summary_interval_s: int, source_kind: str, source_p
     """Give the board its key (32 hex digits) and settings, then run its main.py for ever."""
     main.GROUP_MS = 1_000  # this flash does not wear: who watches need not wait for records
     key = bytes([int(device_key_hex[start : start + 2], 16) for start in range(0, 32, 2)])
-    provision(FileBlocks(main.STORAGE_FOLDER, BLOCK_COUNT), key, Settings(summary_interval_s=summary_interval_s))
+    blocks = FileBlocks(main.STORAGE_FOLDER, BLOCK_COUNT)
+    provision(blocks, key, Settings(summary_interval_s=summary_interval_s), os.urandom)
     source = endless_source(source_kind, source_path)
     machine.attach_i2c(Parts(source, source.has_temperature, time.ticks_ms).bus)
     main.run()
