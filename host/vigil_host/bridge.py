@@ -86,6 +86,8 @@ class Bridge:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             await self._follow(group)
+            if self.rooms:
+                self.rooms.follow()
             group.create_task(self._listener.run())
             group.create_task(self.alerts.run())
             while True:

@@ -36,7 +36,7 @@ class LiveView:
     `age_s` is the time since the device was last heard (None: never), `link` how it is heard. `last_*` is the last
     reading there was and its age; `held_*` is that reading where a display may still show it, marked as held.
     `quality` (0-100) is that of the pulse and SpO2; None where there is no pulse or no record link, which tells it.
-    `active` names the alarm conditions in what was last heard. `room` is the room bridge that heard it; None: this one.
+    `active` names the alarm conditions in what was last heard. `room` is where a room bridge hears it; None: here.
     """
 
     device_id: str
@@ -126,7 +126,8 @@ class Live:
             state.quality_s = now
         state.content = content
         state.content_s = state.heard_s = now
-        state.room = room
+        if source == "link" or not state.connected:
+            state.room = room
         if source == "advert":
             state.rssi_dbm = rssi_dbm
         for reading, value, status in (

@@ -1,7 +1,10 @@
-"""Room bridges, over real WebSockets: what they hear counts once, what they carry is the device's own, and a room that
-is slow, wrong or hostile costs nothing but that room."""
+"""Room bridges over real WebSockets: what they hear counts once, what they carry is the device's own.
+
+A room that is slow, wrong or hostile costs nothing but that room.
+"""
 
 import asyncio
+import logging
 import os
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -337,6 +340,8 @@ def test_a_primary_that_hangs_is_a_primary_that_is_gone(
         assert heard.rssi_dbm == -60
         await websocket.send(messages.numbered(messages.CONNECT, 1, heard.address.encode()))
         await asyncio.sleep(2)
+
+    caplog.set_level(logging.INFO)
 
     async def scenario() -> None:
         async with serve(hanging, "127.0.0.1", 0) as server:

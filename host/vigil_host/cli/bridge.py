@@ -74,6 +74,10 @@ def command(
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("vigil_host").setLevel(config.log_level.upper())
         forward_to = forward_to or config.forward_to
+        if forward_to and (port or lan or set_passphrase):
+            raise click.UsageError("a room bridge shows no page: leave out --port, --lan and --set-passphrase")
+        if set_join_code and not forward_to:
+            raise click.UsageError("--set-join-code needs --forward-to")
         if forward_to:
             run_until_stopped(_run_room(config, forward_to, set_join_code))
             return

@@ -31,7 +31,7 @@ class Intake:
     ) -> None:
         """Take in an advert's content, or a live frame's and the quality that comes with it; returns at once.
 
-        `room` is where it was heard; None: here.
+        `room` is where it is heard best; None: here.
         """
         self._live.update(device_id, content, source, rssi_dbm, quality, room.name if room else None)
         self._alerts.hear(device_id, content)

@@ -75,9 +75,9 @@ class Listener:
             await future
         finally:
             waiting.remove(future)
-        if room_of(self._best_way(device_id).ble_device):
+        if room_of(self._best_way(device_id, to_take=True).ble_device):
             await self._clock.sleep(SETTLE_S)
-        way = self._best_way(device_id)
+        way = self._best_way(device_id, to_take=True)
         way.taken_s = self._clock.monotonic()
         return way.ble_device
 
@@ -103,7 +103,8 @@ class Listener:
                     self._device_at.clear()
                 self._device_at[ble_device.address] = device_id
                 self._note_way(device_id, ble_device, rssi_dbm)
-                self._intake.hear(device_id, content, "advert", rssi_dbm, room=room_of(ble_device))
+                best = room_of(self._best_way(device_id).ble_device)
+                self._intake.hear(device_id, content, "advert", rssi_dbm, room=best)
                 for future in self._waiting.get(device_id, ()):
                     if not future.done():
                         future.set_result(None)
@@ -122,12 +123,13 @@ class Listener:
         taken_s = before.taken_s if before else None
         ways[whose] = _Way(ble_device, rssi_dbm, self._clock.monotonic(), taken_s)
 
-    def _best_way(self, device_id: str) -> _Way:
+    def _best_way(self, device_id: str, to_take: bool = False) -> _Way:
+        """The radio that hears the device best; `to_take`: for a link, so not one that has just not lasted."""
         now = self._clock.monotonic()
 
         def rank(way: _Way) -> tuple[bool, bool, int]:
             is_heard = now - way.heard_s < WAY_LASTS_S
-            is_fresh = way.taken_s is None or now - way.taken_s >= TAKEN_S
+            is_fresh = not to_take or way.taken_s is None or now - way.taken_s >= TAKEN_S
             return is_heard, is_fresh, way.rssi_dbm + (0 if room_of(way.ble_device) else OWN_RADIO_DB)
 
         return max(self._ways[device_id].values(), key=rank)

@@ -58,6 +58,7 @@ class Rooms:
         self._heard = heard
         self._clock = clock
         self._all: list[KnownRoom] = []
+        self._problem = ""
         self._greeting = 0
         self._joined: dict[str, _Joined] = {}
         self._heard_s: dict[str, float] = {}
@@ -72,7 +73,7 @@ class Rooms:
         if before is not None:
             before.end("its room bridge has joined anew, or a second one uses its join code")
         joined = self._joined[room.id] = _Joined(room, websocket, self._heard, self._clock)
-        _log.warning("room %s: its bridge has joined", room.name)
+        _log.info("room %s: its bridge has joined", room.name)
         try:
             reason = await joined.run()
             _log.warning("room %s: %s", room.name, reason)
@@ -87,8 +88,11 @@ class Rooms:
         try:
             self._all = self._known.list()
         except RoomsError as error:
-            _log.error("%s", error)
+            if str(error) != self._problem:  # said once
+                _log.error("%s", error)
+            self._problem = str(error)
             return
+        self._problem = ""
         known = {room.id for room in self._all}
         for room_id, joined in self._joined.items():
             if room_id not in known:

@@ -105,6 +105,9 @@ class Room:
                 reason = _reason(error)
             finally:
                 self._joined = None
+            task = asyncio.current_task()
+            if task and task.cancelling():  # before Python 3.13, a group that fails meanwhile keeps that to itself
+                raise asyncio.CancelledError
             if self._clock.monotonic() - began_s >= STEADY_S:
                 failures = 0
             wait_s = backoff_s(failures)
@@ -126,7 +129,7 @@ class Room:
         async with connection as websocket:
             async with asyncio.timeout(GREETING_S):
                 name = await self._greet(websocket)
-            _log.warning("%s: joined as room %s", self._url, name)
+            _log.info("%s: joined as room %s", self._url, name)
             self._adverts.clear()
             for ble_device, _ in self._heard.values():  # so that the next of each, even a repeated one, is passed on
                 self._heard[ble_device.address] = (ble_device, b"")
