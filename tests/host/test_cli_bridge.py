@@ -118,6 +118,7 @@ def test_a_room_bridge_that_cannot_start_says_so_in_one_line(data_folder: Path) 
     assert said == "this needs a join code: run `vigil bridge --forward-to` once in a terminal to give it"
     (data_folder / "join-code").write_text("12345")
     assert "that is no join code" in refused(vigil("bridge", "--forward-to", "vigil.local"))
+    assert "shows no page" in vigil("bridge", "--forward-to", "vigil.local", "--lan").stderr
     assert refused(vigil("rooms", "remove", "Attic")) == "no room is called 'Attic': `vigil rooms` lists them"
 
 
