@@ -568,6 +568,41 @@ def test_only_the_record_service_of_what_is_heard_can_be_reached(
     run(scenario())
 
 
+def test_one_link_to_a_device_and_few_in_all(
+    house: House, key: bytes, content_bytes: Any, run: Any, until: Any
+) -> None:
+    async def scenario() -> None:
+        bedroom = house.known.add("Bedroom")
+        devices = [BLEDevice(f"AA:BB:CC:DD:EE:{number:02X}", None, None) for number in range(9)]
+        async with house.primary() as bridge, house.room(bedroom) as room:
+            await until(lambda: room._joined and connected(bridge) == ["Bedroom"])
+            for device in devices:
+                house.far.repeat(b"\x80" * 24, device)
+            assert bridge.rooms is not None
+            make = bridge.rooms.clients_beside(house._own_client)
+            lost: list[Any] = []
+
+            def client(number: int) -> Any:
+                where = InRoom(bedroom.id, bedroom.name)
+                return make(BLEDevice(devices[number].address, None, where), lost.append)
+
+            first = client(0)
+            await first.connect()
+            again = client(0)
+            await again.connect()
+            assert lost == [first]
+            assert [each.is_up for each in house.home.device.clients] == [False, True]
+            for number in range(1, room_module.MOST_LINKS):
+                await client(number).connect()
+            with pytest.raises(BleakError, match="too many links"):
+                await client(room_module.MOST_LINKS).connect()
+            await again.disconnect()
+            assert [each.is_up for each in house.home.device.clients][:2] == [False, False]
+            await client(room_module.MOST_LINKS).connect()
+
+    run(scenario())
+
+
 def test_only_adverts_of_vigils_layout_leave_the_room_and_none_that_waited(
     house: House, key: bytes, content_bytes: Any, run: Any, until: Any, mocker: Any
 ) -> None:
@@ -581,6 +616,7 @@ def test_only_adverts_of_vigils_layout_leave_the_room_and_none_that_waited(
             assert bridge.rooms is not None
             for data in (b"", b"\x80" * 23, b"\x80" * 25, b"\x7f" * 24):
                 house.far.repeat(data)
+            assert not room._heard and not room._adverts
             for number in range(1000):  # more than may wait, and more devices than are remembered
                 address = BLEDevice(f"AA:{number}", None, None)
                 room._on_advert(address, AdvertisementData(None, {0xFFFF: b"\x80" * 24}, {}, [], None, -60, ()))
