@@ -273,6 +273,7 @@ def test_an_address_where_no_bridge_is(house: House, run: Any, until: Any, caplo
                 await until(lambda: "no Vigil bridge that takes rooms answers there (HTTP status 4" in caplog.text)
             house.address = page
         async with house.room(bedroom):
+            await until(lambda: "nothing answers there: is the bridge running" in caplog.text)
             await until(lambda: "joining again in 1.0 s" in caplog.text)
 
     run(scenario())

@@ -79,7 +79,7 @@ def command(
         if set_join_code and not forward_to:
             raise click.UsageError("--set-join-code needs --forward-to")
         if forward_to:
-            run_until_stopped(_run_room(config, forward_to, set_join_code))
+            run_until_stopped(_run_room(config, forward_to, _join_key(forward_to, set_join_code)))
             return
         access = _access(config, set_passphrase)
         signer = Signer.at(signing_key_file())
@@ -139,13 +139,17 @@ def _access(config: Config, set_passphrase: bool) -> Access:
     return Access(logins)
 
 
-async def _run_room(config: Config, address: str, set_join_code: bool) -> None:
-    key = None if set_join_code else read_join_code(join_code_file())
+def _join_key(address: str, is_new: bool) -> bytes:
     websocket_url(address)  # before anything is asked for
+    key = None if is_new else read_join_code(join_code_file())
     if key is None:
         if not sys.stdin.isatty():
             raise RoomsError("this needs a join code: run `vigil bridge --forward-to` once in a terminal to give it")
         key = keep_join_code(join_code_file(), click.prompt("The join code, as `vigil rooms add` printed it there"))
+    return key
+
+
+async def _run_room(config: Config, address: str, key: bytes) -> None:
     room = Room(address, key, scanner_factory(config.adapter), client_factory(config.adapter))
     click.echo(f"Vigil: room bridge of {address}, which alone keeps the record and shows the page", err=True)
     notify.notify("READY=1")

@@ -85,6 +85,7 @@ class KnownRooms:
 def read_join_code(path: Path) -> bytes | None:
     """Return the key in this room bridge's file, None where there is none yet; raises RoomsError."""
     try:
+        path.chmod(0o600)
         return key_of(path.read_text(encoding="utf-8").strip())
     except FileNotFoundError:
         return None

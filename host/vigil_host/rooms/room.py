@@ -322,6 +322,10 @@ def _reason(error: BaseException) -> str:
         return f"no Vigil bridge that takes rooms answers there (HTTP status {error.response.status_code})"
     if isinstance(error, InvalidMessage):
         return "what answers there is no web server"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing answers there: is the bridge running, with --lan?"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error) or type(error).__name__
 
 
