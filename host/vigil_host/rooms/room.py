@@ -96,8 +96,9 @@ class Room:
         failures = 0
         while True:
             began_s = self._clock.monotonic()
+            reason = ""
             try:
-                reason = await self._join()
+                await self._join()
             except* (WebSocketException, MessageError, RoomsError, OSError, TimeoutError) as failed:
                 error: BaseException = failed
                 while isinstance(error, BaseExceptionGroup):
@@ -115,7 +116,7 @@ class Room:
             _log.warning("%s: %s; joining again in %.1f s", self._url, reason, wait_s)
             await self._clock.sleep(wait_s)
 
-    async def _join(self) -> str:
+    async def _join(self) -> None:
         """Join, and serve until that ends, which is an exception."""
         connection = connect(
             self._url,
@@ -172,12 +173,11 @@ class _Joined:
         self._wake = asyncio.Event()
         self._links: dict[int, _Link] = {}
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Serve until the connection ends, which is an exception; then every link has been dropped."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write())
             await self._read(group)
-        raise MessageError("unreachable")
 
     def wake(self) -> None:
         """There is something to send."""
