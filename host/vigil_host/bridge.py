@@ -13,6 +13,8 @@ from vigil_host.link.listener import Listener
 from vigil_host.link.reconnect import keep_connected
 from vigil_host.link.session import Session
 from vigil_host.live import Live
+from vigil_host.rooms.known import KnownRooms
+from vigil_host.rooms.primary import Rooms
 from vigil_host.store import Store
 
 DEVICES_PERIOD_S = 2.0
@@ -24,7 +26,8 @@ class Bridge:
     """Ties the parts together. `store` and `devices` are the caller's, and stay open after `close`.
 
     `live`, `alerts` and `events` are what a page shows; `received` counts the records that came. A bridge that is
-    `listen_only` hears and shows adverts and connects with no device: the record is another bridge's.
+    `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms` are the
+    home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
     """
 
     def __init__(
@@ -35,17 +38,19 @@ class Bridge:
         client_factory: ClientFactory,
         clock: Clock | None = None,
         listen_only: bool = False,
+        known_rooms: KnownRooms | None = None,
     ) -> None:
         self._listen_only = listen_only
         self._clock = clock or Clock()
         self._store = store
         self._devices = devices
-        self._client_factory = client_factory
         self.events = Events()
         self.live = Live(devices.list, self._clock)
         self.alerts = Alerts(store, self.live, self.events, self._clock)
         self._intake = Intake(store, self.live, self.alerts, self.events)
         self._listener = Listener(self._intake, self._clock, scanner_factory)
+        self.rooms = Rooms(known_rooms, self._listener.hear, self._clock) if known_rooms else None
+        self._client_factory = self.rooms.clients_beside(client_factory) if self.rooms else client_factory
         self._followed: dict[str, KnownDevice] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._running: asyncio.Task[None] | None = None
@@ -81,10 +86,14 @@ class Bridge:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
             await self._follow(group)
+            if self.rooms:
+                self.rooms.follow()
             group.create_task(self._listener.run())
             group.create_task(self.alerts.run())
             while True:
                 await self._clock.sleep(DEVICES_PERIOD_S)
+                if self.rooms:
+                    self.rooms.follow()
                 try:
                     changed = self._devices.reload()
                 except DevicesError as error:

@@ -5,6 +5,7 @@ The configuration is one TOML file; every key may be left out:
     database = "/var/lib/vigil/vigil.db"
     log_level = "info"                    # debug, info, warning, error
     listen_only = false                   # true: another bridge keeps the record; this one only hears and shows
+    forward_to = "http://192.168.1.20:8765/"   # be a room bridge of the bridge with this page, and nothing else
 
     [web]
     host = "127.0.0.1"                    # another address only with lan = true
@@ -48,6 +49,7 @@ class Config:
     adapter: str | None = None
     log_level: str = "info"
     listen_only: bool = False
+    forward_to: str | None = None
 
 
 def data_folder() -> Path:
@@ -72,6 +74,16 @@ def default_database() -> Path:
 def devices_file() -> Path:
     """Return the path of the file of known devices and their keys; raises ConfigError."""
     return data_folder() / "devices.toml"
+
+
+def rooms_file() -> Path:
+    """Return the path of the file of rooms that may join this bridge, and their keys; raises ConfigError."""
+    return data_folder() / "rooms.toml"
+
+
+def join_code_file() -> Path:
+    """Return the path of a room bridge's join code; raises ConfigError."""
+    return data_folder() / "join-code"
 
 
 def signing_key_file() -> Path:
@@ -101,6 +113,7 @@ def load(path: Path | None = None) -> Config:
         adapter=bluetooth.take("adapter", str, "") or None,
         log_level=root.take("log_level", str, "info"),
         listen_only=root.take("listen_only", bool, False),
+        forward_to=root.take("forward_to", str, "") or None,
     )
     for table in (root, web, bluetooth):
         table.check_empty()

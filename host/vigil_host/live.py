@@ -36,7 +36,7 @@ class LiveView:
     `age_s` is the time since the device was last heard (None: never), `link` how it is heard. `last_*` is the last
     reading there was and its age; `held_*` is that reading where a display may still show it, marked as held.
     `quality` (0-100) is that of the pulse and SpO2; None where there is no pulse or no record link, which tells it.
-    `active` names the alarm conditions in what was last heard.
+    `active` names the alarm conditions in what was last heard. `room` is where a room bridge hears it; None: here.
     """
 
     device_id: str
@@ -45,6 +45,7 @@ class LiveView:
     age_s: float | None
     connected: bool
     link: Literal["connected", "adverts", "silent"]
+    room: str | None
     rssi_dbm: int | None
     pulse_rate_bpm: float | None
     pulse_rate_status: str
@@ -85,6 +86,7 @@ class _State:
     content: Content | None = None
     content_s: float = 0.0
     heard_s: float | None = None
+    room: str | None = None
     rssi_dbm: int | None = None
     connected: bool = False
     quality: int | None = None
@@ -113,6 +115,7 @@ class Live:
         source: Source,
         rssi_dbm: int | None = None,
         quality: int | None = None,
+        room: str | None = None,
     ) -> None:
         """Take in what a device has just said, by advert or, with the `quality` of its signal, over the link."""
         now = self._clock.monotonic()
@@ -123,6 +126,8 @@ class Live:
             state.quality_s = now
         state.content = content
         state.content_s = state.heard_s = now
+        if source == "link" or not state.connected:
+            state.room = room
         if source == "advert":
             state.rssi_dbm = rssi_dbm
         for reading, value, status in (
@@ -184,6 +189,7 @@ class Live:
             age_s=None if state.heard_s is None else now - state.heard_s,
             connected=state.connected,
             link="silent" if is_silent else "connected" if state.connected else "adverts",
+            room=state.room,
             rssi_dbm=state.rssi_dbm,
             pulse_rate_bpm=_pulse_rate(content) if content else None,
             pulse_rate_status=status_name(content.pulse_rate_status) if content else "stale",

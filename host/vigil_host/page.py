@@ -21,7 +21,9 @@ async def page_of(
     limits = LimitsInForce(store, devices, bridge.events)
     following = asyncio.create_task(limits.run())
     server = WebServer(
-        create_app(store, bridge.live, bridge.alerts, bridge.events, access=access, limits=limits), host, port
+        create_app(store, bridge.live, bridge.alerts, bridge.events, access=access, limits=limits, rooms=bridge.rooms),
+        host,
+        port,
     )
     try:
         address = await server.start()

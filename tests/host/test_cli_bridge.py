@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from vigil_host.cli import main, service
 from vigil_host.devices import Devices
+from vigil_host.rooms.known import keep_join_code
 from vigil_host.store import Store
 from vigil_wire import keys
 
@@ -80,6 +81,47 @@ def test_the_second_bridge_of_a_record_only_listens_and_takes_over_when_the_firs
             bridge.wait()
 
 
+def test_a_room_bridge_joins_with_its_join_code_and_keeps_nothing_else(data_folder: Path, tmp_path: Path) -> None:
+    env = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={tmp_path}/none"}
+    room_env = {**env, "VIGIL_DATA": str(tmp_path / "room")}
+    code = next(line.strip() for line in vigil("rooms", "add", "Bedroom").stdout.splitlines() if line.count("-") == 5)
+    (tmp_path / "room").mkdir()
+    keep_join_code(tmp_path / "room" / "join-code", code)
+    port = free_port()
+    log = tmp_path / "log"
+    processes = []
+    try:
+        with log.open("wb") as err:
+            processes.append(
+                subprocess.Popen([VIGIL, "bridge", "--port", str(port)], stderr=subprocess.DEVNULL, env=env)
+            )
+            room_command = [VIGIL, "bridge", "--forward-to", f"127.0.0.1:{port}"]
+            processes.append(subprocess.Popen(room_command, stderr=err, env=room_env))
+        until(lambda: "joined as room Bedroom" in log.read_text())
+        until(lambda: state_at(port)["rooms_text"] == "Bedroom: connected")
+        assert [path.name for path in (tmp_path / "room").iterdir()] == ["join-code"]
+        processes[1].kill()
+        until(lambda: state_at(port)["rooms_text"] == "Bedroom: not connected")
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+    assert json.loads(vigil("rooms", "--json").stdout)[0]["name"] == "Bedroom"
+    vigil("rooms", "remove", "Bedroom")
+    assert "No room may join yet" in vigil("rooms").stdout
+
+
+def test_a_room_bridge_that_cannot_start_says_so_in_one_line(data_folder: Path) -> None:
+    said = refused(vigil("bridge", "--forward-to", "http://"))
+    assert said.startswith("'http://' is not the address of a bridge's page")
+    said = refused(vigil("bridge", "--forward-to", "vigil.local"))
+    assert said == "this needs a join code: run `vigil bridge --forward-to` once in a terminal to give it"
+    (data_folder / "join-code").write_text("12345")
+    assert "that is no join code" in refused(vigil("bridge", "--forward-to", "vigil.local"))
+    assert "shows no page" in vigil("bridge", "--forward-to", "vigil.local", "--lan").stderr
+    assert refused(vigil("rooms", "remove", "Attic")) == "no room is called 'Attic': `vigil rooms` lists them"
+
+
 def test_without_bluetooth_it_says_so_again_and_again_and_the_page_shows_nothing(
     data_folder: Path, tmp_path: Path
 ) -> None:
@@ -106,7 +148,7 @@ def test_without_bluetooth_it_says_so_again_and_again_and_the_page_shows_nothing
     address, *lines = log.read_text().splitlines()
     assert code == 0
     assert address == f"Vigil: http://127.0.0.1:{port}/  (1 known device, record in {data_folder / 'vigil.db'})"
-    assert all(line.startswith("ERROR vigil_host.link.listener: cannot scan: ") for line in lines)
+    assert all(line.startswith("ERROR vigil_host.link.scanning: cannot scan: ") for line in lines)
     assert lines[1].endswith("trying again in 1.0 s")
 
 

@@ -41,6 +41,10 @@ def test_everything_said(tmp_path: Path) -> None:
     assert load(tmp_path, text) == Config(tmp_path / "records/home.db", "192.168.1.5", 80, True, "hci1", "debug")
 
 
+def test_a_room_bridge(tmp_path: Path) -> None:
+    assert load(tmp_path, 'forward_to = "http://vigil.local:8765/"').forward_to == "http://vigil.local:8765/"
+
+
 def test_the_whole_home_network(tmp_path: Path) -> None:
     assert load(tmp_path, "[web]\nlan = true").web_host == "0.0.0.0"
 

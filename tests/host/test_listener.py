@@ -9,7 +9,8 @@ from bleak.backends.device import BLEDevice
 
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
-from vigil_host.link.listener import RESTART_AFTER_S, Listener
+from vigil_host.link.listener import Listener
+from vigil_host.link.scanning import RESTART_AFTER_S
 from vigil_wire import keys
 
 KEYS = [bytes((number,)) * 16 for number in range(3)]
@@ -21,8 +22,8 @@ class Heard:
     def __init__(self) -> None:
         self.calls: list[tuple[str, float]] = []
 
-    def hear(self, device_id: str, content: Any, source: str, rssi_dbm: int | None = None) -> None:
-        assert (source, rssi_dbm) == ("advert", -60)
+    def hear(self, device_id: str, content: Any, source: str, rssi_dbm: int | None, room: Any) -> None:
+        assert (source, rssi_dbm, room) == ("advert", -60, None)
         self.calls.append((device_id, content.pulse_rate_deci_bpm))
 
 

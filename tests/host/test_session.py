@@ -148,6 +148,27 @@ def test_a_forged_frame_ends_the_session(home: Any, run: Callable[[Any], Any], f
     run(scenario())
 
 
+def test_a_flood_of_frames_is_not_kept_and_ends_the_session(home: Any, run: Callable[[Any], Any], mocker: Any) -> None:
+    mocker.patch.object(session_module, "MOST_FRAMES", 100)
+
+    async def scenario() -> None:
+        fill(home, 10)
+        session = home.session()
+        running = asyncio.create_task(session.run(home.device.ble_device()))
+        while not session.is_established:
+            await asyncio.sleep(0)
+        for _ in range(1000):
+            home.device.clients[0].send(bytes((link.LIVE,)) + bytes((1 << 4,)) + bytes(14) + b"\x50")
+        assert session._frames.qsize() <= 100
+        while session._frames.qsize():
+            await asyncio.sleep(0)
+        home.device.clients[0].send(bytes((link.LIVE,)) + bytes((1 << 4,)) + bytes(14) + b"\x50")
+        with pytest.raises(LinkError, match="another came"):
+            await running
+
+    run(scenario())
+
+
 def test_a_device_without_the_key_is_not_heard(home: Any, run: Callable[[Any], Any]) -> None:
     async def scenario() -> None:
         fill(home, 10)

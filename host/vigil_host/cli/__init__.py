@@ -13,6 +13,7 @@ _COMMANDS = {
     "calibrate": "An SpO2 curve for a board, from readings paired with an oximeter's.",
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
+    "rooms": "The rooms whose bridges may join this one: list, add, remove.",
     "readings": "What is in the record.",
     "verify": "Whether the record, or an exported part of it, is as it was stored.",
     "export": "A part of the record as a file that can be proved to somebody else.",

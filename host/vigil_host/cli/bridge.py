@@ -19,12 +19,16 @@ from vigil_host.config import (
     ConfigError,
     data_folder,
     devices_file,
+    join_code_file,
     load,
+    rooms_file,
     signing_key_file,
 )
 from vigil_host.devices import Devices, DevicesError
 from vigil_host.link.adapter import client_factory, scanner_factory
 from vigil_host.page import page_of
+from vigil_host.rooms.known import KnownRooms, RoomsError, keep_join_code, read_join_code
+from vigil_host.rooms.room import Room, websocket_url
 from vigil_host.store import Store, StoreError
 from vigil_host.store.chain import Signer, SigningError
 from vigil_host.store.lease import AlreadyOwned, Lease
@@ -39,17 +43,29 @@ FREE_PERIOD_S = 2.0
     "--config", "config_file", type=click.Path(path_type=Path), help="A TOML file; every key may be left out."
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="The page's port, instead of the configured one.")
+@click.option("--forward-to", metavar="ADDRESS", help="Be a room bridge of the bridge whose page has this address.")
+@click.option("--set-join-code", is_flag=True, help="Ask for a new join code for --forward-to, then start.")
 @click.option("--lan", is_flag=True, help="Show the page to the whole home network, behind a passphrase.")
 @click.option("--set-passphrase", is_flag=True, help="Set a new passphrase and end every session, then start.")
-def command(config_file: Path | None, port: int | None, lan: bool, set_passphrase: bool) -> None:
+def command(
+    config_file: Path | None,
+    port: int | None,
+    forward_to: str | None,
+    set_join_code: bool,
+    lan: bool,
+    set_passphrase: bool,
+) -> None:
     """Receive the known devices' readings, store every record, raise alarms, and serve the page.
 
     Devices are made known with `vigil devices add`. One home has one record, which one bridge writes: a second one,
     or one configured with `listen_only = true`, hears and shows what is broadcast and keeps nothing.
 
+    With `--forward-to` it is a room bridge: it needs no device's key, keeps nothing and shows nothing, but lends its
+    radio to the bridge that keeps the record, which made its join code with `vigil rooms add`.
+
     Example: **vigil bridge --lan**
     """
-    with in_one_line(ConfigError, DevicesError, StoreError, PortError, AccessError, SigningError):
+    with in_one_line(ConfigError, DevicesError, StoreError, PortError, AccessError, SigningError, RoomsError):
         config = load(config_file)
         if lan:
             config = replace(config, lan=True, web_host=EVERY_ADDRESS)
@@ -57,6 +73,14 @@ def command(config_file: Path | None, port: int | None, lan: bool, set_passphras
             config = replace(config, web_port=port)
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("vigil_host").setLevel(config.log_level.upper())
+        forward_to = forward_to or config.forward_to
+        if forward_to and (port or lan or set_passphrase):
+            raise click.UsageError("a room bridge shows no page: leave out --port, --lan and --set-passphrase")
+        if set_join_code and not forward_to:
+            raise click.UsageError("--set-join-code needs --forward-to")
+        if forward_to:
+            run_until_stopped(_run_room(config, forward_to, _join_key(forward_to, set_join_code)))
+            return
         access = _access(config, set_passphrase)
         signer = Signer.at(signing_key_file())
         while True:
@@ -115,10 +139,34 @@ def _access(config: Config, set_passphrase: bool) -> Access:
     return Access(logins)
 
 
+def _join_key(address: str, is_new: bool) -> bytes:
+    websocket_url(address)  # before anything is asked for
+    key = None if is_new else read_join_code(join_code_file())
+    if key is None:
+        if not sys.stdin.isatty():
+            raise RoomsError("this needs a join code: run `vigil bridge --forward-to` once in a terminal to give it")
+        key = keep_join_code(join_code_file(), click.prompt("The join code, as `vigil rooms add` printed it there"))
+    return key
+
+
+async def _run_room(config: Config, address: str, key: bytes) -> None:
+    room = Room(address, key, scanner_factory(config.adapter), client_factory(config.adapter))
+    click.echo(f"Vigil: room bridge of {address}, which alone keeps the record and shows the page", err=True)
+    notify.notify("READY=1")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(notify.keep_watchdog_fed())
+        group.create_task(room.run())
+
+
 async def _run(config: Config, store: Store, access: Access, listen_only: bool = False) -> None:
     devices = Devices(devices_file())
     bridge = Bridge(
-        store, devices, scanner_factory(config.adapter), client_factory(config.adapter), listen_only=listen_only
+        store,
+        devices,
+        scanner_factory(config.adapter),
+        client_factory(config.adapter),
+        listen_only=listen_only,
+        known_rooms=KnownRooms(rooms_file()),
     )
     async with page_of(bridge, store, devices, access, config.web_host, config.web_port) as address:
         known = len(devices.list())

@@ -1,9 +1,10 @@
 """The machine's Bluetooth adapter, through bleak, and what the link needs of a scanner and of a client.
 
-The virtual radio gives bleak objects of the same shapes.
+The virtual radio gives bleak objects of the same shapes, and room bridges clients of the same shape.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bleak import BleakClient, BleakScanner
@@ -39,6 +40,19 @@ class Client(Protocol):
 
 ScannerFactory = Callable[[Callable[[BLEDevice, AdvertisementData], None]], Scanner]
 ClientFactory = Callable[[BLEDevice, Callable[[Any], None]], Client]
+
+
+@dataclass(frozen=True)
+class InRoom:
+    """The room bridge that hears a device: `details` of the device, where it is not this machine that does."""
+
+    id: str
+    name: str
+
+
+def room_of(device: BLEDevice) -> InRoom | None:
+    """Return the room by which this device is reached; None: by this machine's own radio."""
+    return device.details if isinstance(device.details, InRoom) else None
 
 
 def scanner_factory(adapter: str | None = None) -> ScannerFactory:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from vigil_host.alerts import Alerts
 from vigil_host.events import Events
+from vigil_host.link.adapter import InRoom
 from vigil_host.live import Live, Source
 from vigil_host.store import Gap, Store
 from vigil_wire.advert import Content
@@ -26,9 +27,13 @@ class Intake:
         source: Source,
         rssi_dbm: int | None = None,
         quality: int | None = None,
+        room: InRoom | None = None,
     ) -> None:
-        """Take in an advert's content, or a live frame's and the quality that comes with it; returns at once."""
-        self._live.update(device_id, content, source, rssi_dbm, quality)
+        """Take in an advert's content, or a live frame's and the quality that comes with it; returns at once.
+
+        `room` is where it is heard best; None: here.
+        """
+        self._live.update(device_id, content, source, rssi_dbm, quality, room.name if room else None)
         self._alerts.hear(device_id, content)
         self._events.publish("live")
 

@@ -11,7 +11,7 @@ from bleak.exc import BleakError
 
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
-from vigil_host.link.adapter import Client, ClientFactory
+from vigil_host.link.adapter import Client, ClientFactory, InRoom, room_of
 from vigil_host.link.intake import Intake
 from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import HAD_ONCE, OVERWRITTEN
@@ -26,6 +26,13 @@ QUIET_TIMEOUT_S = 15.0
 BATCH_S = 0.1
 BATCH_RECORDS = link.WINDOW // 2
 TIME_PERIOD_S = 3600.0
+MOST_FRAMES = 1024
+"""Frames that may wait to be read. A device has at most a window of records under way; a flood is dropped, and the
+number of the next frame then ends the session."""
+PROBE_PERIOD_S = 3.0
+LATE_S = 3.0
+"""Through a room bridge, the device is asked for its info every PROBE_PERIOD_S, and the answer must come within LATE_S.
+It is sealed behind everything before it: what is taken as live is no older than both, whatever lies in between."""
 EARLIEST_UTC_MS = 1_767_225_600_000
 """2026-01-01: a machine whose clock is earlier has not been told the time yet, and passes none on."""
 
@@ -44,7 +51,8 @@ class Session:
         self._clock = clock
         self._client_factory = client_factory
         self._seal = link.Session(device.key, is_device=False)
-        self._frames: asyncio.Queue[bytearray | None] = asyncio.Queue()
+        self._frames: asyncio.Queue[tuple[bytearray, float] | None] = asyncio.Queue()  # with the time they came
+        self._came_s = 0.0  # when the frame came that is being read
         self._journal_id = 0
         self._expected = 0
         self._had_to = -1  # up to here some bridge has had, and acknowledged, this device's records
@@ -52,6 +60,9 @@ class Session:
         self._gaps: list[Gap] = []
         self._due_s = 0.0
         self._time_due_s = 0.0
+        self._room: InRoom | None = None
+        self._probe_due_s = 0.0
+        self._probed_s: float | None = None  # when the info was asked for that has not come yet
         self.is_established = False
 
     async def run(self, ble_device: BLEDevice) -> NoReturn:
@@ -60,17 +71,20 @@ class Session:
         BleakError, OSError, TimeoutError: the connection failed or was lost. LinkError: the device cannot be trusted or
         understood. StoreError: nothing can be stored, so nothing more is fetched.
         """
+        self._room = room_of(ble_device)
         client = self._client_factory(ble_device, lambda _client: self._frames.put_nowait(None))
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await client.connect()
-                await client.start_notify(
-                    link.STREAM_UUID, lambda _characteristic, frame: self._frames.put_nowait(bytearray(frame))
-                )
+                await client.start_notify(link.STREAM_UUID, self._arrived)
                 await self._greet(client)
             await self._receive(client)
         finally:
             await self._end(client)
+
+    def _arrived(self, _characteristic: object, frame: bytearray) -> None:
+        if self._frames.qsize() < MOST_FRAMES:
+            self._frames.put_nowait((bytearray(frame), asyncio.get_running_loop().time()))
 
     async def _greet(self, client: Client) -> None:
         """Exchange nonces and ask for the device's info."""
@@ -81,15 +95,19 @@ class Session:
 
     async def _receive(self, client: Client) -> NoReturn:
         loop = asyncio.get_running_loop()
+        quiet_s = loop.time() + QUIET_TIMEOUT_S
         while True:
-            wait_s = max(self._due_s - loop.time(), 0.0) if self._is_pending() else QUIET_TIMEOUT_S
+            wake_s = self._due_s if self._is_pending() else quiet_s
+            if self.is_established and self._room:
+                wake_s = min(wake_s, self._probe_due_s)
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout_at(wake_s):
                     frame = await self._next_frame()
             except TimeoutError:
-                if not self._is_pending():
+                if not self._is_pending() and loop.time() >= quiet_s:
                     raise LinkError(f"nothing came for {QUIET_TIMEOUT_S:.0f} s") from None
             else:
+                quiet_s = loop.time() + QUIET_TIMEOUT_S
                 was_pending = self._is_pending()
                 await self._take(client, frame)
                 if not was_pending:
@@ -99,16 +117,22 @@ class Session:
                 await self._send(client, link.acknowledge(self._expected - 1))
             if self.is_established and self._clock.monotonic() >= self._time_due_s:
                 await self._send_time(client)
+            if self.is_established and self._room and loop.time() >= self._probe_due_s:
+                self._probe_due_s = loop.time() + PROBE_PERIOD_S
+                await self._probe(client)
 
     async def _take(self, client: Client, frame: bytearray) -> None:
+        if self._probed_s is not None and self._came_s - self._probed_s > LATE_S:
+            raise LinkError("what comes through the room bridge comes too late")
         length = self._seal.open(frame, len(frame))
         message = bytes(frame[4 : 4 + length])
         kind = message[0]
         if kind == link.LIVE:
             content, quality = _live_of(message)
-            self._intake.hear(self._device.id, content, "link", quality=quality)
+            self._intake.hear(self._device.id, content, "link", quality=quality, room=self._room)
         elif kind == link.INFO:
             info = link.Info(message)
+            self._probed_s = None
             if not self.is_established:
                 await self._start(client, info)
             elif info.journal_id != self._journal_id:
@@ -199,15 +223,22 @@ class Session:
             return
         await self._send(client, link.set_time(*to_days(utc_ms)))
 
+    async def _probe(self, client: Client) -> None:
+        """Ask for the device's info, unless it has not come yet since the last time."""
+        if self._probed_s is None:
+            self._probed_s = asyncio.get_running_loop().time()
+            await self._send(client, bytes((link.ASK_INFO,)))
+
     async def _send(self, client: Client, message: bytes) -> None:
         self._seal.out[4 : 4 + len(message)] = message
         length = self._seal.seal(len(message))
         await client.write_gatt_char(link.CONTROL_UUID, bytes(self._seal.out[:length]), response=True)
 
     async def _next_frame(self) -> bytearray:
-        frame = await self._frames.get()
-        if frame is None:
+        came = await self._frames.get()
+        if came is None:
             raise BleakError("the link was lost")
+        frame, self._came_s = came
         return frame
 
     async def _end(self, client: Client) -> None:

@@ -26,6 +26,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vigil_host.rooms.messages import PATH
+
 MIN_PASSPHRASE = 12
 SESSION_S = 30 * 24 * 3600
 COOKIE = "vigil_session"
@@ -220,7 +222,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})  # there is none here
+            # Room bridges prove who they are, and are no browsers: every browser says where its page came from.
+            if scope["path"] == PATH and "origin" not in Headers(scope=scope):
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})
             return
 
         async def send_guarded(message: Message) -> None:

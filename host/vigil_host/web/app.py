@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from vigil_host.alerts import Alerts
@@ -22,6 +22,8 @@ from vigil_host.assets import asset
 from vigil_host.clock import Clock
 from vigil_host.events import Events
 from vigil_host.live import Live
+from vigil_host.rooms.messages import PATH as ROOMS_PATH
+from vigil_host.rooms.primary import Rooms
 from vigil_host.store import Store, StoreError
 from vigil_host.store.rollups import SPANS_S
 from vigil_host.web import trend, words
@@ -46,18 +48,19 @@ def create_app(
     *,
     access: Access,
     limits: Limits,
+    rooms: Rooms | None = None,
     clock: Clock | None = None,
 ) -> Starlette:
     """Make the application. `limits` gives the limits in force on a device (see `picture.Limits`).
 
-    Routes: `/` the page; `/api/state`, `/api/trend`, `/api/events` what it shows; `/healthz`; `/static/`; and where a
-    passphrase guards it, `/login` and `/logout`.
+    Routes: `/` the page; `/api/state`, `/api/trend`, `/api/events` what it shows; `/healthz`; `/static/`; where a
+    passphrase guards it, `/login` and `/logout`; and where there are `rooms`, the WebSocket by which they join.
     """
     clock = clock or Clock()
-    picture = Picture(live, alerts, limits, clock)
+    picture = Picture(live, alerts, limits, clock, rooms.views if rooms else list)
     streams = Streams(store, picture, events, clock)
     pages = _Pages(store, picture, streams, access)
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", pages.page),
         Route("/api/state", pages.state),
         Route("/api/trend", pages.trend),
@@ -66,6 +69,8 @@ def create_app(
         Mount("/static/uplot", _Static(directory=asset("vendor/uplot"))),
         Mount("/static", _Static(directory=_STATIC)),
     ]
+    if rooms:
+        routes.append(WebSocketRoute(ROOMS_PATH, rooms.serve))
     if access.logins:
         logging_in = _Login(access, access.logins)
         routes += [

@@ -1,6 +1,7 @@
 """What the page shows at this moment, as JSON: units in the key names, ages instead of instants, words beside codes."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -9,6 +10,7 @@ from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
 from vigil_host.held import HELD_MOST_S
 from vigil_host.live import STALE_AFTER_S, Live, LiveView
+from vigil_host.rooms.primary import RoomView
 from vigil_host.store import Alarm
 from vigil_host.web import words
 
@@ -34,14 +36,23 @@ _READINGS = {
 class Picture:
     """Puts together what is known now."""
 
-    def __init__(self, live: Live, alerts: Alerts, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        live: Live,
+        alerts: Alerts,
+        limits: Limits,
+        clock: Clock,
+        rooms: Callable[[], list[RoomView]] = list,
+    ) -> None:
         self._live = live
         self._alerts = alerts
         self._limits = limits
         self._clock = clock
+        self._rooms = rooms
 
     def now(self) -> dict[str, Any]:
-        """Every device with its measurements, and the alarms that are active."""
+        """Every device with its measurements, the alarms that are active, and the rooms."""
+        rooms = self._rooms()
         now_utc_ms = self._clock.utc_ms()
         views = self._live.snapshot()
         wearers = {view.device_id: view.wearer_name for view in views}
@@ -53,6 +64,8 @@ class Picture:
             "held_most_s": HELD_MOST_S,
             "devices": [self._device(view) for view in views],
             "active": active + _unlisted(views, active),
+            "rooms": [asdict(room) | {"age_s": _rounded(room.age_s)} for room in rooms],
+            "rooms_text": words.rooms([(room.name, room.connected) for room in rooms]),
         }
 
     async def alarms(self) -> dict[str, Any]:
@@ -74,7 +87,8 @@ class Picture:
             "age_s": _rounded(view.age_s),
             "connected": view.connected,
             "link": view.link,
-            "link_text": words.LINKS[view.link],
+            "link_text": words.link(view.link, view.room),
+            "room": view.room,
             "battery_pct": view.battery_pct,
             "quality": view.quality,
             "limits": limits,

@@ -9,6 +9,8 @@ from collections.abc import Generator
 import uvicorn
 from starlette.applications import Starlette
 
+from vigil_host.rooms.messages import MAX_MESSAGE
+
 _BACKLOG = 128
 _CLOSE_S = 3  # an answer that is still being sent after this is cut off
 
@@ -36,6 +38,8 @@ class WebServer:
             access_log=False,
             proxy_headers=False,  # the rate limit counts true addresses
             server_header=False,
+            ws_max_size=MAX_MESSAGE,  # what room bridges send; there is no other
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=_CLOSE_S,
         )
         self._server = _Quiet(config)

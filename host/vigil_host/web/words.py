@@ -58,6 +58,16 @@ LINKS = {
 }
 
 
+def link(name: str, room: str | None) -> str:
+    """How a device is heard, and in which room if it is by a room bridge."""
+    return LINKS[name] if room is None or name == "silent" else f"{LINKS[name]} in {room}"
+
+
+def rooms(connected: list[tuple[str, bool]]) -> str:
+    """Which room bridges are connected, by name; nothing where there are none."""
+    return ", ".join(f"{name}: {'connected' if is_connected else 'not connected'}" for name, is_connected in connected)
+
+
 UNCALIBRATED = "Not calibrated: ±4 points or worse"
 CALIBRATED = "Calibrated for this sensor"
 

@@ -305,6 +305,8 @@ function render() {
     cards.get(view.device).show(view, passed, picture.active.filter((one) => one.device === view.device).sort(byPriority));
   }
   $("no-device").hidden = picture.devices.length > 0;
+  $("rooms").hidden = !picture.rooms_text || passed > LOST_AFTER_S;
+  setText($("rooms"), `Rooms: ${picture.rooms_text}`);
   showAlarms(passed);
   speakValues(passed);
 }
