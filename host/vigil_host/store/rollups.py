@@ -27,7 +27,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from vigil_host.store import schema
 from vigil_host.store.boots import boots_between
 from vigil_host.store.prepared import Prepared
-from vigil_host.store.times import utc_of
+from vigil_host.store.times import utc_ms_of
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -141,18 +141,21 @@ def between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: in
     """Roll-ups of one device that begin at from <= UTC < to, oldest first."""
     span_ms = span_s * 1000
     found: list[Rollup] = []
-    for boot in boots_between(connection, device, from_utc_ms - span_ms, to_utc_ms):
+    for boot in boots_between(connection, device, from_utc_ms, to_utc_ms):
+        uptimes = boot.uptimes_around(from_utc_ms, to_utc_ms)
+        if uptimes is None:
+            continue
         rows = _OF_BOOT.run(
             connection,
             of_device=device,
             of_journal=boot.journal,
             of_boot=boot.boot,
             of_span_s=span_s,
-            first=boot.first_ms // span_ms,
-            last=boot.last_ms // span_ms,
+            first=uptimes[0] // span_ms,
+            last=uptimes[1] // span_ms,
         )
         for number, *values in rows.fetchall():
-            begin = utc_of(number * span_ms, boot.anchors)
+            begin = utc_ms_of(number * span_ms, boot.anchors)
             if begin is not None and from_utc_ms <= begin < to_utc_ms:
                 found.append(Rollup(begin, *values))
     return sorted(found)
