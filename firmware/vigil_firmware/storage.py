@@ -34,12 +34,16 @@ def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings) -> N
 
 
 class Storage:
-    """The device's memory. `problem` says what could not be read as it should be; it is "" when all was well."""
+    """The device's memory.
+
+    `problem` says what could not be read as it should be, `fault` what could not be written; "" when all was well.
+    """
 
     def __init__(self, blocks: "BlockDevice", random: "Callable[[int], bytes]") -> None:
         self._settings_copies = TwoCopies(blocks, _SETTINGS_BLOCK)
         self._counter_copies = TwoCopies(blocks, _COUNTERS_BLOCK)
         self.problem = ""
+        self.fault = ""
         self.device_key, self.is_new = self._read_key(TwoCopies(blocks, _KEY_BLOCK), random)
         self.settings = self._read_settings()
         boot, self._reserved = self._read_counters()
@@ -47,14 +51,19 @@ class Storage:
         self.reserve_adverts()
 
     def save_settings(self, settings: Settings) -> None:
-        """Make `settings` those in force, now and after the next boot."""
-        self._settings_copies.write(settings.pack())
+        """Make `settings` those in force, now and, unless there is a `fault`, after the next boot."""
         self.settings = settings
+        try:
+            self._settings_copies.write(settings.pack())
+            self.fault = ""
+        except OSError as error:
+            self.fault = "these settings end with the next boot, they cannot be written: " + str(error)
 
     def reserve_adverts(self) -> None:
         """Put the boot number and the next 2^14 advert counters on flash before any of them is used.
 
-        The first of them is then `advert_high`, `advert_low` (19 and 20 bits, as vigil_wire.advert counts).
+        The first of them is then `advert_high`, `advert_low` (19 and 20 bits, as vigil_wire.advert counts). Raises the
+        device's OSError: a counter that might be used again after a boot is not used at all.
         """
         self._reserved += 1
         packed = struct.pack(_COUNTERS, self.boot, self._reserved & 0xFFFF, self._reserved >> 16)

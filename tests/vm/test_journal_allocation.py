@@ -58,9 +58,20 @@ for _ in range(700):
 """
 # What runs at an append, a mark, a turn to the next sector.
 _OF_JOURNAL = (
-    *("append", "flush", "acknowledge", "_keep", "_encode", "_encode_whole", "_head", "_can_pack", "_seal", "_program"),
-    *("_keep_mark", "_is_due", "_look_ahead", "_turn", "_erase_ahead", "_give_up_tail", "_tell_loss", "_open"),
-    *("_make_header", "_first_of", "_number_at"),
+    *("append", "flush", "acknowledge", "_is_kept", "_keep", "_encode", "_encode_whole", "_head", "_can_pack", "_seal"),
+    *(
+        "_program",
+        "_write",
+        "_prove",
+        "_flush_store",
+        "_note_flushed",
+        "_close",
+        "_keep_mark",
+        "_is_due",
+        "_look_ahead",
+        "_turn",
+    ),
+    *("_erase_ahead", "_make_room", "_give_up_tail", "_tell_loss", "_open", "_make_header", "_first_of", "_number_at"),
 )
 
 
