@@ -58,10 +58,7 @@ class SegmentStore:
         if not data:
             return
         if sector != self._written_sector:
-            self._close()
-            self._close_reader(sector)
-            self._written = self._open(sector, "r+b") or self._open_file(self._path(sector), "w+b")
-            self._written_sector = sector
+            self._go_on_in(sector)
         try:
             self._written.seek(offset)
             self._written.write(data)
@@ -121,6 +118,12 @@ class SegmentStore:
         self._written = None
         self._close_reader(self._written_sector)
         self._written_sector = -1
+
+    def _go_on_in(self, sector: int) -> None:
+        self._close()
+        self._close_reader(sector)
+        self._written = self._open(sector, "r+b") or self._open_file(self._path(sector), "w+b")
+        self._written_sector = sector
 
     def _abandon(self) -> None:
         """Let go of a file that failed: to LittleFS its later flushes do nothing, and seem to go well."""
