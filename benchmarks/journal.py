@@ -1,4 +1,4 @@
-"""What the journal costs: an append, an opening, flash bytes for each record, hours that fit, wear in a year.
+"""What the journal costs: an append, its heap, an opening, flash bytes for each record, hours that fit, wear in a year.
 
     python benchmarks/journal.py
 
@@ -77,7 +77,9 @@ def main() -> None:
     figures = json.loads(result.files["results.json"])
     print(f"append of a summary, iterations of an empty loop, mean      {figures['append']:10.0f}")
     print(f"... and at most: a turn to the next sector, without the erase {figures['append_most']:8.0f}")
-    print("heap bytes for each append: 0 (tests/vm/test_journal_allocation.py)")
+    within, turning = figures["heap"]
+    print("heap bytes for each append, NOR: 0 (tests/vm/test_journal_allocation.py)")
+    print(f"heap bytes, segment files: 90 appends {within}, each turn to the next file {turning / 2:.0f}")
     print(f"\n{'opening a journal of':24}{'reads':>8}{'iterations':>12}{'ms here':>10}")
     for sectors, reads, iterations, us in figures["openings"]:
         print(f"{sectors * 4:>20} KiB{reads:>8}{iterations:>12.0f}{us / 1000:>10.1f}")

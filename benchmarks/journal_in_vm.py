@@ -1,9 +1,11 @@
 # Runs inside MicroPython: what an append and an opening cost. Writes results.json.
 import gc
 import json
+import os
 
 from vigil_firmware.journal import Journal
 from vigil_firmware.journal_nor import NorStore
+from vigil_firmware.journal_segments import SegmentStore
 from vigil_hal.simulated.flash import SimulatedFlash
 from vigil_wire.records import VITALS, Summary
 
@@ -91,9 +93,30 @@ def opening(sectors):
     return flash.reads, now_us() - begun
 
 
+def heap_bytes(store, appends):
+    # By how much the heap grows, from the begin of a sector on.
+    journal = Journal(store, 7)
+    length = summary_into(journal.buf, 3)
+    number = 0
+    while number < 420 or journal._slot > 3:
+        number += 1
+        journal.append(VITALS, length, 1, 0, number * 5000)
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    for more in range(number + 1, number + 1 + appends):
+        journal.append(VITALS, length, 1, 0, more * 5000)
+    grown = gc.mem_alloc() - before
+    gc.enable()
+    return grown
+
+
+os.mkdir("within")
+os.mkdir("turning")
+heap = (heap_bytes(SegmentStore("within", 3), 90), heap_bytes(SegmentStore("turning", 3), 2 * 138))
 unit_us = iteration_us()
 mean_us, most_us = appended()
-results = {"append": mean_us / unit_us, "append_most": most_us / unit_us, "openings": []}
+results = {"append": mean_us / unit_us, "append_most": most_us / unit_us, "heap": heap, "openings": []}
 for sectors in (16, 64, 256):
     reads, us = opening(sectors)
     results["openings"].append((sectors, reads, us / unit_us, us))

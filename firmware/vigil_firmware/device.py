@@ -73,7 +73,7 @@ class Device:
         self.peripheral.step(now_ms)
         monitor = self.monitor
         fault = monitor.sampler.fault or monitor.oximetry_fault or monitor.thermometer_fault
-        fault = fault or monitor.accelerometer_fault
+        fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
         if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting
             self._said = fault
             self._log("fault: " + fault if fault else "fault: cleared")

@@ -8,6 +8,10 @@ so wear is even. docs/record.md has the format to the byte.
 The oldest sector goes when its room is needed. What in it no host has acknowledged is named by a record of kind LOSS
 before that. One sector is erased ahead of need, after a summary and never before an alarm event: an erase takes 45 to
 400 ms on real parts, and one append makes one at most.
+
+A store that fails while the journal is open never stops its owner: what it did not take is written again in the next
+sector, and one that cannot be erased is left out. What then still is not kept has used up its number, and is named by
+a LOSS when the store works again; until then each record tries once. `fault` says why.
 """
 
 from vigil_firmware.journal_frames import (
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
         `slot_bytes`: what frames are multiples of. `mark_bytes`: how many of a frame's bytes are programmed last, with
         its mark; 0 where frames are written in one piece, because what a cut leaves half written is not kept.
         `group_ms`: how long summaries may wait in memory until `flush`; 0: what is programmed is kept.
-        Methods raise OSError when the store cannot be used.
+        Methods raise OSError when the store cannot be used; what was not flushed may then be gone.
         """
 
         sectors: int
@@ -71,6 +75,8 @@ _SECTORS_LEAST = 3
 _RESERVED_SLOTS = 2  # at a sector's end, for the record of a loss, and for one more where a cut tore the first
 _AHEAD_SLOTS = 16  # this near to its end a sector has the next one erased
 _MARK_EVERY = 12  # records between two notes of what is acknowledged
+_LEFT_OUT_MOST = 3  # sectors in a row that cannot be erased or take no header
+_EIO = 5
 
 
 class JournalError(Exception):
@@ -82,7 +88,8 @@ class Journal:
 
     Opens the journal that is in `store`, or begins one under `new_id` (30 bits, drawn by the caller). `oldest`,
     `newest` and `acknowledged` are sequence numbers, -1 while there is none; `newest` is the newest that outlasts a
-    cut. Raises JournalError, and the store's OSError.
+    cut. `fault`: what went wrong at the store's last use; "" while it takes what it is given. Raises JournalError, and
+    the store's OSError, while it is opened; later a failing store is no exception.
     """
 
     def __init__(self, store: "Store", new_id: int) -> None:
@@ -95,6 +102,7 @@ class Journal:
         self.newest = -1
         self.oldest = -1
         self.acknowledged = -1
+        self.fault = ""
         self._packer = packed_vitals.VitalsPacker()
         self._place = Place()
         self._header_start = self._place.start(HEADER)
@@ -105,9 +113,12 @@ class Journal:
         self._boot = 0
         self._day = 0
         self._appended = -1
+        self._is_closed = False  # something failed in this sector: nothing more goes there
         self._tail = 0  # number of the oldest sector that is kept
+        self._ahead = 0  # number of the sector to go on in
         self._is_ahead_erased = False
-        self._named = -1  # the last number of the loss that was told last
+        self._named_from = 0  # the loss that was told last
+        self._named = -1
         self._owed = -1  # the last number of a loss for which the old sector had no room
         self._kept_mark = -1  # as `acknowledged` stands in the store
         self._damaged_from = -1  # the newest records from here on cannot be read
@@ -140,30 +151,28 @@ class Journal:
         """Keep the record whose payload is in `buf` (`length` bytes with its header); its sequence is returned.
 
         It outlasts a cut once it is not above `newest`: at once, or, of a summary on a store that groups, within
-        `group_ms` and one more summary.
+        `group_ms` and one more summary. Where the store fails it may be lost; see `fault`.
         """
         self._kind = kind
         self._now_boot = boot
         self._now_day = day
         self._now_ms = day_ms
-        if self._damaged_from >= 0:
-            self._tell_damage()
-        self._keep(length)
+        if self._is_kept(length):
+            self.fault = ""
+        elif self._damaged_from >= 0 or not self._is_kept_elsewhere(length):
+            self._lose()
+            return self._appended
         sequence = self._appended
         if kind == records.VITALS:
             self._look_ahead()
-        if kind != records.VITALS or self._is_due():
-            self.flush()
         return sequence
 
     def flush(self) -> None:
-        """Make all that was appended outlast a cut."""
-        self._store.flush()
-        self._flushed_day = self._now_day
-        self._flushed_ms = self._now_ms
-        self.newest = self._appended
-        if self.oldest < 0 <= self.newest:
-            self.oldest = self._first_of(self._tail)
+        """Make all that was appended outlast a cut. Raises the store's OSError."""
+        if self._is_closed:
+            return  # what is not flushed in this sector never will be
+        self._flush_store()
+        self._note_flushed()
 
     def read_into(self, sequence: int, out: bytearray, start: int) -> int:
         """Copy record `sequence` to `out[start:]`; its length, or 0 when it is not, or no longer, here."""
@@ -178,7 +187,7 @@ class Journal:
             return 0
         if sequence != self._out_sequence:
             self._out_sequence = sequence
-            self._out_length = self._decode() if self._seek(sequence) else 0
+            self._out_length = self._decode() if self._is_found(sequence) else 0
         return self._out_length
 
     def next_kept(self, sequence: int) -> int:
@@ -199,7 +208,10 @@ class Journal:
             return
         self.acknowledged = sequence
         if sequence - self._kept_mark >= _MARK_EVERY and self._slot < self._slots - _RESERVED_SLOTS:
-            self._keep_mark()
+            try:
+                self._keep_mark()
+            except OSError as error:
+                self._note_fault(error)
 
     def prove_writable(self) -> None:
         """Write something, so that a store that takes nothing raises its OSError now and not at the first record."""
@@ -209,14 +221,50 @@ class Journal:
 
     # Writing.
 
-    def _keep(self, length: int) -> None:
-        """Write the record in `buf`, in the next sector where this one is full."""
+    def _is_kept(self, length: int) -> bool:
+        """Write the record in `buf`, and count it once that went well; else nothing more goes into this sector."""
+        try:
+            is_flushed = self._keep(length)
+        except OSError as error:
+            self._note_fault(error)
+            self._close()
+            return False
+        self._appended += 1
+        if is_flushed:
+            self._note_flushed()
+        return True
+
+    def _is_kept_elsewhere(self, length: int) -> bool:
+        """Write it in the next sector, or in one after that: all are tried for the first record that fails only."""
+        return any(self._is_kept(length) for _ in range(1 + _LEFT_OUT_MOST))
+
+    def _keep(self, length: int) -> bool:
+        """Write the record in `buf`, in the next sector where this one is full; whether it was flushed."""
+        if self._damaged_from >= 0:
+            self._tell_damage()
         slots = self._encode(self.buf, self._kind, length)
         if self._slot + slots > self._slots - _RESERVED_SLOTS:
             self._turn()
             slots = self._encode(self.buf, self._kind, length)
         self._program(slots)
+        if self._kind == records.VITALS and not self._is_due():
+            return False
+        self._flush_store()
+        return True
+
+    def _lose(self) -> None:
+        """Use up the number of a record that the store did not take."""
         self._appended += 1
+        if self._damaged_from < 0:
+            self._damaged_from = self._appended
+
+    def _note_fault(self, error: OSError) -> None:
+        self.fault = "the journal's flash: " + str(error)
+
+    def _close(self) -> None:
+        """Put nothing more into this sector: a reader would not get past what failed."""
+        self._slot = self._slots
+        self._is_closed = True
 
     def _encode(self, record: bytearray, kind: int, length: int) -> int:
         """Make the frame of a record; how many slots it takes."""
@@ -262,15 +310,41 @@ class Journal:
 
     def _program(self, slots: int) -> None:
         """Put the frame into the next slots, its mark last."""
-        store = self._store
-        sector = self._number % store.sectors
-        offset = HEADER_BYTES + self._slot * store.slot_bytes
-        self._slot += slots  # a slot in which a program failed is not used again
-        store.program(sector, offset + store.mark_bytes, self._bodies[slots])
-        store.program(sector, offset, self._mark)
+        slot = self._slot
+        self._close()  # until it has gone well
+        self._write(HEADER_BYTES + slot * self._store.slot_bytes, slots)
+        self._slot = slot + slots
+        self._is_closed = False
         if self._frame[0] in RECORD_MARKS:
             self._boot = self._now_boot
             self._day = self._now_day
+
+    def _write(self, offset: int, slots: int) -> None:
+        store = self._store
+        sector = self._number % store.sectors
+        store.program(sector, offset + store.mark_bytes, self._bodies[slots])
+        store.program(sector, offset, self._mark)
+        if store.mark_bytes:  # a worn cell does not say that it failed; a file system looks itself
+            self._prove(sector, offset, slots)
+
+    def _prove(self, sector: int, offset: int, slots: int) -> None:
+        self._store.read(sector, offset, self._seen_by_slots[slots])
+        if self._seen_by_slots[slots] != self._frame_by_slots[slots]:
+            raise OSError(_EIO, "it does not hold what was written")
+
+    def _flush_store(self) -> None:
+        slot = self._slot
+        self._close()  # until it has gone well
+        self._store.flush()
+        self._slot = slot
+        self._is_closed = False
+
+    def _note_flushed(self) -> None:
+        self._flushed_day = self._now_day
+        self._flushed_ms = self._now_ms
+        self.newest = self._appended
+        if self.oldest < 0 <= self.newest:
+            self.oldest = self._first_of(self._tail)
 
     def _keep_mark(self) -> None:
         frame = self._frame
@@ -291,31 +365,54 @@ class Journal:
 
     def _look_ahead(self) -> None:
         """Near to the end of a sector, erase the next."""
-        if not self._is_ahead_erased and self._slots - self._slot <= min(_AHEAD_SLOTS, self._slots // 2):
+        if self._is_ahead_erased or self._slots - self._slot > min(_AHEAD_SLOTS, self._slots // 2):
+            return
+        try:
             self._erase_ahead()
+        except OSError as error:
+            self._note_fault(error)
 
     def _turn(self) -> None:
         """Go on in the next sector."""
         if not self._is_ahead_erased:
             self._erase_ahead()
         self.flush()
-        self._open(self._number + 1)
+        try:
+            self._open(self._ahead)
+        except OSError:
+            self._leave_out()
+            raise
         if self._owed >= 0:
-            owed = self._owed
+            self._tell_loss(self.acknowledged + 1, self._owed)
             self._owed = -1
-            self._tell_loss(self.acknowledged + 1, owed)
 
     def _erase_ahead(self) -> None:
-        """Erase the sector after this one. Whatever of it no host has is told first."""
-        ahead = self._number + 1
-        if self._tail + self._store.sectors == ahead:
-            self._give_up_tail()
-        self._store.erase(ahead % self._store.sectors)
+        """Erase the sector to go on in. Whatever of it no host has is told first, where this sector still can."""
+        if not self._is_closed:
+            self._make_room()
+        try:
+            self._store.erase(self._ahead % self._store.sectors)
+        except OSError:
+            self._leave_out()
+            raise
+        self._make_room()  # where nothing could be told, only now: a chip that takes nothing keeps what it has
         self._is_ahead_erased = True
+
+    def _leave_out(self) -> None:
+        """Try the sector after the next one, or begin again where so many cannot be had."""
+        self._is_ahead_erased = False
+        self._ahead += 1
+        if self._ahead - self._number > 1 + min(_LEFT_OUT_MOST, self._store.sectors - 2):
+            self._ahead = self._number + 1
+
+    def _make_room(self) -> None:
+        while self._tail + self._store.sectors <= self._ahead:
+            self._give_up_tail()
 
     def _give_up_tail(self) -> None:
         last = self._first_of(self._tail + 1) - 1
-        if last > self.acknowledged and last != self._named:
+        first = max(self.acknowledged + 1, self.oldest)
+        if last >= first and not (self._named == last and self._named_from <= first):
             if self._slot < self._slots:
                 self._tell_loss(self.acknowledged + 1, last)
             else:
@@ -333,18 +430,20 @@ class Journal:
         put_u32(loss, records.HEADER_LENGTH, first)
         put_u32(loss, records.HEADER_LENGTH + 4, last)
         self._program(self._encode(loss, records.LOSS, records.LOSS_LENGTH))
+        self._flush_store()
         self._appended += 1
+        self._named_from = first
         self._named = last
-        self.flush()
+        self._note_flushed()
 
     def _tell_damage(self) -> None:
-        """Record that the newest records were found unreadable when the journal was opened."""
+        """Record that the newest records were found unreadable, or were not taken by the store."""
         first = self._damaged_from
-        self._damaged_from = -1
         last = self._appended
         if self._slot >= self._slots - _RESERVED_SLOTS:
             self._turn()
         self._tell_loss(first, last)
+        self._damaged_from = -1
 
     def _open(self, number: int) -> None:
         """Write the header of a sector that is erased, and go on there."""
@@ -353,10 +452,14 @@ class Journal:
         sector = number % store.sectors
         store.program(sector, store.mark_bytes, self._header_body)
         store.program(sector, 0, self._header_mark)
+        if store.mark_bytes and self._number_at(sector) != number:
+            raise OSError(_EIO, "it does not hold the header that was written")
         self._number = number
         self._slot = 0
+        self._is_closed = False
         self._boot = self._now_boot
         self._day = self._now_day
+        self._ahead = number + 1
         self._is_ahead_erased = False
         self._kept_mark = self.acknowledged
 
@@ -381,6 +484,7 @@ class Journal:
         slot = self._store.slot_bytes
         mark = self._store.mark_bytes
         self._frame = bytearray(SLOTS_MOST * slot)
+        self._frame_by_slots = [memoryview(self._frame)[: slots * slot] for slots in range(SLOTS_MOST + 1)]
         self._mark = memoryview(self._frame)[:mark]
         self._bodies = [memoryview(self._frame)[mark : slots * slot] for slots in range(SLOTS_MOST + 1)]
         self._seen = bytearray(SLOTS_MOST * slot)
@@ -406,6 +510,7 @@ class Journal:
         is_oldest_there = oldest_possible >= 0 and self._number_at(oldest_possible % sectors) == oldest_possible
         self._tail = oldest_possible if is_oldest_there else max(0, oldest_possible + 1)
         self._number = number
+        self._ahead = number + 1
         self._is_ahead_erased = not is_oldest_there and self._is_blank((number + 1) % sectors)
         self._read_head()
         self.newest = self._appended
@@ -447,6 +552,7 @@ class Journal:
             return
         self._damaged_from = -1
         if mark != VITALS and self._seen[1] == records.LOSS:
+            self._named_from = u32(self._seen, 10)
             self._named = u32(self._seen, 14)
 
     def _last_written(self) -> int:
@@ -493,7 +599,14 @@ class Journal:
                 high = middle - 1
             else:
                 return self._highest()  # something is damaged: look at all
-        return first + low
+        return self._highest() if self._is_newer_after(first + low) else first + low
+
+    def _is_newer_after(self, number: int) -> bool:
+        """Whether there is a newer sector soon after the one that seems to be the newest: some may be left out."""
+        for more in range(1, 2 + _LEFT_OUT_MOST):
+            if self._number_at((number + more) % self._store.sectors) > number:
+                return True
+        return False
 
     def _highest(self) -> int:
         highest = -1
@@ -564,6 +677,16 @@ class Journal:
             if self._at_sequence == sequence and mark not in (DEAD, ACKNOWLEDGED):
                 return self._seen_is_whole
             self._pass(mark)
+
+    def _is_found(self, sequence: int) -> bool:
+        """Seek; a store that cannot be read has no record, this time."""
+        try:
+            return self._seek(sequence)
+        except OSError as error:
+            self._note_fault(error)
+        self._at_number = -1
+        self._out_sequence = -1
+        return False
 
     def _is_near(self, sequence: int) -> bool:
         """Whether the reader is in the record's sector, and not beyond the record."""

@@ -58,12 +58,13 @@ class SegmentStore:
         if not data:
             return
         if sector != self._written_sector:
-            self._close()
-            self._close_reader(sector)
-            self._written = self._open(sector, "r+b") or self._open_file(self._path(sector), "w+b")
-            self._written_sector = sector
-        self._written.seek(offset)
-        self._written.write(data)
+            self._go_on_in(sector)
+        try:
+            self._written.seek(offset)
+            self._written.write(data)
+        except OSError:
+            self._abandon()
+            raise
 
     def erase(self, sector: int) -> None:
         """Make the segment an empty file."""
@@ -74,10 +75,15 @@ class SegmentStore:
 
     def flush(self) -> None:
         """Make what was written outlast a cut."""
-        if self._written is not None:
+        if self._written is None:
+            return
+        try:
             self._written.flush()
             if _FSYNC is not None and self._open_file is open:
                 _FSYNC(self._written.fileno())
+        except OSError:
+            self._abandon()
+            raise
 
     def _sectors_there(self, sectors: int) -> int:
         header = bytearray(5)
@@ -112,6 +118,22 @@ class SegmentStore:
         self._written = None
         self._close_reader(self._written_sector)
         self._written_sector = -1
+
+    def _go_on_in(self, sector: int) -> None:
+        self._close()
+        self._close_reader(sector)
+        self._written = self._open(sector, "r+b") or self._open_file(self._path(sector), "w+b")
+        self._written_sector = sector
+
+    def _abandon(self) -> None:
+        """Let go of a file that failed: to LittleFS its later flushes do nothing, and seem to go well."""
+        file = self._written
+        self._written = None
+        self._written_sector = -1
+        try:
+            file.close()
+        except OSError:
+            pass  # the same error again: the caller raises the first
 
     def _close_reader(self, sector: int) -> None:
         """Close what is read, where it is this segment."""

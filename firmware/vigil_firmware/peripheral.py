@@ -167,7 +167,10 @@ class Peripheral:
         """Keep another device key and use it for all but the session that `asked`; other sessions end."""
         if device_key == self._storage.device_key:
             return  # asked again, because the answer was lost
-        self._storage.rotate_key(device_key)
+        try:
+            self._storage.rotate_key(device_key)
+        except OSError as error:
+            raise link.LinkError("the key stays, another cannot be written: " + str(error)) from None
         self._sealer = advert.AdvertSealer(device_key)
         self._renew_advert()
         self._log("link: the device key was replaced: this is device " + keys.device_id(device_key))

@@ -60,12 +60,16 @@ def _pack_counters(boot: int, reserved: int) -> bytes:
 
 
 class Storage:
-    """The device's memory. `problem` says what could not be read as it should be; it is "" when all was well."""
+    """The device's memory.
+
+    `problem` says what could not be read as it should be, `fault` what could not be written; "" when all was well.
+    """
 
     def __init__(self, blocks: "BlockDevice", random: "Callable[[int], bytes]") -> None:
         self._settings_copies = TwoCopies(blocks, _SETTINGS_BLOCK)
         self._counter_copies = TwoCopies(blocks, _COUNTERS_BLOCK)
         self.problem = ""
+        self.fault = ""
         self._key_copies = TwoCopies(blocks, _KEY_BLOCK)
         self.device_key, self.is_new = self._read_key(random)
         self.settings = self._read_settings()
@@ -77,17 +81,20 @@ class Storage:
         self._keep_counters()
 
     def save_settings(self, settings: Settings) -> None:
-        """Make `settings` those in force, now and after the next boot."""
-        self._settings_copies.write(settings.pack())
+        """Make `settings` those in force, now and, unless there is a `fault`, after the next boot."""
         self.settings = settings
+        self._write(self._settings_copies, settings.pack(), "settings")
 
     def save_bonds(self, bonds: bytes) -> None:
-        """Keep the secrets of the bonds, as vigil_firmware.bonds packs them."""
-        self._bond_copies.write(bonds)
+        """Keep the secrets of the bonds, as vigil_firmware.bonds packs them, as `save_settings` keeps settings."""
         self.bonds = bonds
+        self._write(self._bond_copies, bonds, "bonds")
 
     def rotate_key(self, device_key: bytes) -> None:
-        """Make `device_key` this device's, now and later; cut at any instant, it is the old or the new."""
+        """Make `device_key` this device's, now and later; cut at any instant, it is the old or the new.
+
+        Raises the device's OSError; it is the old then, and at the next boot either.
+        """
         _write_both(self._key_copies, device_key)
         self.device_key = device_key
 
@@ -102,12 +109,20 @@ class Storage:
     def reserve_adverts(self) -> None:
         """Put the boot number and the next 2^14 advert counters on flash before any of them is used.
 
-        The first of them is then `advert_high`, `advert_low` (19 and 20 bits, as vigil_wire.advert counts).
+        The first of them is then `advert_high`, `advert_low` (19 and 20 bits, as vigil_wire.advert counts). Raises the
+        device's OSError: a counter that might be used again after a boot is not used at all.
         """
         self._reserved += 1
         self._keep_counters()
         self.advert_high = self._reserved >> 20 - RESERVED_SHIFT
         self.advert_low = self._reserved << RESERVED_SHIFT & (1 << 20) - 1
+
+    def _write(self, copies: TwoCopies, packed: "bytes | bytearray", what: str) -> None:
+        try:
+            copies.write(packed)
+            self.fault = ""
+        except OSError as error:
+            self.fault = "these %s end with the next boot, they cannot be written: %s" % (what, error)
 
     def _keep_counters(self) -> None:
         self._counter_copies.write(_pack_counters(self.boot, self._reserved))

@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigil_firmware import journal_frames
+from vigil_firmware.device import Device
 from vigil_firmware.journal import Journal, JournalError
 from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.journal_opening import open_journal
 from vigil_firmware.journal_segments import SegmentStore
+from vigil_firmware.storage import BLOCK_COUNT
 from vigil_hal.file_blocks import FileFlash
 from vigil_hal.simulated.flash import SimulatedFlash
-from vigil_wire import records
+from vigil_wire import conditions, records
 
 SUMMARY_MS = 5000
 
@@ -51,7 +53,7 @@ def read(journal: Journal, sequence: int) -> bytes:
 def losses(journal: Journal) -> list[tuple[Any, Any]]:
     """The ranges that are told to be lost, oldest first."""
     found = [read(journal, sequence) for sequence in range(journal.oldest, journal.newest + 1)]
-    told = [records.Record(data).fields for data in found if data[4] == records.LOSS]
+    told = [records.Record(data).fields for data in found if data and data[4] == records.LOSS]
     return [(fields["first"], fields["last"]) for fields in told]
 
 
@@ -293,6 +295,42 @@ def test_the_first_store_that_can_be_written_is_used() -> None:
     journal = open_journal(stores[:1], random, lines.append)
     assert keep(journal, b"") == 0
     assert "in memory" in lines[-1]
+
+
+def test_a_flash_that_fails_stops_neither_measuring_nor_alarms(make_rig: Any, bluetooth: Any) -> None:
+    rig = make_rig("0,72,97,2,36.7,0.02,1", "30,72,80,2,36.7,0.02,1")
+    lines: list[str] = []
+    chip = SimulatedFlash(4)
+    device = Device(
+        rig.bus,
+        None,
+        None,
+        SimulatedFlash(BLOCK_COUNT),
+        (lambda: NorStore(chip),),
+        bluetooth,
+        lambda count: bytes(range(count)),
+        lines.append,
+        1,
+        rig.now(),
+    )
+    kept = device.monitor.journal.newest
+    chip.fail_in(chip.operations, 1_000_000)
+    for _ in range(900):
+        rig.elapsed_ms += 100
+        device.step(rig.now())
+    monitor = device.monitor
+    assert monitor.vitals.pulse_rate.has_value and monitor.second == 90
+    assert monitor.alarms.bits == 1 << conditions.SPO2_LOW
+    assert [line for line in lines if "fault" in line] == ["fault: the journal's flash: [Errno 5] the chip failed"]
+    assert monitor.journal.newest == kept and read(monitor.journal, kept)
+    chip.restore()
+    for _ in range(120):
+        rig.elapsed_ms += 100
+        device.step(rig.now())
+    assert lines[-1] == "fault: cleared"
+    lost = losses(monitor.journal)
+    assert lost[0][0] == kept + 1 and len(lost) == 1
+    assert monitor.journal.newest > lost[0][1]
 
 
 def test_a_torn_mark_is_never_another_mark() -> None:

@@ -158,6 +158,19 @@ def test_settings_outlast_a_boot() -> None:
     assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == 880
 
 
+def test_settings_that_cannot_be_written_are_in_force_until_the_next_boot() -> None:
+    flash = SimulatedFlash(BLOCK_COUNT)
+    storage = Storage(flash, random_bytes)
+    flash.fail_in(flash.operations, 1)
+    storage.save_settings(Settings(spo2_low_deci_pct=880))
+    assert "the chip failed" in storage.fault
+    assert storage.settings.spo2_low_deci_pct == 880
+    assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == Settings().spo2_low_deci_pct
+    storage.save_settings(Settings(spo2_low_deci_pct=880))
+    assert storage.fault == ""
+    assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == 880
+
+
 def test_settings_of_another_version_are_told_and_replaced() -> None:
     flash = SimulatedFlash(BLOCK_COUNT)
     Storage(flash, random_bytes)._settings_copies.write(b"\x07 from tomorrow")

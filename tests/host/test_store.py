@@ -113,6 +113,36 @@ def test_a_loss_record_is_a_gap(store: Store, device_id: str, journal: Any, jour
     assert store.gaps(device_id) == [Gap(4, 9, OVERWRITTEN)]
 
 
+@_FEWER
+@given(
+    stored=st.sets(st.integers(0, 20)),
+    gaps=st.lists(_RANGES, max_size=2),
+    losses=st.lists(_RANGES, max_size=4),
+    together=st.integers(0, 4),
+)
+def test_each_lost_record_is_told_once(
+    stored: set[int],
+    gaps: list[tuple[int, int]],
+    losses: list[tuple[int, int]],
+    together: int,
+    shared_store: Store,
+    make_journal: Any,
+) -> None:
+    device = f"device {next(_NUMBERS)}"
+    shared_store.add_device(device, "Device")
+    journal = make_journal()
+    sent = [journal.restart() for _ in range(40)]
+    lost = [journal.loss(*each) for each in losses]
+    shared_store.commit(device, 1, [sent[number] for number in stored])
+    before = [Gap(*each, OVERWRITTEN) for each in gaps]
+    shared_store.commit(device, 1, lost[:together], before)
+    shared_store.commit(device, 1, lost[together:])
+    noted = shared_store.gaps(device)
+    told = [number for gap in noted if gap not in before for number in range(gap.first, gap.last + 1)]
+    covered = stored | {number for first, last in gaps for number in range(first, last + 1)}
+    assert sorted(told) == sorted({number for first, last in losses for number in range(first, last + 1)} - covered)
+
+
 def test_other_content_under_a_used_number_is_said(store: Store, device_id: str, journal: Any, journal_id: int) -> None:
     first = journal.vitals(0, pulse_rate_deci_bpm=700)
     journal.records.clear()

@@ -1,10 +1,14 @@
-"""In steady state an append makes no object, turns to another sector and erases included, and no frame is large."""
+"""In steady state an append makes no object, and no frame is large.
+
+On NOR that includes turns to another sector and erases; in segment files these open files, which are objects.
+"""
 
 import pytest
 
 from vigil_firmware import journal_frames
 from vigil_firmware.journal import Journal
 from vigil_firmware.journal_nor import NorStore
+from vigil_firmware.journal_segments import SegmentStore
 from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
 from vigil_wire import crc, packed_vitals
@@ -58,9 +62,20 @@ for _ in range(700):
 """
 # What runs at an append, a mark, a turn to the next sector.
 _OF_JOURNAL = (
-    *("append", "flush", "acknowledge", "_keep", "_encode", "_encode_whole", "_head", "_can_pack", "_seal", "_program"),
-    *("_keep_mark", "_is_due", "_look_ahead", "_turn", "_erase_ahead", "_give_up_tail", "_tell_loss", "_open"),
-    *("_make_header", "_first_of", "_number_at"),
+    *("append", "flush", "acknowledge", "_is_kept", "_keep", "_encode", "_encode_whole", "_head", "_can_pack", "_seal"),
+    *(
+        "_program",
+        "_write",
+        "_prove",
+        "_flush_store",
+        "_note_flushed",
+        "_close",
+        "_keep_mark",
+        "_is_due",
+        "_look_ahead",
+        "_turn",
+    ),
+    *("_erase_ahead", "_make_room", "_give_up_tail", "_tell_loss", "_open", "_make_header", "_first_of", "_number_at"),
 )
 
 
@@ -70,9 +85,32 @@ def test_an_append_makes_no_object(runtime: Runtime, unit: int, is_fetched: bool
     assert heap_growth(runtime, setup, "append", calls=300) == 0
 
 
+_IN_SEGMENTS = (
+    _SETUP[: _SETUP.index("class Chip")].replace("journal_nor import NorStore", "journal_segments import SegmentStore")
+    + """
+import os
+
+os.mkdir("segments")
+journal = Journal(SegmentStore("segments", 3), 7)
+"""
+    + _SETUP[_SETUP.index("appended = 0") :].replace("{is_fetched}", "True")
+    + """
+while journal._slot > 3:
+    append()
+"""
+)
+_A_TURN_BYTES = 300  # four files that are opened, and their names
+
+
+def test_an_append_to_a_segment_makes_no_object_but_for_a_turn(vm: Runtime) -> None:
+    assert heap_growth(vm, _IN_SEGMENTS, "append", calls=90, warm_up=0) == 0
+    assert heap_growth(vm, _IN_SEGMENTS, "append", calls=500, warm_up=0) <= 4 * _A_TURN_BYTES
+
+
 def test_frames_of_an_append_stay_off_the_boards_heap() -> None:
     functions = [getattr(Journal, name) for name in _OF_JOURNAL]
     functions += [getattr(NorStore, name) for name in ("read", "program", "erase", "flush", "_program_page")]
+    functions += [getattr(SegmentStore, name) for name in ("program", "flush")]
     functions += [value for name, value in vars(VitalsPacker).items() if name != "__init__" and callable(value)]
     functions += [getattr(journal_frames, name) for name in ("fill", "seal", "is_whole", "put_u16", "put_u32", "u32")]
     functions += [journal_frames._sum, journal_frames.Place.start, crc.crc16_of]

@@ -1,4 +1,7 @@
-"""A NOR flash chip in the shape of MicroPython's extended block device; its power can be cut at any operation."""
+"""A NOR flash chip in the shape of MicroPython's extended block device; its power can be cut at any operation.
+
+It also fails as parts do: with an error, or silently.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +42,10 @@ class SimulatedFlash:
         self._torn_operation = -1
         self._tear = NOTHING
         self._dice = 1
+        self._failing_from = -1
+        self._failing_count = 0
+        self._worn: set[int] = set()
+        self._stuck: dict[int, int] = {}
 
     def cut_after(self, operations: int) -> None:
         """Cut the power after so many more operations: a byte programmed is one, half a block erased is one.
@@ -58,10 +65,29 @@ class SimulatedFlash:
         self._tear = tear
         self._dice = seed & 0xFFFF
 
+    def fail_in(self, operation: int, count: int = 1, tear: int = NOTHING) -> None:
+        """Raise OSError(EIO) in `count` calls that program or erase, from when `operations` stands at `operation`.
+
+        `tear`: what is done of each nevertheless, one of TEARS.
+        """
+        self._failing_from = operation
+        self._failing_count = count
+        self._tear = tear
+
+    def wear_out(self, block: int) -> None:
+        """From now on a block cannot be erased: OSError(EIO), and it stays as it is."""
+        self._worn.add(block)
+
+    def stick(self, position: int, mask: int) -> None:
+        """From now on these bits of a byte are 0, whatever is erased or programmed, and nobody is told."""
+        self._stuck[position] = mask
+        self.memory[position] &= ~mask
+
     def restore(self) -> None:
-        """Give the power back for good."""
+        """Give the power back for good, and end `fail_in`."""
         self._operations_left = -1
         self._torn_operation = -1
+        self._failing_from = -1
 
     def readblocks(self, block: int, buffer: "WritableBuffer", offset: int = 0) -> None:
         """Fill the buffer from a byte offset in a block on. Raises OSError(EINVAL) beyond the end."""
@@ -80,6 +106,7 @@ class SimulatedFlash:
             for i in range(len(data) // self.block_size):
                 self._erase(block + i)
         end = start + len(data)
+        data = self._as_taken(start, data)
         if int.from_bytes(bytes(data), "big") & ~int.from_bytes(self.memory[start:end], "big"):
             raise OSError(_EIO, "a program cannot set bits")
         self._begin_operation(start, data, None)
@@ -115,8 +142,18 @@ class SimulatedFlash:
         self._begin_operation(start, b"\xff" * self.block_size, block)
         for first in (start, start + half):
             self._spend()
-            self.memory[first : first + half] = b"\xff" * half
+            self.memory[first : first + half] = self._as_taken(first, b"\xff" * half)
         self.erases[block] += 1
+
+    def _as_taken(self, start: int, data: "ReadableBuffer") -> "ReadableBuffer":
+        """What the chip makes of data, where bits are stuck."""
+        if not self._stuck:
+            return data
+        taken = bytearray(data)
+        for position, mask in self._stuck.items():
+            if start <= position < start + len(taken):
+                taken[position - start] &= ~mask
+        return taken
 
     def _spend(self) -> None:
         if self._operations_left == 0:
@@ -128,6 +165,11 @@ class SimulatedFlash:
         """Count it; where the power is to be cut in it, do what is still done of it."""
         here = self.operations
         self.operations += 1
+        if erased in self._worn:
+            raise OSError(_EIO, "the block cannot be erased")
+        if 0 <= self._failing_from <= here < self._failing_from + self._failing_count:
+            self._tear_operation(start, data)
+            raise OSError(_EIO, "the chip failed")
         if self._torn_operation < 0 or here < self._torn_operation:
             return
         if here == self._torn_operation:

@@ -91,11 +91,7 @@ def commit(
     found = list(gaps)
     fresh, changed_numbers, goes_on = _apart(connection, device, journal, arrivals)
     found += [Gap(number, number, CHANGED) for number in changed_numbers]
-    found += [
-        Gap(arrival.fields["first"] or 0, arrival.fields["last"] or 0, OVERWRITTEN)
-        for arrival in fresh
-        if arrival.kind == records.LOSS and arrival.fields is not None
-    ]
+    found += _losses(connection, device, journal, fresh, found)
     before = head.row_id
     numbered = list(enumerate(fresh, before + 1))
     head = _insert(connection, device, journal, numbered, now_utc_ms, head)
@@ -155,6 +151,31 @@ def meet(connection: Connection, device: str, journal: int, newest_told: int | N
             last = first - 1 if row.newest_told is None else max(row.newest_told, first - 1)
             note_gaps(connection, device, row.id, [Gap(first, last, REPLACED)], now_utc_ms)
             advance(connection, device, row.id, now_utc_ms)
+
+
+def _losses(
+    connection: Connection, device: str, journal: int, fresh: Sequence[Arrival], gaps: Sequence[Gap]
+) -> list[Gap]:
+    """What records of a loss name that is neither here nor in a gap: a device may tell of it twice."""
+    table, gap = schema.record, schema.gap
+    losses: list[Gap] = []
+    for arrival in fresh:
+        if arrival.kind != records.LOSS or arrival.fields is None:
+            continue
+        wanted, last = arrival.fields["first"] or 0, arrival.fields["last"] or 0
+        of_gaps = select(gap.c.first, gap.c.last).where(
+            gap.c.device == device, gap.c.journal == journal, gap.c.first <= last, gap.c.last >= wanted
+        )
+        of_records = select(table.c.sequence, table.c.sequence).where(
+            table.c.device == device, table.c.journal == journal, table.c.sequence.between(wanted, last)
+        )
+        known = [(each.first, each.last) for each in (*gaps, *losses)] + [(each.sequence,) * 2 for each in fresh]
+        known += [(row[0], row[-1]) for query in (of_gaps, of_records) for row in connection.execute(query)]
+        for begin, end in [*sorted(known), (last + 1, last + 1)]:
+            if wanted <= last and wanted < begin:
+                losses.append(Gap(wanted, min(begin - 1, last), OVERWRITTEN))
+            wanted = max(wanted, end + 1)
+    return losses
 
 
 def stored_to(connection: Connection, device: str, journal: int) -> int | None:
