@@ -19,7 +19,7 @@ from vigil_firmware import attribute_table
 from vigil_firmware.bonds import Bonds
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
-from vigil_firmware.service_sets import stack_of
+from vigil_firmware.service_sets import BTSTACK, stack_of
 from vigil_firmware.standard_services import Listener, StandardServices
 from vigil_firmware.storage import BONDS_MOST_BYTES, RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
@@ -51,11 +51,7 @@ _GET_SECRET = 29
 _SET_SECRET = 30
 _PASSKEY_ACTION = 31
 
-# What config(addr_mode=...) calls the board's own address, a random one that is drawn anew each time, and a private one
-# without a key.
-_PUBLIC = 0
-_STATIC_RANDOM = 1
-_NON_RESOLVABLE = 3
+_STATIC_RANDOM = 1  # what config(addr_mode=...) calls a random address, drawn anew each time
 
 _DISPLAY_ONLY = 0  # what config(io=...) calls a device that can show a passkey
 _SHOW_PASSKEY = 3
@@ -129,15 +125,13 @@ class Peripheral:
         self._ending_ms = now_ms
         self._bluetooth = bluetooth
         self._ble = bluetooth.BLE()
-        self._start_radio()
         self._stack = stack_of(self._ble)
         self._standard = StandardServices(monitor, storage.settings, self._stack, log)
-        self._serve()
+        self._start_radio()
         self._address_ms = now_ms
-        has_private_addresses = self._has_private_addresses()
-        self._changes_address = storage.settings.standard_services == SERVICES_OFF and has_private_addresses
+        self._changes_address = storage.settings.standard_services == SERVICES_OFF and self._stack is not BTSTACK
         self._is_address_due = self._changes_address
-        self._door = Door(not has_private_addresses, now_ms)  # it is BTstack that has neither
+        self._door = Door(self._stack is BTSTACK, now_ms)
 
     @property
     def connection_count(self) -> int:
@@ -213,8 +207,6 @@ class Peripheral:
     def _start_radio(self) -> None:
         self._ble.irq(self._on_event)  # before the start: there the stack asks for its secrets
         self._ble.active(True)
-
-    def _serve(self) -> None:
         self._ble.config(gap_name=DEVICE_NAME, mtu=_PREFERRED_MTU)
         if self._storage.settings.standard_services == SERVICES_BONDED:
             self._permit_pairing()
@@ -233,7 +225,6 @@ class Peripheral:
             self._connections = []
             self._ble.active(False)
             self._start_radio()
-            self._serve()
             self._must_advertise = True
 
     def _mind_bonds(self) -> None:
@@ -253,16 +244,6 @@ class Peripheral:
         while self._turned_away:
             self.refused[link.TURNED_AWAY] += 1
             self._hang_up(self._turned_away.pop())
-
-    def _has_private_addresses(self) -> bool:
-        """Whether the stack has what BTstack refuses; what it draws for that is drawn again before the first advert."""
-        try:
-            self._ble.config(addr_mode=_NON_RESOLVABLE)
-        except OSError:
-            return False
-        if self._storage.settings.standard_services != SERVICES_OFF:
-            self._ble.config(addr_mode=_PUBLIC)
-        return True
 
     def _change_address(self) -> None:
         """Draw another address where one is due and no link is up. Adverts stop for it: a board would stop else."""

@@ -132,7 +132,7 @@ class FakeBle:
         self.is_advertising = False
         self.is_connectable = True
         self.most_connections = 4
-        self.is_silent_in_link = False  # as BTstack is, which has no private addresses either
+        self.is_silent_in_link = False  # as BTstack is, which cannot pair either
         self.addresses: list[int] = []  # the modes in which addresses were drawn
         self._handler: Callable[[int, tuple[Any, ...]], Any] = lambda event, data: None
 
@@ -144,11 +144,11 @@ class FakeBle:
         return on
 
     def config(self, **values: Any) -> None:
+        if "mitm" in values and self.is_silent_in_link:
+            raise ValueError("unknown config param")
         self.configured.update(values)
         if "addr_mode" in values:
             assert not self.is_advertising, "a random address set while advertising stops the board"
-            if values["addr_mode"] > 1 and self.is_silent_in_link:
-                raise OSError(22)
             self.addresses.append(values["addr_mode"])
 
     def irq(self, handler: Callable[[int, tuple[Any, ...]], Any]) -> None:
