@@ -11,7 +11,7 @@ BUILD_FILES := pyproject.toml hatch_build.py
 STUBS := 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint soak fuzz bench clean system-programs
+.PHONY: help demo test faults attacks lint soak fuzz bench clean system-programs
 
 help: ## show this text
 	@echo "Vigil. Usage: make TARGET [ARGS='more arguments for its program'] [PYTHON=python3.12]"
@@ -26,6 +26,9 @@ test: $(VENV)/.dev system-programs ## install what tests need and run every tier
 faults: $(VENV)/.dev ## cut the power, flip bits, kill the bridge, and print what was lost: nothing may be
 	@$(PYTEST) -m faults -q $(ARGS)
 
+attacks: $(VENV)/.dev ## try what strangers may by radio, and print what was accepted: nothing may be
+	@$(PYTEST) -m attacks -q $(ARGS)
+
 lint: $(VENV)/.dev .typings/esp32/.$(STUBS) .typings/rp2/.$(STUBS) ## check style and types, the board's files against each port
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,12 +39,12 @@ lint: $(VENV)/.dev .typings/esp32/.$(STUBS) .typings/rp2/.$(STUBS) ## check styl
 soak: $(VENV)/.dev ## run the whole line for half an hour, and every fault at length: nothing may be lost or stored twice
 	@VIGIL_LONG=1 $(PYTEST) -m "soak or faults" --timeout=0 --durations=0 $(ARGS)
 
-fuzz: $(VENV)/.dev ## search for inputs that break a property, 5,000 random ones for each
-	@VIGIL_LONG=1 $(PYTEST) -m "hypothesis and not soak" --timeout=0 --durations=15 $(ARGS)
+fuzz: $(VENV)/.dev ## search for inputs that break a property, 5,000 random ones for each, and attack a million times
+	@VIGIL_LONG=1 $(PYTEST) -m "(hypothesis or attacks) and not soak" --timeout=0 --durations=15 $(ARGS)
 
 # Accuracy first, which takes the longest; ARGS are its own. All run, and then it fails if a figure was not reached.
 bench: $(VENV)/.bench ## measure accuracy beside other programs, the driver, what it costs a device, replay, journal, ledger, plots
-	@missed=; for name in accuracy driver device journal replay_speed ledger trend sync; do \
+	@missed=; for name in accuracy driver device radio journal replay_speed ledger trend sync; do \
 	  printf '\n%s\n' "$$name"; [ "$$name" = accuracy ] && arguments="$(ARGS)" || arguments=; \
 	  $(BIN)/python "benchmarks/$$name.py" $$arguments || missed="$$missed $$name"; \
 	done; [ -z "$$missed" ] || { echo "not reached:$$missed"; exit 1; }

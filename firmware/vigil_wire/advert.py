@@ -29,17 +29,22 @@ from vigil_wire import keys
 from vigil_wire.aes import Aes
 from vigil_wire.ccm import Ccm
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 FORMAT_VERSION = 1
 COMPANY_ID = 0xFFFF
 CONTENT_LENGTH = 15
 MANUFACTURER_LENGTH = 24  # randomizer, ciphertext, MIC
 ADVERT_LENGTH = 31
+MIC_LENGTH = 4
+ASSOCIATED = b"\xea"
 NO_U16 = 0xFFFF
 NO_S16 = -0x8000
 NO_U8 = 0xFF
 
 _HEADER = b"\x02\x01\x06\x1b\xff\xff\xff"
-_ASSOCIATED = b"\xea"
 _CONTENT = "<BBBHHHhBBH"
 _LOW_MASK = (1 << 20) - 1
 _HIGH_MASK = (1 << 19) - 1
@@ -48,40 +53,39 @@ _HIGH_MASK = (1 << 19) - 1
 def pack_content(
     buf: bytearray,
     start: int,
-    statuses: "tuple[int, int, int]",
+    statuses: "Sequence[int]",
     alarm_bits: int,
-    values: "tuple[int, int, int, int, int, int]",
+    values: "Sequence[int]",
 ) -> None:
-    """Write the fifteen bytes of content at `start`.
+    """Write the fifteen bytes of content at `start`; nothing is allocated.
 
     statuses: pulse rate, SpO2, temperature. values: pulse rate (0.1 bpm), SpO2 (0.1 %), temperature (0.01 C),
     perfusion index (0.1 %), battery (%), newest sequence number.
     """
-    pulse_rate, spo2, temperature, perfusion, battery, newest = values
-    struct.pack_into(
-        _CONTENT,
-        buf,
-        start,
-        FORMAT_VERSION << 4 | statuses[2],
-        statuses[0] << 4 | statuses[1],
-        alarm_bits & 0xFF,
-        alarm_bits >> 8,
-        pulse_rate,
-        spo2,
-        temperature,
-        perfusion,
-        battery,
-        newest & 0xFFFF,
-    )
+    buf[start] = FORMAT_VERSION << 4 | statuses[2]
+    buf[start + 1] = statuses[0] << 4 | statuses[1]
+    for index in range(3):
+        buf[start + 2 + index] = alarm_bits >> 8 * index & 0xFF
+        _put_u16(buf, start + 5 + 2 * index, values[index])
+    buf[start + 11] = values[3]
+    buf[start + 12] = values[4]
+    _put_u16(buf, start + 13, values[5])
+
+
+def _put_u16(buf: bytearray, start: int, value: int) -> None:
+    buf[start] = value & 0xFF
+    buf[start + 1] = value >> 8 & 0xFF
 
 
 class Content:
     """The fifteen bytes of content, read: what a listener knows of the wearer at this second.
 
-    Attributes hold None where the device gave no reading. Raises ValueError for another format version.
+    Attributes hold None where the device gave no reading. Raises ValueError for another length or format version.
     """
 
     def __init__(self, content: "bytes | bytearray | memoryview") -> None:
+        if len(content) != CONTENT_LENGTH:
+            raise ValueError("an advert's content has %d bytes, this one has %d" % (CONTENT_LENGTH, len(content)))
         first, second, bits_low, bits_high, pulse_rate, spo2, temperature, perfusion, battery, newest = struct.unpack(
             _CONTENT, content
         )
@@ -103,7 +107,7 @@ class AdvertKeys:
     """The three secrets of a device's adverts, ready to use."""
 
     def __init__(self, device_key: bytes) -> None:
-        self.ccm = Ccm(Aes(keys.derive(device_key, keys.ADVERT)), 4)
+        self.key = keys.derive(device_key, keys.ADVERT)
         self.iv = keys.derive(device_key, keys.ADVERT_IV)[:8]
         self._permute = Aes(keys.derive(device_key, keys.PERMUTATION)).encrypt_into
         self._block = bytearray(16)
@@ -147,6 +151,7 @@ class AdvertSealer:
 
     def __init__(self, device_key: bytes) -> None:
         self._keys = AdvertKeys(device_key)
+        self._ccm = Ccm(Aes(self._keys.key), MIC_LENGTH)
         self._nonce = bytearray(13)
         self._nonce[5:13] = self._keys.iv
         self.advert = bytearray(ADVERT_LENGTH)
@@ -160,33 +165,4 @@ class AdvertSealer:
             self._nonce[index] = advert[7 + index]
         for index in range(CONTENT_LENGTH):
             advert[12 + index] = content[start + index]
-        self._keys.ccm.seal(self._nonce, _ASSOCIATED, advert, 12, CONTENT_LENGTH)
-
-
-class AdvertOpener:
-    """Opens the adverts of one device on the listener's side and drops what it has heard before."""
-
-    def __init__(self, device_key: bytes) -> None:
-        self._keys = AdvertKeys(device_key)
-        self.newest_counter = -1
-
-    def open(self, manufacturer_data: "bytes | bytearray | memoryview") -> "Content | None":
-        """Content of a new advert of this device, or None: another device's, forged, or heard before.
-
-        `manufacturer_data` is what follows the company id: randomizer, ciphertext and MIC.
-        """
-        if len(manufacturer_data) != MANUFACTURER_LENGTH or not manufacturer_data[4] & 0x80:
-            return None
-        high, low = self._keys.counter_of(manufacturer_data[:5])
-        counter = high << 20 | low
-        if counter <= self.newest_counter:
-            return None
-        nonce = bytearray(13)
-        nonce[0:5] = manufacturer_data[:5]
-        nonce[5:13] = self._keys.iv
-        sealed = bytearray(manufacturer_data[5:])
-        if not self._keys.ccm.open(nonce, _ASSOCIATED, sealed, 0, CONTENT_LENGTH):
-            return None
-        content = Content(sealed[:CONTENT_LENGTH])
-        self.newest_counter = counter
-        return content
+        self._ccm.seal(self._nonce, ASSOCIATED, advert, 12, CONTENT_LENGTH)

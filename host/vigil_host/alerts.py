@@ -6,10 +6,12 @@ condition that is heard of is raised at once, and the record that follows comple
 
 import asyncio
 import logging
+from functools import reduce
+from operator import or_
 
 from vigil_host.clock import Clock
 from vigil_host.events import Events
-from vigil_host.live import SILENT_AFTER_S, Live
+from vigil_host.live import SILENT_AFTER_S, Live, Source
 from vigil_host.store import Alarm, LiveBits, Store, StoreError
 from vigil_host.store.alarms import DEVICE
 from vigil_wire import conditions
@@ -17,6 +19,10 @@ from vigil_wire.advert import Content
 
 DEVICE_SILENT = "device_silent"
 PERIOD_S = 1.0
+AGREEING_ADVERTS = 3
+"""One advert raises a condition; so many in a row without it clear it, or one word over the record link."""
+
+_EVERY_BIT = (1 << 24) - 1
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +37,7 @@ class Alerts:
         self._clock = clock
         self._active: list[Alarm] = store.active_alarms()
         self._heard: dict[str, LiveBits] = {}
+        self._adverts: dict[str, list[int]] = {}  # alarm bits of each device's last adverts, newest last
         self._watched: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -46,9 +53,10 @@ class Alerts:
         """Return the newest alarm bits heard of a device, None before the first."""
         return self._heard.get(device_id)
 
-    def hear(self, device_id: str, content: Content) -> None:
-        """Take in the alarm bits of what a device has just said."""
-        self._heard[device_id] = LiveBits(content.alarm_bits, content.newest_sequence_low)
+    def hear(self, device_id: str, content: Content, source: Source, is_confirmed: bool = True) -> None:
+        """Take in the alarm bits of what a device has just said; what is not confirmed only raises."""
+        lingering = self._lingering(device_id, content.alarm_bits, source) if is_confirmed else _EVERY_BIT
+        self._heard[device_id] = LiveBits(content.alarm_bits, content.newest_sequence_low, lingering)
         if self._differs(device_id) or self._is_active(device_id, DEVICE_SILENT):
             self._wake.set()
 
@@ -100,9 +108,21 @@ class Alerts:
             self._wake.clear()
 
     def _differs(self, device_id: str) -> bool:
-        """Whether what was heard of a device is not what is active."""
+        """Whether what was heard of a device raises or clears anything."""
         active = {alarm.condition for alarm in self._active if alarm.device_id == device_id and alarm.source == DEVICE}
-        return active != set(conditions.names_of(self._heard[device_id].bits))
+        heard = self._heard[device_id]
+        return (
+            not set(conditions.names_of(heard.bits)) <= active <= set(conditions.names_of(heard.bits | heard.lingering))
+        )
+
+    def _lingering(self, device_id: str, bits: int, source: Source) -> int:
+        """Which conditions may not be cleared by what was heard last, `bits`."""
+        adverts = self._adverts.setdefault(device_id, [])
+        adverts.append(bits)
+        if source == "link":
+            adverts[:] = [bits] * AGREEING_ADVERTS
+        del adverts[:-AGREEING_ADVERTS]
+        return reduce(or_, adverts) if len(adverts) == AGREEING_ADVERTS else _EVERY_BIT
 
     def _is_active(self, device_id: str, condition: str) -> bool:
         return any(alarm.device_id == device_id and alarm.condition == condition for alarm in self._active)

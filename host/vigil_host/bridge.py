@@ -10,6 +10,7 @@ from vigil_host.events import Events
 from vigil_host.link.adapter import ClientFactory, ScannerFactory
 from vigil_host.link.intake import Intake
 from vigil_host.link.listener import Listener
+from vigil_host.link.marks import Marks
 from vigil_host.link.reconnect import keep_connected
 from vigil_host.link.session import Session
 from vigil_host.live import Live
@@ -48,7 +49,9 @@ class Bridge:
         self.live = Live(devices.list, self._clock)
         self.alerts = Alerts(store, self.live, self.events, self._clock)
         self._intake = Intake(store, self.live, self.alerts, self.events)
-        self._listener = Listener(self._intake, self._clock, scanner_factory)
+        # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
+        marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
+        self._listener = Listener(self._intake, self._clock, scanner_factory, marks)
         self.rooms = Rooms(known_rooms, self._listener.hear, self._clock) if known_rooms else None
         self._client_factory = self.rooms.clients_beside(client_factory) if self.rooms else client_factory
         self._followed: dict[str, KnownDevice] = {}

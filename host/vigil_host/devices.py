@@ -5,12 +5,12 @@ A key is a secret: whoever has it can read and imitate the device. It is never l
 
 import contextlib
 import json
-import os
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vigil_host import private_file
 from vigil_host.curve_file import as_toml, points_of
 from vigil_wire import keys
 
@@ -143,16 +143,10 @@ class Devices:
             )
             if device.spo2_curve is not None:
                 lines.append(as_toml(device.spo2_curve))
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            stat = fresh.replace(self.path).stat()
+            private_file.replace(self.path, "".join(lines))
+            stat = self.path.stat()
         except OSError as error:
-            fresh.unlink(missing_ok=True)
             raise DevicesError(f"{self.path} cannot be written: {error.strerror}") from error
         self._devices = devices
         self._seen = (stat.st_mtime_ns, stat.st_ino)

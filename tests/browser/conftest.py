@@ -14,7 +14,7 @@ from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
 from vigil_host.events import Events
-from vigil_host.live import Live
+from vigil_host.live import Live, Source
 from vigil_host.store import Store
 from vigil_host.store.times import MS_PER_DAY, to_days
 from vigil_host.web.access import Access, Logins
@@ -92,8 +92,9 @@ class Home:
             await self.alerts.step()
 
     def _hear(self, device_id: str, content: Content, quality: int | None) -> None:
-        self.live.update(device_id, content, "advert" if quality is None else "link", -60, quality)
-        self.alerts.hear(device_id, content)
+        source: Source = "advert" if quality is None else "link"
+        self.live.update(device_id, content, source, -60, quality)
+        self.alerts.hear(device_id, content, source)
         self.events.publish("live")
 
     def say(

@@ -13,6 +13,7 @@ from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.peripheral import Peripheral, RadioError
 from vigil_firmware.storage import BLOCK_COUNT, RESERVED_SHIFT, Storage
 from vigil_hal.simulated.flash import SimulatedFlash
+from vigil_host.link.hearing import Hearing
 from vigil_wire import advert, conditions, keys, link
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN, Settings
 
@@ -34,7 +35,7 @@ class Air:
         self.storage.settings = Settings(standard_services=services)
         self.lines: list[str] = []
         self.peripheral = Peripheral(bluetooth, rig.monitor, self.storage, _random, self.lines.append, rig.now())
-        self.opener = advert.AdvertOpener(self.storage.device_key)
+        self.hearing = Hearing(self.storage.device_key, -1)
         self.control, self.stream = 6, 9
 
     def run(self, seconds: float) -> None:
@@ -50,8 +51,8 @@ class Air:
 
     def opened(self) -> list[advert.Content]:
         """What a listener with the key makes of all adverts; repeats are dropped."""
-        found = [self.opener.open(data[7:]) for data in self.ble.adverts]
-        return [content for content in found if content is not None]
+        found = [self.hearing.take(bytes(data[7:])) for data in self.ble.adverts]
+        return [heard.content for heard in found if heard is not None]
 
 
 @pytest.fixture
@@ -650,7 +651,7 @@ def test_advert_counter_goes_on_into_a_block_that_was_reserved_first(air: Air, l
     air.peripheral._high = 0
     air.storage._reserved = low >> RESERVED_SHIFT
     air.run(6)
-    counters = [air.opener._keys.counter_of(data[7:12]) for data in air.ble.adverts]
+    counters = [advert.AdvertKeys(air.storage.device_key).counter_of(data[7:12]) for data in air.ble.adverts]
     numbers = [high << 20 | low for high, low in counters]
     assert numbers == list(range(low, low + len(numbers)))
     again = Storage(air.storage._counter_copies._blocks, _random)

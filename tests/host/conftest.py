@@ -346,9 +346,12 @@ class AirDouble:
         return ScannerDouble(self, heard)
 
     def advertise(self, key: bytes, content: bytearray, ble_device: BLEDevice | None = None) -> bytes:
-        """Send one new advert; its manufacturer data is returned."""
+        """Send one new advert, a device's first twice, as it is believed only then; its manufacturer data."""
         sealer = self._sealers.setdefault(key, advert.AdvertSealer(key))
-        self._counters[key] = self._counters.get(key, 0) + 1
+        if key not in self._counters:
+            self._counters[key] = 0
+            self.advertise(key, content, ble_device)
+        self._counters[key] += 1
         sealer.seal(content, 0, 0, self._counters[key])
         sealed = bytes(sealer.advert[7:])
         self.repeat(sealed, ble_device)

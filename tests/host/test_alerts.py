@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from vigil_host.alerts import DEVICE_SILENT, Alerts
+from vigil_host.live import Source
 from vigil_host.store import Alarm, LiveBits, Store
 from vigil_wire import conditions
 from vigil_wire.advert import Content
 
 LOW = 1 << conditions.SPO2_LOW
+HIGH_RATE = 1 << conditions.PULSE_RATE_HIGH
 RAISED, CLEARED = conditions.RAISED, conditions.CLEARED
 
 
@@ -171,9 +173,9 @@ def test_since_leaves_out_what_ended_before(store: Store, device_id: str, clock:
     assert store.alarms_since(clock.utc_ms() + 1) == []
 
 
-def hear(home: Any, content: Content) -> None:
-    home.live.update(home.device_id, content, "advert")
-    home.alerts.hear(home.device_id, content)
+def hear(home: Any, content: Content, source: Source = "link") -> None:
+    home.live.update(home.device_id, content, source)
+    home.alerts.hear(home.device_id, content, source)
 
 
 def test_what_is_heard_is_raised_and_cleared(
@@ -189,6 +191,58 @@ def test_what_is_heard_is_raised_and_cleared(
         await home.alerts.step()
         assert home.alerts.active() == []
         assert [alarm.active for alarm in home.alerts.since(0)] == [False]
+
+    run(scenario())
+
+
+def test_adverts_raise_at_once_and_clear_three_together(
+    home: Any, content: Callable[..., Content], run: Callable[[Any], Any]
+) -> None:
+    async def heard(*bits: int) -> list[str]:
+        for each in bits:
+            hear(home, content(alarm_bits=each), "advert")
+            await home.alerts.step()
+        return [alarm.condition for alarm in home.alerts.active()]
+
+    async def scenario() -> None:
+        assert await heard(LOW) == ["spo2_low"]
+        assert await heard(0, 0) == ["spo2_low"]
+        assert await heard(LOW, 0, 0) == ["spo2_low"]  # three in a row
+        assert await heard(0) == []
+        assert await heard(LOW, LOW, HIGH_RATE, HIGH_RATE) == ["spo2_low", "pulse_rate_high"]
+        assert await heard(HIGH_RATE) == ["pulse_rate_high"]
+        assert len(home.alerts.since(0)) == 3
+
+    run(scenario())
+
+
+def test_one_word_over_the_link_clears(home: Any, content: Callable[..., Content], run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        hear(home, content(alarm_bits=LOW), "advert")
+        await home.alerts.step()
+        hear(home, content(alarm_bits=0), "link")
+        await home.alerts.step()
+        assert home.alerts.active() == []
+        hear(home, content(alarm_bits=0), "advert")
+        await home.alerts.step()
+        assert len(home.alerts.since(0)) == 1
+
+    run(scenario())
+
+
+def test_a_forgery_by_chance_raises_and_never_clears(
+    home: Any, content: Callable[..., Content], run: Callable[[Any], Any]
+) -> None:
+    async def scenario() -> None:
+        hear(home, content(alarm_bits=LOW), "link")
+        await home.alerts.step()
+        for _ in range(5):
+            home.alerts.hear(home.device_id, content(alarm_bits=0), "advert", is_confirmed=False)
+            await home.alerts.step()
+            assert [alarm.condition for alarm in home.alerts.active()] == ["spo2_low"]
+        home.alerts.hear(home.device_id, content(alarm_bits=HIGH_RATE), "advert", is_confirmed=False)
+        await home.alerts.step()
+        assert len(home.alerts.active()) == 2
 
     run(scenario())
 
@@ -265,8 +319,13 @@ def test_a_restart_finds_the_alarms_as_they_were(
         before = home.alerts.active()
         again = Alerts(home.store, home.live, home.events, clock)
         assert again.active() == before
-        again.hear(home.device_id, content(alarm_bits=LOW))
+        again.hear(home.device_id, content(alarm_bits=LOW), "link")
         await again.step()
         assert again.active() == before
+        for quiet in range(3):  # a bridge that has just started does not clear by the first advert it hears
+            assert [alarm.condition for alarm in again.active()] == ["spo2_low"], quiet
+            again.hear(home.device_id, content(alarm_bits=0), "advert")
+            await again.step()
+        assert again.active() == []
 
     run(scenario())

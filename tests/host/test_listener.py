@@ -21,10 +21,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, float]] = []
+        self.unconfirmed: list[str] = []
 
     def hear(self, device_id: str, content: Any, source: str, rssi_dbm: int | None, room: Any) -> None:
         assert (source, rssi_dbm, room) == ("advert", -60, None)
         self.calls.append((device_id, content.pulse_rate_deci_bpm))
+
+    def hear_unconfirmed(self, device_id: str, content: Any) -> None:
+        self.unconfirmed.append(device_id)
 
 
 def device_of(key: bytes) -> KnownDevice:

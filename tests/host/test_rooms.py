@@ -25,7 +25,8 @@ from vigil_host.clock import Clock
 from vigil_host.devices import Devices, KnownDevice
 from vigil_host.link import session as session_module
 from vigil_host.link.adapter import InRoom
-from vigil_host.link.listener import SETTLE_S, TAKEN_S, WAY_LASTS_S, Listener
+from vigil_host.link.listener import SETTLE_S, Listener
+from vigil_host.link.ways import TAKEN_S, WAY_LASTS_S
 from vigil_host.page import page_of
 from vigil_host.rooms import messages, primary
 from vigil_host.rooms import room as room_module

@@ -103,7 +103,7 @@ def test_an_alarm_says_what_it_is_and_since_when(
     client: TestClient, home: Any, content: Any, run: Any, utc_ms: int
 ) -> None:
     home.live.update(home.device_id, content(alarm_bits=1), "advert")
-    home.alerts.hear(home.device_id, content(alarm_bits=1))
+    home.alerts.hear(home.device_id, content(alarm_bits=1), "link")
     run(home.alerts.step())
     home.clock.now_s += 3
     state = state_of(client)

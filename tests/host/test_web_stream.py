@@ -129,7 +129,7 @@ def test_the_picture_comes_each_second_and_alarms_at_once(home: Any, streams: St
         await take(events, lambda event: event.event == "alarms")
         home.clock.now_s += 1
         assert [event.event for event in await take(events, lambda event: True)] == ["live"]
-        home.alerts.hear(home.device_id, content(alarm_bits=1))
+        home.alerts.hear(home.device_id, content(alarm_bits=1), "link")
         await home.alerts.step()
         (alarms,) = await take(events, lambda event: True)
         assert alarms.event == "alarms"

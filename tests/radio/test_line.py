@@ -22,6 +22,7 @@ from vigil_hal.simulated.patient import parse_patient
 from vigil_host.bridge import Bridge
 from vigil_host.clock import Clock
 from vigil_host.devices import Devices
+from vigil_host.link.hearing import Hearing
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirClient, AirScanner
 from vigil_host.radio.bluetooth import VirtualBluetooth
@@ -157,12 +158,12 @@ def wearable_of(air: Air, personality: Personality) -> Callable[..., Wearable]:
 async def listening(air: Air) -> AsyncIterator[list[advert.Content]]:
     """A second listener with the key; what it hears, repeats left out."""
     heard: list[advert.Content] = []
-    opener = advert.AdvertOpener(KEY)
+    hearing = Hearing(KEY)
 
     def on_advert(_: Any, data: Any) -> None:
-        content = opener.open(data.manufacturer_data[advert.COMPANY_ID])
-        if content is not None:
-            heard.append(content)
+        new = hearing.take(data.manufacturer_data[advert.COMPANY_ID])
+        if new is not None:
+            heard.append(new.content)
 
     async with BleakScanner(on_advert, backend=AirScanner, air=air):
         yield heard

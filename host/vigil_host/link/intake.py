@@ -34,8 +34,12 @@ class Intake:
         `room` is where it is heard best; None: here.
         """
         self._live.update(device_id, content, source, rssi_dbm, quality, room.name if room else None)
-        self._alerts.hear(device_id, content)
+        self._alerts.hear(device_id, content, source)
         self._events.publish("live")
+
+    def hear_unconfirmed(self, device_id: str, content: Content) -> None:
+        """Take in an advert that may be a forgery, however unlikely: it raises conditions, and tells nothing else."""
+        self._alerts.hear(device_id, content, "advert", is_confirmed=False)
 
     def set_connected(self, device_id: str, connected: bool) -> None:
         """Take in that the record link is up or down."""

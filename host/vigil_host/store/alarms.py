@@ -21,10 +21,14 @@ BRIDGE = "bridge"
 
 
 class LiveBits(NamedTuple):
-    """Alarm bits of a content, and the newest record of that moment (low 16 bits of its sequence number)."""
+    """Alarm bits of a content, and the newest record of that moment (low 16 bits of its sequence number).
+
+    `lingering` bits are not cleared yet, though the content is without them: adverts clear a condition together.
+    """
 
     bits: int
     newest_sequence_low: int
+    lingering: int = 0
 
 
 class AlarmRecord(NamedTuple):
@@ -61,7 +65,7 @@ def apply_live(connection: Connection, device: str, live: LiveBits, now_utc_ms: 
     changed = False
     journal, newest = _expanded(connection, device, live.newest_sequence_low)
     active = {row.condition: row for row in _active(connection, device, DEVICE)}
-    heard = conditions.names_of(live.bits)
+    heard = conditions.names_of(live.bits | live.lingering)
     for name, row in active.items():
         is_newer = row.journal == journal and row.raised_sequence is not None and row.raised_sequence > newest
         if name not in heard and not is_newer:

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import os
 import re
 import secrets
 import socket
@@ -26,6 +25,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vigil_host import private_file
 from vigil_host.rooms.messages import PATH
 
 MIN_PASSPHRASE = 12
@@ -117,17 +117,11 @@ class Logins:
             self._keep()
 
     def _keep(self) -> None:
-        """Write the file anew beside the old one and put it in its place."""
-        fresh = self._path.with_name(self._path.name + ".new")
+        """Put the passphrase's hash and the sessions on disk."""
         kept = {"salt": self._salt.hex(), "scrypt": self._hash.hex(), "sessions": self._sessions}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(kept, file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            private_file.replace(self._path, json.dumps(kept))
         except OSError as error:
             raise AccessError(f"the passphrase file {self._path} cannot be written: {error.strerror}") from None
 

@@ -1,0 +1,79 @@
+"""What the attacks share: the table they fill, how often each is tried, and ways to spoil a message."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.attacks.table import AttackTable, Row
+
+KEY = bytes(range(16))
+_TABLE = AttackTable()
+_LONG = os.environ.get("VIGIL_LONG") == "1"
+
+
+@pytest.fixture
+def attacks() -> Iterator[AttackTable]:
+    """The table; the test fails where it ends with anything accepted or fallen over."""
+    yield _TABLE
+    assert _TABLE.is_clean, "\n".join(_TABLE.lines())
+
+
+@pytest.fixture(scope="session")
+def times() -> Callable[[int], int]:
+    """How often to try: so often, and two hundred times that in a long run."""
+    return lambda count: count * (200 if _LONG else 1)
+
+
+@pytest.fixture
+def drawn() -> random.Random:
+    """Draws that are the same in every short run, and new in each long one."""
+    return random.Random(None if _LONG else 20)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was tried."""
+    if _TABLE.rows:
+        terminalreporter.write_line("")
+        for line in _TABLE.lines():
+            terminalreporter.write_line(line, red=not _TABLE.is_clean)
+
+
+def spoil(data: bytes, drawn: random.Random) -> bytes:
+    """Change a message in one of the ways in which they get changed; never into itself."""
+    while True:
+        spoilt = bytearray(data)
+        way = drawn.randrange(6)
+        place = drawn.randrange(len(data)) if data else 0
+        if way == 0 and data:
+            spoilt[place] ^= 1 << drawn.randrange(8)
+        elif way == 1 and data:
+            spoilt[place] = drawn.choice((0, 1, 0x7F, 0x80, 0xFE, 0xFF))
+        elif way == 2:
+            del spoilt[place:]
+        elif way == 3:
+            spoilt += drawn.randbytes(drawn.randrange(1, 20))
+        elif way == 4 and data:
+            end = min(len(data), place + drawn.randrange(1, 9))
+            spoilt[place:end] = drawn.randbytes(end - place)
+        else:
+            spoilt = bytearray(drawn.randbytes(drawn.randrange(0, 2 * len(data) + 2)))
+        if bytes(spoilt) != data:
+            return bytes(spoilt)
+
+
+def attempt(
+    row: Row, try_it: Callable[[], object], refusal: type[Exception] | tuple[type[Exception], ...] = ()
+) -> object:
+    """Count one try: what is returned that is not None or False was accepted, and only `refusal` may be raised."""
+    row.tried += 1
+    try:
+        result = try_it()
+    except refusal:
+        return None
+    except Exception as error:
+        row.crashed += 1
+        raise AssertionError(f"fell over: {error!r}") from error
+    if result is not None and result is not False:
+        row.accepted += 1
+    return result
