@@ -510,12 +510,11 @@ def test_a_new_key_is_in_force_at_once_for_all_but_the_session_that_gave_it(air:
     air.step()
     hear(air, asking)
     assert asking.rotated == 1
-    opener = advert.AdvertOpener(new)
-    opener.newest_counter = (newest[0] << 20 | newest[1]) - 1  # the counter goes on
-    assert opener.open(air.ble.adverts[-1][7:]) is not None
+    hearing = Hearing(new, mark=(newest[0] << 20 | newest[1]) - 1)  # the counter goes on
+    assert hearing.take(bytes(air.ble.adverts[-1][7:])) is not None
     air.run(3)
     assert air.ble.dropped == [2]
-    assert all(advert.AdvertOpener(old).open(data[7:]) is None for data in air.ble.adverts[heard:])
+    assert not any(Hearing(old).is_ours(bytes(data[7:])) for data in air.ble.adverts[heard:])
     hear(air, asking)
     assert len(asking.live) >= 3
     again = make_host(new)

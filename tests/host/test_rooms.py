@@ -163,6 +163,8 @@ def test_one_advert_heard_by_everybody_counts_once(
         house.home.device.refuse = 99
         async with house.primary() as bridge, house.room(rooms[0]) as one, house.room(rooms[1]) as two:
             await until(lambda: one._joined and two._joined)
+            house.far.advertise(key, content_bytes())
+            await until(lambda: bridge.live.snapshot()[0].age_s is not None)
             heard = mocker.spy(bridge.alerts, "hear")
             forwarded = mocker.spy(bridge.rooms, "_heard")
             sealed = house.far.advertise(key, content_bytes())
@@ -185,6 +187,8 @@ def test_the_way_to_a_device(clock: Any, air: Any, key: bytes, content_bytes: An
         class Intake:
             def hear(self, *_: Any, **__: Any) -> None:
                 pass
+
+            hear_unconfirmed = hear
 
         listener = Listener(Intake(), clock, air.scanner)  # type: ignore[arg-type]
         listener.follow([KnownDevice(keys.device_id(key), "Band", "Ada", key)])
@@ -391,6 +395,7 @@ def test_what_may_have_waited_on_the_way_is_not_live(
 
         async with house.primary() as bridge:
             websocket = await greeted(house, bedroom)
+            await websocket.send(heard(0))
             await websocket.send(heard(1))
             await until(lambda: bridge.live.snapshot()[0].pulse_rate_bpm == 70.1)
             await asyncio.sleep(0.45)

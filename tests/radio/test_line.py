@@ -360,10 +360,10 @@ async def test_the_address_changes_and_the_host_goes_on(
     public = wearable.address
     await wearable.live(1)
     addresses: dict[str, None] = {}
-    opener = advert.AdvertOpener(KEY)
+    hearing = Hearing(KEY)
 
     def on_advert(device: Any, data: Any) -> None:
-        if opener.open(data.manufacturer_data[advert.COMPANY_ID]) is not None:
+        if hearing.take(data.manufacturer_data[advert.COMPANY_ID]) is not None:
             addresses[device.address] = None
 
     async with BleakScanner(on_advert, backend=AirScanner, air=air):
@@ -476,10 +476,10 @@ async def test_no_link_keeps_an_alarm_from_other_listeners_for_longer_than_ten_s
 ) -> None:
     wearable = wearable_of()
     await wearable.live(2)
-    opener, heard_ms = advert.AdvertOpener(KEY), [wearable.now_ms]
+    hearing, heard_ms = Hearing(KEY), [wearable.now_ms]
 
     def on_advert(_: Any, data: Any) -> None:
-        if opener.open(data.manufacturer_data[advert.COMPANY_ID]) is not None:
+        if hearing.take(data.manufacturer_data[advert.COMPANY_ID]) is not None:
             heard_ms.append(wearable.now_ms)
 
     host, stranger = Visitor(wearable), Visitor(wearable)
