@@ -28,7 +28,8 @@ class Bridge:
 
     `live`, `alerts` and `events` are what a page shows; `received` counts the records that came. A bridge that is
     `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms` are the
-    home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
+    home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none. `is_alone`:
+    nothing else listens to the devices.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Bridge:
         clock: Clock | None = None,
         listen_only: bool = False,
         known_rooms: KnownRooms | None = None,
+        is_alone: bool = False,
     ) -> None:
         self._listen_only = listen_only
+        self._is_alone = is_alone
         self._clock = clock or Clock()
         self._store = store
         self._devices = devices
@@ -128,7 +131,14 @@ class Bridge:
         await keep_connected(
             device.name,
             lambda: self._listener.next_advert(device.id),
-            lambda: Session(device, self._intake, self._clock, self._client_factory),
+            lambda: Session(
+                device,
+                self._intake,
+                self._clock,
+                self._client_factory,
+                lambda counter: self._listener.confirm(device.id, counter),
+                self._is_alone,
+            ),
             self._clock,
         )
 

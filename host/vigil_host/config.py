@@ -14,6 +14,7 @@ The configuration is one TOML file; every key may be left out:
 
     [bluetooth]
     adapter = "hci1"                      # Linux, where there is more than one
+    alone = false                         # true: nothing else listens, so that a Pico W need not take turns
 """
 
 import ipaddress
@@ -49,6 +50,7 @@ class Config:
     adapter: str | None = None
     log_level: str = "info"
     listen_only: bool = False
+    alone: bool = False
     forward_to: str | None = None
 
 
@@ -111,6 +113,7 @@ def load(path: Path | None = None) -> Config:
         web_port=web.take("port", int, DEFAULT_PORT),
         lan=lan,
         adapter=bluetooth.take("adapter", str, "") or None,
+        alone=bluetooth.take("alone", bool, False),
         log_level=root.take("log_level", str, "info"),
         listen_only=root.take("listen_only", bool, False),
         forward_to=root.take("forward_to", str, "") or None,

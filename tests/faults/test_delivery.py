@@ -124,8 +124,8 @@ def test_the_acknowledgement_lost(
     for lost in range(10):
         for _ in range(50):
             append(journal)
-        # Written are: hello, info, time, stay, fetch; then, where some are stored already, an acknowledgement of those.
-        wire.to_device = lambda number, frame: None if number >= 5 else [frame]
+        # Written are: hello, info, time, fetch; then, where some are stored already, an acknowledgement of those.
+        wire.to_device = lambda number, frame: None if number >= 4 else [frame]
         bridge.session(1.0)
         assert journal.acknowledged == -1
         assert store.highest(bridge.known.id, journal.journal_id) is not None or lost == 0

@@ -147,6 +147,9 @@ class DeviceDouble:
     fetched: list[int] = field(default_factory=list)
     acks: list[int] = field(default_factory=list)
     curves: list[bytes] = field(default_factory=list)
+    counter: int = 0  # of its next advert
+    stays: int = 0  # how often it was told that it may stay
+    bye_s: int | None = None  # said after all records
     when_acked: Callable[[int], None] | None = None
     clients: list["ClientDouble"] = field(default_factory=list)
 
@@ -213,9 +216,17 @@ class ClientDouble:
         if message[0] == link.ASK_INFO:
             newest = len(device.journal.records) - 1
             info = (device.journal.id, 1, device.oldest, newest, device.acknowledged)
-            self.send(bytes(self._session.out[4 : 4 + link.pack_info(self._session.out, 4, info, (0, 0), (0, 0))]))
+            self.send(
+                bytes(
+                    self._session.out[
+                        4 : 4 + link.pack_info(self._session.out, 4, info, (0, 0), divmod(device.counter, 1 << 20))
+                    ]
+                )
+            )
         elif message[0] == link.TIME:
             device.told_time.append(message)
+        elif message[0] == link.STAY:
+            device.stays += 1
         elif message[0] == link.CURVE:
             device.curves.append(message[1:])
         elif message[0] == link.FETCH:
@@ -251,6 +262,8 @@ class ClientDouble:
                 message = bytes((link.RECORDS,)) + b"".join(bytes((len(data),)) + data for data in raw)
                 for _ in range(2 if device.repeat else 1):
                     self.send(message)
+        if device.bye_s is not None and self._next == len(device.journal.records):
+            self.send(bytes((link.BYE, device.bye_s)))
 
     def send(self, message: bytes) -> None:
         """Notify one sealed message."""
@@ -289,8 +302,8 @@ class Home:
     def device_id(self) -> str:
         return self.device.known().id
 
-    def session(self) -> Session:
-        return Session(self.device.known(), self.intake, self.clock, self.device.client)
+    def session(self, *more: Any) -> Session:
+        return Session(self.device.known(), self.intake, self.clock, self.device.client, *more)
 
     async def run_session(self, until: Callable[[], bool], timeout_s: float = 5.0) -> BaseException | None:
         """Run one session until `until` is true or it ends by itself; return what ended it."""

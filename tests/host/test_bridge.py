@@ -152,8 +152,8 @@ def test_a_new_curve_is_brought_by_a_new_session(
             curve = ((400, 990), (1100, 760))
             Devices(devices.path).calibrate("Band", curve)
             await until(lambda: not home.device.clients[0].is_up)
-            air.advertise(key, content_bytes())
-            await until(lambda: home.device.curves == [bytes(pack_curve(curve))])
+            told = [bytes(pack_curve(curve))]
+            await until(lambda: air.advertise(key, content_bytes()) and home.device.curves == told)
             Devices(devices.path).rename("Band", "Clip")
             await asyncio.sleep(0.1)
             assert home.device.sessions == 2

@@ -68,6 +68,7 @@ def test_this_machine_alone(tmp_path: Path, host: str) -> None:
         ('[web]\nhost = "0.0.0.0"', "web.host 0.0.0.0 is not this machine alone: that needs web.lan = true"),
         ('[web]\npasword = "x"', "web.pasword is not a key Vigil knows"),
         ("[bluetooth]\nadapter = 1", "bluetooth.adapter is text in quotes, not 1"),
+        ("[bluetooth]\nalone = 1", "bluetooth.alone is true or false, not 1"),
         ("[web", "is not valid TOML"),
     ],
 )

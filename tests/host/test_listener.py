@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from bleak.backends.device import BLEDevice
 
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
-from vigil_host.link.listener import Listener
+from vigil_host.link.listener import LOST_AFTER_S, Listener
+from vigil_host.link.marks import Marks
 from vigil_host.link.scanning import RESTART_AFTER_S
 from vigil_wire import keys
 
@@ -36,9 +38,9 @@ def device_of(key: bytes) -> KnownDevice:
 
 
 @asynccontextmanager
-async def listening(air: Any, clock: Clock) -> AsyncIterator[tuple[Listener, Heard]]:
+async def listening(air: Any, clock: Clock, marks: Marks | None = None) -> AsyncIterator[tuple[Listener, Heard]]:
     heard = Heard()
-    listener = Listener(heard, clock, air.scanner)  # type: ignore[arg-type]
+    listener = Listener(heard, clock, air.scanner, marks)  # type: ignore[arg-type]
     listener.follow([device_of(key) for key in KEYS[:2]])
     task = asyncio.create_task(listener.run())
     await asyncio.sleep(0.01)
@@ -111,6 +113,66 @@ def test_following_other_devices_keeps_what_is_known(air: Any, content_bytes: An
         assert [device_id for device_id, _ in heard.calls] == [keys.device_id(KEYS[index]) for index in (0, 0, 2)]
 
     run(scenario())
+
+
+def test_a_devices_first_advert_only_raises(air: Any, content_bytes: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        async with listening(air, Clock()) as (_, heard):
+            air.advertise(KEYS[0], content_bytes(pulse_rate=600))  # its first: two
+        assert heard.unconfirmed == [keys.device_id(KEYS[0])]
+        assert heard.calls == [(keys.device_id(KEYS[0]), 600)]
+
+    run(scenario())
+
+
+def test_what_was_heard_before_a_restart_is_not_heard_again(
+    air: Any, content_bytes: Any, run: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        recorded = []
+        for _ in range(3):
+            async with listening(air, Clock(), Marks(tmp_path / "heard.json")) as (_, heard):
+                for sealed in recorded:
+                    air.repeat(sealed)
+                assert heard.calls == heard.unconfirmed == []
+                recorded += [air.advertise(KEYS[0], content_bytes()) for _ in range(40)]
+            assert len(heard.calls) == 40
+
+    run(scenario())
+
+
+class LaterClock(Clock):
+    """The machine's, `later_s` ahead."""
+
+    later_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.later_s
+
+
+def test_a_device_that_lost_its_counter_is_connected_with_and_then_heard(
+    air: Any, content_bytes: Any, run: Callable[[Any], Any], caplog: Any
+) -> None:
+    async def scenario() -> None:
+        clock = LaterClock()
+        async with listening(air, clock) as (listener, heard):
+            device_id = keys.device_id(KEYS[0])
+            listener.confirm(device_id, 1 << 38)
+            waiting = asyncio.create_task(listener.next_advert(device_id))
+            await asyncio.sleep(0)
+            air.advertise(KEYS[0], content_bytes())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            clock.later_s += LOST_AFTER_S
+            air.advertise(KEYS[0], content_bytes())
+            await waiting
+            assert heard.calls == heard.unconfirmed == []
+            listener.confirm(device_id, 4)  # its record link says so
+            air.advertise(KEYS[0], content_bytes(pulse_rate=610))
+            assert heard.calls == [(device_id, 610)]
+
+    run(scenario())
+    assert "has lost its advert counter" in caplog.text
 
 
 def test_a_scanner_that_falls_silent_is_replaced(air: Any, clock: Any, run: Callable[[Any], Any], until: Any) -> None:

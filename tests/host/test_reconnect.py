@@ -53,6 +53,17 @@ def test_a_session_that_was_good_starts_the_count_anew(home: Any, run: Callable[
     run(scenario())
 
 
+def test_a_turn_that_is_over_is_no_failure(home: Any, run: Callable[[Any], Any], caplog: Any) -> None:
+    async def scenario() -> None:
+        home.device.journal.vitals(1)
+        home.device.bye_s = 11
+        assert await keep(home, 3) == 3
+        assert home.clock.slept == [11, 11, 11]
+
+    run(scenario())
+    assert "connecting again" not in caplog.text
+
+
 def test_nothing_is_tried_while_the_device_is_not_heard(home: Any, run: Callable[[Any], Any]) -> None:
     async def scenario() -> None:
         async def never() -> Any:

@@ -9,6 +9,7 @@ import pytest
 from bleak.exc import BleakError
 
 from vigil_host.link import session as session_module
+from vigil_host.link.session import TurnOver
 from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import HAD_ONCE, OVERWRITTEN, REPLACED
 from vigil_host.store.times import to_days
@@ -471,5 +472,31 @@ def test_a_replaced_memory_leaves_a_gap_with_its_reason(
         assert home.stored() == 16
         assert home.store.gaps(home.device_id) == [Gap(4, 3, REPLACED)]  # of the other: nobody knows whether any
         assert home.store.verify().findings == []
+
+    run(scenario())
+
+
+def test_a_turn_that_is_over_ends_with_all_stored_and_acknowledged(home: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        fill(home, 9)
+        home.device.bye_s = 11
+        ended = await home.run_session(lambda: False)
+        assert isinstance(ended, TurnOver) and ended.wait_s == 11
+        assert (home.stored(), home.device.acknowledged, home.device.stays) == (9, 8, 0)
+
+    run(scenario())
+
+
+def test_the_adverts_counter_is_told_and_only_who_is_alone_says_so(home: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        fill(home, 3)
+        home.device.counter = (5 << 20) + 7
+        told: list[int] = []
+        session = asyncio.create_task(home.session(told.append, True).run(home.device.ble_device()))
+        while home.device.acknowledged < 2:
+            await asyncio.sleep(0.001)
+        session.cancel()
+        await asyncio.wait((session,))
+        assert (told, home.device.stays) == ([(5 << 20) + 7], 1)
 
     run(scenario())

@@ -166,6 +166,7 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
         scanner_factory(config.adapter),
         client_factory(config.adapter),
         listen_only=listen_only,
+        is_alone=config.alone,
         known_rooms=KnownRooms(rooms_file()),
     )
     async with page_of(bridge, store, devices, access, config.web_host, config.web_port) as address:

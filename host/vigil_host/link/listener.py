@@ -116,8 +116,17 @@ class Listener:
 
     def confirm(self, device_id: str, counter: int) -> None:
         """Take in the counter of a device's next advert, told over its record link."""
-        if device_id in self._followed:
-            self._followed[device_id].hearing.confirm(counter)
+        if device_id not in self._followed:
+            return
+        hearing = self._followed[device_id].hearing
+        if hearing.mark is not None and counter <= hearing.mark:
+            _log.warning(
+                "device %s has lost its advert counter: what was recorded of its adverts could be played back; "
+                "give it another key: vigil devices rotate %s",
+                device_id,
+                device_id,
+            )
+        hearing.confirm(counter)
 
     async def searched(self) -> None:
         """Wait until it is known, of every advert heard so far, whose it is."""

@@ -7,7 +7,7 @@ from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
 
 from vigil_host.clock import Clock
-from vigil_host.link.session import Session
+from vigil_host.link.session import Session, TurnOver
 from vigil_host.store import StoreError
 from vigil_wire.link import LinkError
 
@@ -38,6 +38,10 @@ async def keep_connected(
         session = new_session()
         try:
             await session.run(ble_device)
+        except TurnOver as over:
+            failures = 0
+            await clock.sleep(over.wait_s)
+            continue
         except (BleakError, LinkError, StoreError, OSError, EOFError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
         except Exception:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from typing import NoReturn
 
 from bleak.backends.device import BLEDevice
@@ -42,14 +43,36 @@ SKIPPED = "left out by the device without a reason"
 _log = logging.getLogger(__name__)
 
 
-class Session:
-    """One connection to one device, from `run` to its end."""
+class TurnOver(Exception):
+    """The device has ended the session, so that others hear its adverts: it is to be had again after `wait_s`."""
 
-    def __init__(self, device: KnownDevice, intake: Intake, clock: Clock, client_factory: ClientFactory) -> None:
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(f"its turn is over for {wait_s} s")
+        self.wait_s = wait_s
+
+
+class Session:
+    """One connection to one device, from `run` to its end.
+
+    `told_counter` is told the counter of the device's next advert. `is_alone`: nobody else listens to the device's
+    adverts, which therefore may stay silent for as long as the session lasts.
+    """
+
+    def __init__(
+        self,
+        device: KnownDevice,
+        intake: Intake,
+        clock: Clock,
+        client_factory: ClientFactory,
+        told_counter: Callable[[int], None] = lambda counter: None,
+        is_alone: bool = False,
+    ) -> None:
         self._device = device
         self._intake = intake
         self._clock = clock
         self._client_factory = client_factory
+        self._told_counter = told_counter
+        self._is_alone = is_alone
         self._seal = link.Session(device.key, is_device=False)
         self._frames: asyncio.Queue[tuple[bytearray, float] | None] = asyncio.Queue()  # with the time they came
         self._came_s = 0.0  # when the frame came that is being read
@@ -68,8 +91,9 @@ class Session:
     async def run(self, ble_device: BLEDevice) -> NoReturn:
         """Connect and receive until the connection ends, which is always an exception.
 
-        BleakError, OSError, TimeoutError: the connection failed or was lost. LinkError: the device cannot be trusted or
-        understood. StoreError: nothing can be stored, so nothing more is fetched.
+        BleakError, OSError, TimeoutError: the connection failed or was lost. TurnOver: the device ended it, to come
+        back. LinkError: the device cannot be trusted or understood. StoreError: nothing can be stored, so nothing more
+        is fetched.
         """
         self._room = room_of(ble_device)
         client = self._client_factory(ble_device, lambda _client: self._frames.put_nowait(None))
@@ -113,8 +137,7 @@ class Session:
                 if not was_pending:
                     self._due_s = loop.time() + BATCH_S
             if self._is_pending() and (loop.time() >= self._due_s or len(self._records) >= BATCH_RECORDS):
-                await self._commit()
-                await self._send(client, link.acknowledge(self._expected - 1))
+                await self._commit_and_acknowledge(client)
             if self.is_established and self._clock.monotonic() >= self._time_due_s:
                 await self._send_time(client)
             if self.is_established and self._room and loop.time() >= self._probe_due_s:
@@ -147,11 +170,18 @@ class Session:
             self._skip_to(first)
             self._gone(first, last, OVERWRITTEN)
             self._expected = max(self._expected, last + 1)
+        elif kind == link.BYE:
+            if self._is_pending():
+                await self._commit_and_acknowledge(client)
+            if len(message) != link.BYE_LENGTH:
+                raise LinkError(f"a bye has {link.BYE_LENGTH} bytes, this one has {len(message)}")
+            raise TurnOver(message[1])
         else:
             raise LinkError(f"unknown message {kind:#x}")
 
     async def _start(self, client: Client, info: link.Info) -> None:
         """Tell the time, and the curve it is to have, then fetch from the first record that is not stored."""
+        self._told_counter(info.advert_counter)
         self._journal_id = info.journal_id
         self._had_to = -1 if info.acknowledged is None else info.acknowledged
         await self._intake.meet(self._device.id, info.journal_id, info.newest)
@@ -177,7 +207,8 @@ class Session:
         self.is_established = True
         self._intake.set_connected(self._device.id, True)
         await self._send_time(client)
-        await self._send(client, bytes((link.STAY,)))
+        if self._is_alone:
+            await self._send(client, bytes((link.STAY,)))
         if self._device.spo2_curve is not None:
             await self._send(client, link.set_curve(settings.pack_curve(self._device.spo2_curve)))
         await self._send(client, link.fetch(wanted))
@@ -207,6 +238,10 @@ class Session:
 
     def _is_pending(self) -> bool:
         return bool(self._records or self._gaps)
+
+    async def _commit_and_acknowledge(self, client: Client) -> None:
+        await self._commit()
+        await self._send(client, link.acknowledge(self._expected - 1))
 
     async def _commit(self) -> None:
         """Put what has come on disk: everything before `_expected` is then stored, or a gap with its reason."""
