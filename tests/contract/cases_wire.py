@@ -18,6 +18,7 @@ from vigil_wire import (
     racp,
     records,
     statuses,
+    uptime_time,
 )
 from vigil_wire.aes import Aes
 from vigil_wire.ccm import Ccm
@@ -297,6 +298,23 @@ def case_health_thermometer() -> None:
     assert buf == data
     assert health_thermometer.decode_interval(b"\x3c\0") == 60
     assert health_thermometer.encode_interval(60) == b"\x3c\0"
+
+
+def case_uptime_time() -> None:
+    day = uptime_time.DAY_MS
+    anchors = [(0, 1000, 9800, day - 1000), (1, 1000, 9801, day - 1000), (1, 2000, 4000, 5)]
+    # Drift is shared out; what the clock that was set wrong says counts from its own anchor on.
+    for uptime, utc in (
+        ((0, 0), (9800, day - 2000)),
+        ((0, 1000), (9800, day - 1000)),
+        ((1, 1500), (9801, day - 500)),
+        ((200, 2001), (4199, 6)),
+    ):
+        assert uptime_time.utc_of(uptime, anchors) == utc, (uptime, uptime_time.utc_of(uptime, anchors))
+    drifting = [(0, 0, 9800, 0), (20, 0, 9820, 800_000)]
+    assert uptime_time.utc_of((15, 43_200_123), drifting) == (9815, 43_200_123 + 620_000)
+    assert uptime_time.utc_of((0, 5), []) is None
+    assert uptime_time.bounds_of((0, 6000), (0, 60_000), (9800, 1000), None) == ((9800, 6997), None)
 
 
 def case_date_time() -> None:
