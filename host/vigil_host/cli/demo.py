@@ -121,5 +121,6 @@ def _in_words(summary: dict[str, Any]) -> str:
     ]
     for alarm in summary["alarms"]:
         end = "still active" if alarm["cleared_s"] is None else f"cleared at {alarm['cleared_s']:g} s"
-        lines.append(f"{alarm['condition']} ({alarm['priority']}): from {alarm['onset_s']:g} s, {end}")
+        begin = "from an unknown time" if alarm["onset_s"] is None else f"from {alarm['onset_s']:g} s"
+        lines.append(f"{alarm['condition']} ({alarm['priority']}): {begin}, {end}")
     return "\n".join(lines)

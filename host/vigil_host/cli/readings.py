@@ -1,4 +1,7 @@
-"""`vigil readings`: what is in the record."""
+"""`vigil readings`: what is in the record.
+
+A reading whose boot has no time anchor is shown with the bounds of its time, where it can have been first.
+"""
 
 import dataclasses
 import json
@@ -15,11 +18,9 @@ from vigil_host.config import ConfigError
 from vigil_host.devices import DevicesError
 from vigil_host.limits import limits_in
 from vigil_host.store import Store, StoreError
-from vigil_host.store.queries import TrendRow
+from vigil_host.store.queries import END_OF_TIME_MS, TrendRow
 from vigil_host.web import words
 from vigil_wire import records
-
-_END_OF_TIME_MS = 1 << 53
 
 
 @click.command(name="readings")
@@ -30,30 +31,36 @@ _END_OF_TIME_MS = 1 << 53
 def command(device: str | None, last: int, db: Path | None, as_json: bool) -> None:
     """Show the newest readings in the record, oldest first, in this machine's time. A dash means no reading.
 
+    "Time between" two instants: the device met no bridge from one start to the next, so no more is known. In JSON
+    these readings have earliest_utc_ms and latest_utc_ms, and utc_ms is null.
+
     Example: **vigil readings --last 60 --json**
     """
     with in_one_line(StoreError, ConfigError, DevicesError), Store.read(record_file(db)) as store:
         device_id = device_in(store, device)
-        rows = store.trend(device_id, 0, _END_OF_TIME_MS, last)
+        rows = store.newest_rows(device_id, last)
+        untimed = store.untimed_between(device_id, 0, END_OF_TIME_MS)
         settings = store.newest_record(device_id, records.SETTINGS)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(row) for row in rows]))
     elif rows:
         Console().print(_table(rows))
+        unknown = sum(each.readings for each in untimed if (each.earliest_utc_ms, each.latest_utc_ms) == (None, None))
+        unknown -= sum((row.utc_ms, row.earliest_utc_ms, row.latest_utc_ms) == (None, None, None) for row in rows)
+        if unknown:
+            click.echo(f"Not listed: {unknown} whose time is unknown; a larger --last has them, before all others.")
         if settings:
             click.echo(f"SpO2: {words.spo2_curve(bool(limits_in(settings).get('spo2_is_calibrated')))}.")
     else:
-        click.echo("There is no reading with a known time.")
+        click.echo("There is no reading.")
 
 
 def _table(rows: list[TrendRow]) -> Table:
     headings = ("time", "SpO2 %", "pulse bpm", "temperature °C", "perfusion %", "breaths /min", "quality", "alarms")
     table = Table(*headings, box=None)
     for row in rows:
-        assert row.utc_ms is not None
-        at = datetime.fromtimestamp(row.utc_ms / 1000, UTC).astimezone()
         table.add_row(
-            at.strftime("%Y-%m-%d %H:%M:%S"),
+            words.time(_local(row.utc_ms), _local(row.earliest_utc_ms), _local(row.latest_utc_ms)),
             _cell(row.spo2_pct, 1, row.spo2_status),
             _cell(row.pulse_rate_bpm, 1, row.pulse_rate_status),
             _cell(row.temperature_c, 2, row.temperature_status),
@@ -63,6 +70,12 @@ def _table(rows: list[TrendRow]) -> Table:
             ", ".join(row.active),
         )
     return table
+
+
+def _local(utc_ms: int | None) -> str | None:
+    if utc_ms is None:
+        return None
+    return datetime.fromtimestamp(utc_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _cell(value: float | None, decimals: int, status: str) -> str:

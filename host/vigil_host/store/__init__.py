@@ -3,7 +3,7 @@
 from vigil_host.store.alarms import LiveBits
 from vigil_host.store.ledger import CommitResult, Gap
 from vigil_host.store.opening import StoreError
-from vigil_host.store.queries import Alarm, Audit, TrendRow
+from vigil_host.store.queries import Alarm, Audit, TrendRow, UntimedReadings
 from vigil_host.store.store import Store
 
-__all__ = ["Alarm", "Audit", "CommitResult", "Gap", "LiveBits", "Store", "StoreError", "TrendRow"]
+__all__ = ["Alarm", "Audit", "CommitResult", "Gap", "LiveBits", "Store", "StoreError", "TrendRow", "UntimedReadings"]

@@ -1,15 +1,17 @@
 """Reads the ledger: readings with their time, alarms, and the count of what is there and what is not."""
 
-from collections import defaultdict
+import heapq
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select
 
 from vigil_host.store import schema
-from vigil_host.store.boots import boots_between
+from vigil_host.store.boots import Place, Places, boots_between, untimed_boots
 from vigil_host.store.ledger import Gap
-from vigil_host.store.times import Anchor, stretches, utc_of
+from vigil_host.store.prepared import Prepared
+from vigil_host.store.rollups import DAY_S
+from vigil_host.store.times import utc_ms_of
 from vigil_wire import conditions, statuses
 
 # What an alarm record's integer value is divided by, for the conditions that are about a reading.
@@ -20,9 +22,6 @@ _VALUE_DIVISORS = {
     "temperature_low": 100,
     "temperature_high": 100,
 }
-
-_Boot = tuple[str, int, int]
-"""A device, one of its journals, one boot in it: what a set of anchors belongs to."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,10 @@ class Audit:
 
 @dataclass(frozen=True)
 class TrendRow:
-    """One vitals record. Readings are None where the device had none; `utc_ms` is None while its boot has no anchor.
+    """One vitals record. Readings are None where the device had none.
 
-    `utc_ms` is the end of the `seconds` it covers. A reading is the mean over them, with its least and most.
+    `utc_ms` is the end of the `seconds` it covers. It is None while its boot has no time anchor: then it lies between
+    `earliest_utc_ms` and `latest_utc_ms`, as far as these are known. A reading is the mean, with its least and most.
     `spo2_is_calibrated`: SpO2 was read on the board's own calibration and not on the general curve.
     """
 
@@ -75,6 +75,20 @@ class TrendRow:
     spo2_is_calibrated: bool
     battery_pct: int | None
     active: list[str] = field(default_factory=list)
+    earliest_utc_ms: int | None = None
+    latest_utc_ms: int | None = None
+
+
+class UntimedReadings(NamedTuple):
+    """The readings of a boot without a time anchor: when they can have been (None: not known), and what they span."""
+
+    earliest_utc_ms: int | None
+    latest_utc_ms: int | None
+    readings: int
+    spo2_min_pct: float | None
+    spo2_max_pct: float | None
+    pulse_rate_min_bpm: float | None
+    pulse_rate_max_bpm: float | None
 
 
 class GapInTime(NamedTuple):
@@ -94,8 +108,9 @@ class Alarm:
     """One occurrence of an alarm condition.
 
     `onset_utc_ms` is when the limit was first crossed and `cleared_utc_ms` when it ended, by the device's records;
-    before they are there, when the bridge heard of it. None: not known, or not over (see `active`). `value` is the
-    reading at the alarm, in bpm, % or degrees Celsius, where the condition is about one.
+    before they are there, when the bridge heard of it. None: not known, or not over (see `active`). Where one is not
+    known because of a boot without a time anchor, it lies between its `earliest` and `latest`, as far as these are
+    known. `value` is the reading at the alarm, in bpm, % or degrees Celsius, where the condition is about one.
     """
 
     id: int
@@ -107,11 +122,18 @@ class Alarm:
     onset_utc_ms: int | None
     cleared_utc_ms: int | None
     value: float | None
+    onset_earliest_utc_ms: int | None = None
+    onset_latest_utc_ms: int | None = None
+    cleared_earliest_utc_ms: int | None = None
+    cleared_latest_utc_ms: int | None = None
 
 
 MOST_GAPS = 100
+END_OF_TIME_MS = 1 << 53
 
-_PLACED = select(schema.record.c.device, schema.record.c.journal, schema.record.c.boot, schema.record.c.uptime_ms)
+_PLACED = select(
+    schema.record.c.device, schema.record.c.journal, schema.record.c.boot, schema.record.c.uptime_ms
+).limit(1)
 
 _VITALS = select(
     schema.vitals,
@@ -122,6 +144,31 @@ _VITALS = select(
     schema.record.c.boot,
     schema.record.c.uptime_ms,
 ).join(schema.record, schema.record.c.id == schema.vitals.c.record)
+
+
+_COUNT = Prepared(
+    select(func.count())
+    .join_from(schema.record, schema.vitals, schema.record.c.id == schema.vitals.c.record)
+    .where(
+        schema.record.c.device == bindparam("of_device"),
+        schema.record.c.journal == bindparam("of_journal"),
+        schema.record.c.boot == bindparam("of_boot"),
+    )
+)
+_SPANNED = Prepared(
+    select(
+        func.count(),
+        func.min(schema.rollup.c.spo2_min),
+        func.max(schema.rollup.c.spo2_max),
+        func.min(schema.rollup.c.pulse_rate_min),
+        func.max(schema.rollup.c.pulse_rate_max),
+    ).where(
+        schema.rollup.c.device == bindparam("of_device"),
+        schema.rollup.c.journal == bindparam("of_journal"),
+        schema.rollup.c.boot == bindparam("of_boot"),
+        schema.rollup.c.span_s == bindparam("of_span_s"),
+    )
+)
 
 
 def devices(connection: Connection) -> list[StoredDevice]:
@@ -135,10 +182,8 @@ def rows_after(connection: Connection, row_id: int, limit: int) -> list[TrendRow
     rows = connection.execute(
         _VITALS.where(schema.vitals.c.record > row_id).order_by(schema.vitals.c.record).limit(limit)
     ).all()
-    anchors = _anchors_of(connection, {(row.device, row.journal, row.boot) for row in rows})
-    return [
-        _trend_row(row, utc_of(row.uptime_ms, anchors.get((row.device, row.journal, row.boot), ()))) for row in rows
-    ]
+    places = Places(connection)
+    return [_trend_row(row, places.of(row.device, row.journal, row.boot, row.uptime_ms)) for row in rows]
 
 
 def newest_record(connection: Connection, device: str, kind: int) -> bytes | None:
@@ -155,35 +200,69 @@ def newest_row_id(connection: Connection) -> int:
 
 def trend(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int, limit: int) -> list[TrendRow]:
     """See `Store.trend`. Newest stretch first, so that only what is asked for is read."""
-    pieces = [
-        (stretch.first + stretch.offset_ms, (device, boot.journal, boot.boot), stretch)
-        for boot in boots_between(connection, device, from_utc_ms, to_utc_ms)
-        for stretch in stretches(boot.anchors)
-    ]
-    table = schema.record
     found: list[TrendRow] = []
-    for _, (_, journal, boot), stretch in sorted(pieces, reverse=True):
-        first = max(stretch.first, from_utc_ms - stretch.offset_ms)
-        end = to_utc_ms - stretch.offset_ms
-        if stretch.end is not None:
-            end = min(end, stretch.end)
-        if first >= end:
-            continue
-        rows = connection.execute(
-            _VITALS.where(
-                table.c.device == device,
-                table.c.journal == journal,
-                table.c.boot == boot,
-                table.c.uptime_ms >= first,
-                table.c.uptime_ms < end,
-            )
-            .order_by(table.c.uptime_ms.desc())
-            .limit(limit)
-        )
-        found += [_trend_row(row, row.uptime_ms + stretch.offset_ms) for row in rows]
-        if len(found) >= limit:
+    newest: list[int] = []  # the times of the newest `limit` rows so far, as a heap
+    for boot in boots_between(connection, device, from_utc_ms, to_utc_ms):
+        if len(newest) == limit and boot.latest_utc_ms < newest[0]:
             break
+        for first_ms, last_ms in boot.uptimes_between(from_utc_ms, to_utc_ms):
+            rows = connection.execute(_vitals_of(device, boot.journal, boot.boot, first_ms, last_ms))
+            for row in rows:
+                utc_ms = utc_ms_of(row.uptime_ms, boot.anchors)
+                assert utc_ms is not None
+                if utc_ms < from_utc_ms or (len(newest) == limit and utc_ms < newest[0]):
+                    break  # older ones follow
+                if utc_ms < to_utc_ms:
+                    found.append(_trend_row(row, Place(utc_ms)))
+                    if len(newest) < limit:
+                        heapq.heappush(newest, utc_ms)
+                    else:
+                        heapq.heappushpop(newest, utc_ms)
+            rows.close()
     return sorted(found, key=lambda row: (row.utc_ms or 0, row.row_id))[-limit:]
+
+
+def newest_rows(connection: Connection, device: str, limit: int) -> list[TrendRow]:
+    """See `Store.newest_rows`."""
+    found = trend(connection, device, 0, END_OF_TIME_MS, limit)
+    for boot in untimed_boots(connection, device):
+        extent = boot.extent
+        rows = connection.execute(
+            _vitals_of(device, extent.journal, extent.boot, extent.first_ms, extent.newest_ms).limit(limit)
+        )
+        found += [_trend_row(row, Place(None, *boot.bounds_utc_ms(row.uptime_ms))) for row in rows]
+    return sorted(found, key=_shown_at)[-limit:]
+
+
+def untimed_between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int) -> list[UntimedReadings]:
+    """See `Store.untimed_between`."""
+    found = []
+    for boot in untimed_boots(connection, device):
+        if not boot.may_lie_between(from_utc_ms, to_utc_ms):
+            continue
+        of_boot = {"of_device": device, "of_journal": boot.extent.journal, "of_boot": boot.extent.boot}
+        (counted,) = _SPANNED.run(connection, of_span_s=DAY_S, **of_boot).fetchall()
+        if counted[0]:
+            ((readings,),) = _COUNT.run(connection, **of_boot).fetchall()
+            spans = (_scaled(value, 10) for value in counted[1:])
+            found.append(UntimedReadings(*boot.all_bounds_utc_ms(), readings, *spans))
+    return sorted(found, key=lambda each: each.latest_utc_ms or each.earliest_utc_ms or 0, reverse=True)
+
+
+def _vitals_of(device: str, journal: int, boot: int, first_ms: int, last_ms: int) -> Select[Any]:
+    """The vitals of a stretch of uptime, both ends included, newest first."""
+    record = schema.record.c
+    return _VITALS.where(
+        record.device == device,
+        record.journal == journal,
+        record.boot == boot,
+        record.uptime_ms.between(first_ms, last_ms),
+    ).order_by(record.uptime_ms.desc())
+
+
+def _shown_at(row: TrendRow) -> tuple[int, int]:
+    """Where a row stands among others: one whose time is not known, where it can have been first."""
+    return row.utc_ms or row.earliest_utc_ms or row.latest_utc_ms or 0, row.row_id
 
 
 def alarms(connection: Connection, since_utc_ms: int | None) -> list[Alarm]:
@@ -210,12 +289,8 @@ def alarms(connection: Connection, since_utc_ms: int | None) -> list[Alarm]:
         .where(is_wanted)
         .order_by(alarm.c.id)
     ).all()
-    anchors = _anchors_of(
-        connection,
-        {(row.device, row.raised_journal, row.raised_boot) for row in rows if row.raised_record is not None}
-        | {(row.device, row.cleared_journal, row.cleared_boot) for row in rows if row.cleared_record is not None},
-    )
-    return [_alarm(row, anchors) for row in rows]
+    places = Places(connection)
+    return [_alarm(row, places) for row in rows]
 
 
 def audit(connection: Connection, device: str | None) -> Audit:
@@ -254,17 +329,23 @@ def gaps_between(connection: Connection, device: str, from_utc_ms: int, to_utc_m
     """See `Store.gaps_between`."""
     gap = schema.gap
     rows = connection.execute(select(gap).where(gap.c.device == device).order_by(gap.c.id.desc()).limit(MOST_GAPS))
+    places = Places(connection)
     found = []
     for row in rows:
         of_journal = (schema.record.c.device == device, schema.record.c.journal == row.journal)
-        begin = _utc_of_first(
-            connection,
-            _PLACED.where(*of_journal, schema.record.c.sequence < row.first).order_by(schema.record.c.sequence.desc()),
-        )
-        end = _utc_of_first(
-            connection,
-            _PLACED.where(*of_journal, schema.record.c.sequence > row.last).order_by(schema.record.c.sequence),
-        )
+        before = connection.execute(
+            _PLACED.where(*of_journal, schema.record.c.sequence < row.first).order_by(schema.record.c.sequence.desc())
+        ).first()
+        after = connection.execute(
+            _PLACED.where(*of_journal, schema.record.c.sequence > row.last).order_by(schema.record.c.sequence)
+        ).first()
+        begin = end = None
+        if before is not None:
+            place = places.of(*before)
+            begin = place.earliest_utc_ms if place.utc_ms is None else place.utc_ms
+        if after is not None:
+            place = places.of(*after)
+            end = place.latest_utc_ms if place.utc_ms is None else place.utc_ms
         end = row.noted_utc_ms if end is None else end
         if end >= from_utc_ms and (begin is None or begin < to_utc_ms):
             count = row.last - row.first + 1
@@ -272,37 +353,13 @@ def gaps_between(connection: Connection, device: str, from_utc_ms: int, to_utc_m
     return found
 
 
-def _utc_of_first(connection: Connection, records: Select[Any]) -> int | None:
-    """UTC of the first of some records; None where there is none, or its time is not known."""
-    row = connection.execute(records.limit(1)).first()
-    if row is None:
-        return None
-    boot = (row.device, row.journal, row.boot)
-    return utc_of(row.uptime_ms, _anchors_of(connection, {boot}).get(boot, ()))
-
-
-def _anchors_of(connection: Connection, boots: set[_Boot]) -> dict[_Boot, list[Anchor]]:
-    if not boots:
-        return {}
-    table = schema.anchor
-    return _anchors(connection, tuple_(table.c.device, table.c.journal, table.c.boot).in_(boots))
-
-
-def _anchors(connection: Connection, where: ColumnElement[bool]) -> dict[_Boot, list[Anchor]]:
-    """Anchors by boot, each list sorted."""
-    found: dict[_Boot, list[Anchor]] = defaultdict(list)
-    for row in connection.execute(select(schema.anchor).where(where)):
-        found[row.device, row.journal, row.boot].append(Anchor(row.uptime_ms, row.sequence, row.utc_ms))
-    return {boot: sorted(anchors) for boot, anchors in found.items()}
-
-
-def _trend_row(row: Row[Any], utc_ms: int | None) -> TrendRow:
+def _trend_row(row: Row[Any], place: Place) -> TrendRow:
     return TrendRow(
         row_id=row.id,
         device_id=row.device,
         journal=row.journal,
         sequence=row.sequence,
-        utc_ms=utc_ms,
+        utc_ms=place.utc_ms,
         seconds=row.seconds,
         quality=row.quality,
         pulse_rate_bpm=_scaled(row.pulse_rate_mean_deci_bpm, 10),
@@ -323,18 +380,17 @@ def _trend_row(row: Row[Any], utc_ms: int | None) -> TrendRow:
         spo2_is_calibrated=bool(row.spo2_is_calibrated),
         battery_pct=row.battery_pct,
         active=conditions.names_of(row.alarm_bits),
+        earliest_utc_ms=place.earliest_utc_ms,
+        latest_utc_ms=place.latest_utc_ms,
     )
 
 
-def _alarm(row: Row[Any], anchors: dict[_Boot, list[Anchor]]) -> Alarm:
-    onset: int | None = row.noticed_utc_ms
+def _alarm(row: Row[Any], places: Places) -> Alarm:
+    onset, cleared = Place(row.noticed_utc_ms), Place(row.ended_utc_ms)
     if row.raised_record is not None:
-        known = anchors.get((row.device, row.raised_journal, row.raised_boot), ())
-        onset = utc_of(row.onset_uptime_ms, known)
-    cleared: int | None = row.ended_utc_ms
+        onset = places.of(row.device, row.raised_journal, row.raised_boot, row.onset_uptime_ms)
     if row.cleared_record is not None:
-        known = anchors.get((row.device, row.cleared_journal, row.cleared_boot), ())
-        cleared = utc_of(row.cleared_uptime_ms, known)
+        cleared = places.of(row.device, row.cleared_journal, row.cleared_boot, row.cleared_uptime_ms)
     return Alarm(
         id=row.id,
         device_id=row.device,
@@ -342,9 +398,13 @@ def _alarm(row: Row[Any], anchors: dict[_Boot, list[Anchor]]) -> Alarm:
         priority=row.priority,
         source=row.source,
         active=row.ended_utc_ms is None,
-        onset_utc_ms=onset,
-        cleared_utc_ms=cleared,
+        onset_utc_ms=onset.utc_ms,
+        cleared_utc_ms=cleared.utc_ms,
         value=_scaled(row.value, _VALUE_DIVISORS[row.condition]) if row.condition in _VALUE_DIVISORS else None,
+        onset_earliest_utc_ms=onset.earliest_utc_ms,
+        onset_latest_utc_ms=onset.latest_utc_ms,
+        cleared_earliest_utc_ms=cleared.earliest_utc_ms,
+        cleared_latest_utc_ms=cleared.latest_utc_ms,
     )
 
 

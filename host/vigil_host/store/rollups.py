@@ -32,7 +32,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from vigil_host.store import schema
 from vigil_host.store.boots import boots_between
 from vigil_host.store.prepared import Prepared
-from vigil_host.store.times import utc_of
+from vigil_host.store.times import utc_ms_of
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -116,14 +116,17 @@ def between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: in
     """Roll-ups of one device that begin at from <= UTC < to, oldest first."""
     span_ms = span_s * 1000
     found: list[Rollup] = []
-    for boot in boots_between(connection, device, from_utc_ms - span_ms, to_utc_ms):
+    for boot in boots_between(connection, device, from_utc_ms, to_utc_ms):
+        uptimes = boot.uptimes_around(from_utc_ms, to_utc_ms)
+        if uptimes is None:
+            continue
         wanted = {
             "of_device": device,
             "of_journal": boot.journal,
             "of_boot": boot.boot,
             "of_span_s": span_s,
-            "first": boot.first_ms // span_ms,
-            "last": boot.last_ms // span_ms,
+            "first": uptimes[0] // span_ms,
+            "last": uptimes[1] // span_ms,
         }
         rows = {number: sums for number, *sums in _OF_BOOT.run(connection, **wanted).fetchall()}
         for number, *more in _BEHIND_OF_BOOT.run(connection, **wanted).fetchall():
@@ -131,7 +134,7 @@ def between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: in
             for at in range(0, len(more), 4):
                 _put(into, at, *more[at : at + 4])
         for number, sums in rows.items():
-            begin = utc_of(number * span_ms, boot.anchors)
+            begin = utc_ms_of(number * span_ms, boot.anchors)
             if begin is not None and from_utc_ms <= begin < to_utc_ms:
                 found.append(Rollup(begin, *sums))
     return sorted(found)

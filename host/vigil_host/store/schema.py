@@ -3,7 +3,7 @@
 Instants are milliseconds since 1970 UTC where a name ends in `_utc_ms`, milliseconds of the device's uptime where it
 ends in `_uptime_ms`; readings keep the record's own integer units (0.1 bpm, 0.1 %, 0.01 C, 0.1/min). NULL means no
 value.
-A record's UTC is in no column: it follows from the anchors (`times.py`).
+A record's UTC is in no column: it follows from the anchors (`vigil_wire/uptime_time.py`).
 
 A change here goes with a new migration; a test compares the two.
 """

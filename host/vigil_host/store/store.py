@@ -23,7 +23,7 @@ from vigil_host.store.chain import Head, Signer
 from vigil_host.store.lease import Lease
 from vigil_host.store.ledger import CommitResult, Gap
 from vigil_host.store.opening import StoreError
-from vigil_host.store.queries import Alarm, Audit, GapInTime, StoredDevice, TrendRow
+from vigil_host.store.queries import Alarm, Audit, GapInTime, StoredDevice, TrendRow, UntimedReadings
 
 BUSY_TIMEOUT_S = 5.0
 DEFAULT_WEARER = "Wearer"
@@ -244,9 +244,19 @@ class Store:
             return queries.newest_row_id(connection)
 
     def trend(self, device_id: str, from_utc_ms: int, to_utc_ms: int, limit: int) -> list[TrendRow]:
-        """Return the newest `limit` vitals rows with from <= UTC < to, oldest first."""
+        """Return the newest `limit` vitals rows with from <= UTC < to, oldest first; none whose time is not known."""
         with self._reading() as connection:
             return queries.trend(connection, device_id, from_utc_ms, to_utc_ms, limit)
+
+    def newest_rows(self, device_id: str, limit: int) -> list[TrendRow]:
+        """Return the newest `limit` vitals rows, oldest first; one whose time is not known, where it can first be."""
+        with self._reading() as connection:
+            return queries.newest_rows(connection, device_id, limit)
+
+    def untimed_between(self, device_id: str, from_utc_ms: int, to_utc_ms: int) -> list[UntimedReadings]:
+        """Return what can lie in from <= UTC < to and has no known time, a boot each, newest first."""
+        with self._reading() as connection:
+            return queries.untimed_between(connection, device_id, from_utc_ms, to_utc_ms)
 
     def rollups(self, device_id: str, from_utc_ms: int, to_utc_ms: int, span_s: int) -> list[rollups.Rollup]:
         """Return the roll-ups (rollups.SPANS_S) that begin at from <= UTC < to, oldest first."""

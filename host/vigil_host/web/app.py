@@ -153,7 +153,12 @@ class _Pages:
             {"begin_utc_ms": gap.begin_utc_ms, "end_utc_ms": gap.end_utc_ms, "text": words.gap(gap.records, gap.reason)}
             for gap in self._store.gaps_between(device, from_utc_ms, to_utc_ms)
         ]
-        return {"device": device, "from_utc_ms": from_utc_ms, "to_utc_ms": to_utc_ms, **found, "gaps": gaps}
+        untimed = [
+            {"earliest_utc_ms": each.earliest_utc_ms, "latest_utc_ms": each.latest_utc_ms, "text": words.untimed(each)}
+            for each in self._store.untimed_between(device, from_utc_ms, to_utc_ms)
+        ]
+        span = {"device": device, "from_utc_ms": from_utc_ms, "to_utc_ms": to_utc_ms}
+        return {**span, **found, "gaps": gaps, "untimed": untimed}
 
 
 class _Login:

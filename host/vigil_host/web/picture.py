@@ -112,6 +112,10 @@ class Picture:
             "is_active": alarm.active,
             "onset_utc_ms": alarm.onset_utc_ms,
             "cleared_utc_ms": alarm.cleared_utc_ms,
+            "onset_earliest_utc_ms": alarm.onset_earliest_utc_ms,
+            "onset_latest_utc_ms": alarm.onset_latest_utc_ms,
+            "cleared_earliest_utc_ms": alarm.cleared_earliest_utc_ms,
+            "cleared_latest_utc_ms": alarm.cleared_latest_utc_ms,
             "age_s": age_s,
             "value": alarm.value,
         }
@@ -129,6 +133,10 @@ def _unlisted(views: list[LiveView], listed: list[dict[str, Any]]) -> list[dict[
             "is_active": True,
             "onset_utc_ms": None,
             "cleared_utc_ms": None,
+            "onset_earliest_utc_ms": None,
+            "onset_latest_utc_ms": None,
+            "cleared_earliest_utc_ms": None,
+            "cleared_latest_utc_ms": None,
             "age_s": None,
             "value": None,
         }

@@ -28,6 +28,7 @@ def columns(rows: Iterable[TrendRow], from_utc_ms: int, to_utc_ms: int) -> dict[
 
     Where the range holds more than `MAX_POINTS` rows, those of one bucket become one point: the mean of the means, the
     least and the most of all. None stands where there was no reading; a stretch without rows has one point of Nones.
+    A row whose time is not known has no place in a plot.
     """
     bucket_ms = max(1, (to_utc_ms - from_utc_ms) // MAX_POINTS)
     times: list[int] = []

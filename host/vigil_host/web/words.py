@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vigil_host.alerts import DEVICE_SILENT
 from vigil_host.live import NO_RECORD
+from vigil_host.store import UntimedReadings
 from vigil_wire import conditions
 
 
@@ -72,6 +73,27 @@ def gap(count: int | None, reason: str) -> str:
     if count is None:
         return f"records {reason}: nobody knows how many, if any"
     return f"{count} {'record' if count == 1 else 'records'} {reason}"
+
+
+def time(at: str | None, earliest: str | None, latest: str | None) -> str:
+    """When something was: `at`, or where that is not known, its bounds as far as they are."""
+    if at is not None:
+        return at
+    if earliest is not None and latest is not None:
+        return f"time between {earliest} and {latest}"
+    if earliest is not None:
+        return f"time after {earliest}"
+    return "time unknown" if latest is None else f"time before {latest}"
+
+
+def untimed(readings: UntimedReadings) -> str:
+    """What a boot without a time holds, so that nobody has to miss what it is about."""
+    parts = [f"{readings.readings} {'reading' if readings.readings == 1 else 'readings'}"]
+    if readings.spo2_min_pct is not None:
+        parts.append(f"oxygen {readings.spo2_min_pct:.1f} to {readings.spo2_max_pct:.1f} %")
+    if readings.pulse_rate_min_bpm is not None:
+        parts.append(f"pulse {readings.pulse_rate_min_bpm:.1f} to {readings.pulse_rate_max_bpm:.1f} bpm")
+    return ", ".join(parts)
 
 
 def alarm(condition: str) -> Alarm:

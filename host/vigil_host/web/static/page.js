@@ -3,7 +3,7 @@
 // Ages come from the server and grow by what has passed here since; the clock of this machine is used for nothing but
 // noticing that it slept. Where no word from the bridge has come for LOST_AFTER_S, no number is shown as current.
 
-import { Trends } from "./trends.js";
+import { Trends, bounds } from "./trends.js";
 
 const LOST_AFTER_S = 5;
 const REOPEN_AFTER_S = 10;
@@ -68,7 +68,9 @@ function ago(seconds) {
 function clockTime(utcMs) {
   const then = new Date(utcMs);
   const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
-  if (Math.abs(picture.now_utc_ms - utcMs) > DAY_S * 500) Object.assign(options, { day: "numeric", month: "short" });
+  const away = Math.abs(picture.now_utc_ms - utcMs);
+  if (away > DAY_S * 500) Object.assign(options, { day: "numeric", month: "short" });
+  if (away > DAY_S * 300_000) options.year = "numeric";
   return new Intl.DateTimeFormat(undefined, options).format(then);
 }
 
@@ -204,12 +206,17 @@ function showAlarms(passed) {
     setText(element.querySelector(".alarm-priority"), alarm.priority_text);
     setText(element.querySelector(".alarm-meaning"), (current ? "" : "Last known, may have ended. ") + alarm.meaning);
     const age = alarm.age_s + passed;
-    setText(element.querySelector(".alarm-since"), alarm.onset_utc_ms == null ? "" : `since ${clockTime(alarm.onset_utc_ms)} (${duration(age)})`);
+    setText(element.querySelector(".alarm-since"), alarm.onset_utc_ms == null ? unplaced(alarm) : `since ${clockTime(alarm.onset_utc_ms)} (${duration(age)})`);
   });
   const reading = picture.devices.some((view) => Object.keys(SIGNALS).some((signal) => measure(view, signal, passed).value != null));
   $("quiet").hidden = !current || active.length > 0 || picture.devices.length === 0;
   setText($("quiet"), reading ? "No alarm now." : "No alarm now, and no reading.");
   showTitle(active, current, several);
+}
+
+// The beginning of an alarm in a boot whose time is not known; nothing of one that has no record yet.
+function unplaced({ onset_earliest_utc_ms: earliest, onset_latest_utc_ms: latest }) {
+  return earliest == null && latest == null ? "" : `began: ${bounds(earliest, latest, clockTime)}`;
 }
 
 function showTitle(active, current, several) {
@@ -241,9 +248,11 @@ function showLog() {
     what.append(note);
     const when = document.createElement("p");
     when.className = "log-time";
-    const raised = alarm.onset_utc_ms == null ? "time unknown" : clockTime(alarm.onset_utc_ms);
-    const cleared = alarm.is_active ? "still on" : alarm.cleared_utc_ms == null ? "time unknown" : clockTime(alarm.cleared_utc_ms);
-    when.textContent = `${raised} – ${cleared}`;
+    const { onset_earliest_utc_ms: first, onset_latest_utc_ms: onsetLatest, cleared_earliest_utc_ms: clearedEarliest, cleared_latest_utc_ms: last } = alarm;
+    const raised = alarm.onset_utc_ms == null ? bounds(first, onsetLatest, clockTime) : clockTime(alarm.onset_utc_ms);
+    const cleared = alarm.is_active ? "still on" : alarm.cleared_utc_ms == null ? bounds(clearedEarliest, last, clockTime) : clockTime(alarm.cleared_utc_ms);
+    const isUnplaced = !alarm.is_active && alarm.onset_utc_ms == null && alarm.cleared_utc_ms == null;
+    when.textContent = isUnplaced ? bounds(first, last, clockTime) : `${raised} – ${cleared}`;
     if (!alarm.is_active && alarm.onset_utc_ms != null && alarm.cleared_utc_ms != null) {
       when.textContent += ` (${duration((alarm.cleared_utc_ms - alarm.onset_utc_ms) / 1000)})`;
     }

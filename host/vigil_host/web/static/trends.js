@@ -5,7 +5,7 @@
 
 const DAY = 86400;
 const RANGES = [["10 min", 600], ["1 h", 3600], ["24 h", DAY], ["30 days", 30 * DAY], ["10 years", 3653 * DAY]];
-const MOST_GAPS = 5;
+const MOST_LISTED = 5;
 const PLOTTED = ["spo2", "pulse_rate", "respiration", "temperature"];
 // Least span of the value axis, and its bounds, in the signal's unit; `step` is what the span grows by.
 const SPANS = {
@@ -29,6 +29,29 @@ function date(seconds) {
   return new Intl.DateTimeFormat(undefined, options).format(new Date(seconds * 1000));
 }
 
+function instant(utcMs) {
+  return `${date(utcMs / 1000)}, ${timeOfDay(utcMs / 1000, true)}`;
+}
+
+// When something was of which only the bounds are known, or one of them, or none; `said` puts an instant into words.
+export function bounds(earliest, latest, said) {
+  if (earliest != null && latest != null) return `time between ${said(earliest)} and ${said(latest)}`;
+  if (earliest != null) return `time after ${said(earliest)}`;
+  return latest == null ? "time unknown" : `time before ${said(latest)}`;
+}
+
+// Fills a section's list, and hides it where there is nothing to say.
+function list(section, lines) {
+  section.hidden = lines.length === 0;
+  const listed = lines.slice(0, MOST_LISTED);
+  if (lines.length > MOST_LISTED) listed.push(`And ${lines.length - MOST_LISTED} more.`);
+  section.querySelector("ul").replaceChildren(...listed.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = line;
+    return item;
+  }));
+}
+
 export class Trends {
   constructor(device, card, signals, stamp) {
     this.device = device;
@@ -39,6 +62,7 @@ export class Trends {
     this.fetchedAt = -Infinity;
     this.figures = new Map();
     this.gaps = card.querySelector(".gaps");
+    this.untimed = card.querySelector(".untimed");
     this.data = null;
     for (const signal of PLOTTED) {
       const figure = stamp("trend-template");
@@ -128,7 +152,7 @@ export class Trends {
       else each.plot = this.build(each, columns);
       this.summarise(each, columns);
     }
-    this.listGaps();
+    this.listUndrawn();
     this.drawnAt = this.now;
   }
 
@@ -137,19 +161,15 @@ export class Trends {
     return this.range <= DAY ? timeOfDay(seconds, true) : `${date(seconds)}, ${timeOfDay(seconds, false)}`;
   }
 
-  listGaps() {
-    const gaps = this.data?.gaps ?? [];
-    this.gaps.hidden = gaps.length === 0;
-    const lines = gaps.slice(0, MOST_GAPS).map(({ begin_utc_ms: begin, end_utc_ms: end, text }) => {
-      const until = `${date(end / 1000)}, ${timeOfDay(end / 1000, true)}`;
-      return begin == null ? `Before ${until}: ${text}.` : `${date(begin / 1000)}, ${timeOfDay(begin / 1000, true)} to ${until}: ${text}.`;
-    });
-    if (gaps.length > MOST_GAPS) lines.push(`And ${gaps.length - MOST_GAPS} more.`);
-    this.gaps.querySelector("ul").replaceChildren(...lines.map((line) => {
-      const item = document.createElement("li");
-      item.textContent = line;
-      return item;
+  // What is in no plot: readings without a known time, and what is missing.
+  listUndrawn() {
+    list(this.untimed, (this.data?.untimed ?? []).map(({ earliest_utc_ms: earliest, latest_utc_ms: latest, text }) => {
+      const when = bounds(earliest, latest, instant);
+      return `${when[0].toUpperCase()}${when.slice(1)}: ${text}.`;
     }));
+    list(this.gaps, (this.data?.gaps ?? []).map(({ begin_utc_ms: begin, end_utc_ms: end, text }) => (
+      begin == null ? `Before ${instant(end)}: ${text}.` : `${instant(begin)} to ${instant(end)}: ${text}.`
+    )));
   }
 
   move() {
