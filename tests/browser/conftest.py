@@ -140,18 +140,27 @@ class Home:
         rows: list[tuple[int | None, int | None, int | None] | None],
         device: int = 0,
         respiration: int | None = 142,
+        met_a_bridge: bool = True,
     ) -> None:
-        """Store a row each ROW_S, the last one now: (0.1 bpm, 0.1 %, 0.01 C), or None where no row was written.
+        """Store a boot with a row each ROW_S, the last one now: (0.1 bpm, 0.1 %, 0.01 C), or None for no row.
 
-        `respiration` (0.1/min) is the same in all.
+        `respiration` (0.1/min) is the same in all. Where the boot met no bridge it has no time anchor, but an alarm.
         """
         device_id = self.devices[device].id
         start_utc_ms = self.clock.utc_ms() - len(rows) * ROW_S * 1000
         buf = bytearray(records.MAX_LENGTH)
         self._sequence += 1
         boot = self._sequence
-        records.pack_header(buf, self._sequence, records.TIME_ANCHOR, boot, 0, 0)
-        raw = [bytes(buf[: records.pack_time_anchor(buf, *to_days(start_utc_ms))])]
+        raw = []
+        if met_a_bridge:
+            records.pack_header(buf, self._sequence, records.TIME_ANCHOR, boot, 0, 0)
+            raw.append(bytes(buf[: records.pack_time_anchor(buf, *to_days(start_utc_ms))]))
+        else:
+            for event in (conditions.RAISED, conditions.CLEARED):
+                records.pack_header(buf, self._sequence, records.ALARM, boot, 0, event * 1000)
+                alarm = (conditions.SPO2_LOW, event, conditions.HIGH, 846, 0, 500)
+                raw.append(bytes(buf[: records.pack_alarm(buf, *alarm)]))
+                self._sequence += 1
         for index, row in enumerate(rows, 1):
             if row is None:
                 continue

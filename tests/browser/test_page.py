@@ -304,6 +304,29 @@ def test_what_is_missing_from_the_record_is_said_with_its_reason(home: Any, visi
     )
 
 
+def test_what_has_no_known_time_is_listed_and_not_drawn(home: Any, visit: Any) -> None:
+    home.record(history())
+    home.later(1800)
+    home.record([(720, 971, 3660), (721, 846, 3660)], met_a_bridge=False)
+    home.later(1800)
+    home.record([(722, 972, 3660)])
+    home.say()
+    page = visit(**PHONE).page
+    expect(page.locator("#log-list li .log-time")).to_have_text(
+        re.compile(r"^time between \d\d:\d\d:\d\d and \d\d:\d\d:\d\d$")
+    )
+    expect(page.locator('.trend[data-signal="spo2"] canvas')).to_have_count(1)
+    page.get_by_label("24 h").check(force=True)
+    instant = r"\d+ \w+ \d{4}, \d\d:\d\d:\d\d"
+    expect(page.locator(".untimed li")).to_have_text(
+        re.compile(
+            f"^Time between {instant} and {instant}: 2 readings, oxygen 84.3 to 97.4 %, pulse 71.7 to 72.4 bpm.$"
+        )
+    )
+    expect(page.locator('.trend[data-signal="spo2"] .summary')).to_have_text("lowest 97, highest 98 %")
+    expect(page.locator(".gaps")).to_be_hidden()
+
+
 @pytest.mark.parametrize("home", [{"passphrase": "correct horse battery staple"}], indirect=True)
 def test_logging_in_and_out(home: Any, visit: Any) -> None:
     home.say()

@@ -179,6 +179,39 @@ def test_readings_as_json(record: Path) -> None:
     ]
 
 
+def test_readings_without_a_known_time_are_listed_with_what_is_known_of_it(record: Path) -> None:
+    buf = bytearray(records.MAX_LENGTH)
+    raw = []
+
+    def keep(sequence: int, kind: int, boot: int, length: int) -> None:
+        records.pack_header(buf, sequence, kind, boot, 0, 10_000)
+        raw.append(bytes(buf[:length]))
+
+    def reading(spo2: int) -> int:
+        summary = records.Summary()
+        summary.seconds = 10
+        summary.spo2.add(spo2)
+        return summary.pack(buf, (statuses.VALIDATED,) * 4, 90, 80, 157, 0, 0)
+
+    keep(4, records.VITALS, 2, reading(846))
+    keep(5, records.TIME_ANCHOR, 3, records.pack_time_anchor(buf, *to_days(UTC_MS + 600_000)))
+    keep(6, records.VITALS, 4, reading(951))
+    with Store.open(record) as store:
+        store.commit(ID, 1, raw)
+        store.commit(ID, 2, raw[:1])
+    lines = told(vigil("readings")).splitlines()[1:]
+    assert len(lines) == 6
+    assert lines[0].split()[:3] == ["time", "unknown", "84.6"]
+    assert lines[4].startswith(" time between 2026-11-18 11:07:17 and 2026-11-18 11:16:42  84.6 ")
+    assert lines[5].startswith(" time after 2026-11-18 11:16:47 ")
+    assert told(vigil("readings", "--last", "5")).splitlines()[-1].startswith("Not listed: 1 whose time is unknown")
+    rows = json.loads(told(vigil("readings", "--json", "--last", "2")))
+    assert [(row["utc_ms"], row["earliest_utc_ms"], row["latest_utc_ms"]) for row in rows] == [
+        (None, UTC_MS + 37_980, UTC_MS + 602_000),
+        (None, UTC_MS + 607_995, None),
+    ]
+
+
 def test_readings_that_are_not_there(record: Path, data_folder: Path, tmp_path: Path) -> None:
     assert refused(vigil("readings", "--device", "nobody")).endswith(f"in this record: {ID} (Clip)")
     none = tmp_path / "none.db"
@@ -190,7 +223,7 @@ def test_readings_that_are_not_there(record: Path, data_folder: Path, tmp_path: 
     with Store.open(empty) as store:
         assert refused(vigil("readings", "--db", str(empty))).endswith("in this record: none")
         store.add_device(ID, "Clip")
-    assert told(vigil("readings", "--db", str(empty))) == "There is no reading with a known time.\n"
+    assert told(vigil("readings", "--db", str(empty))) == "There is no reading.\n"
     assert json.loads(told(vigil("readings", "--db", str(empty), "--json"))) == []
 
 

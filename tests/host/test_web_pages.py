@@ -140,6 +140,34 @@ def test_trend_gives_the_rows_of_one_device(client: TestClient, home: Any, utc_m
     assert client.get("/api/trend", params={**asked, "device": "nobody"}).json()["time_utc_ms"] == []
 
 
+def test_what_has_no_known_time_is_in_the_answer_but_in_no_column(client: TestClient, home: Any, utc_ms: int) -> None:
+    journal = home.device.journal
+    journal.anchor(0)
+    journal.vitals(10_000)
+    journal.restart()
+    journal.vitals(10_000, spo2_deci_pct=846)
+    journal.alarm(conditions.RAISED, 20_000, onset_ms=14_000)
+    journal.restart()
+    journal.anchor(0, utc_ms + 300_000)
+    home.store.commit(home.device_id, journal.id, journal.records)
+    asked = {"device": home.device_id, "from": utc_ms, "to": utc_ms + 600_000}
+    for length in (600_000, 86_400_000):
+        found = client.get("/api/trend", params={**asked, "to": utc_ms + length}).json()
+        assert [value for value in found["spo2_pct"]["low"] if value is not None] == [97.0]
+        assert found["untimed"] == [
+            {
+                "earliest_utc_ms": utc_ms + 10_000 - 2_005,
+                "latest_utc_ms": utc_ms + 302_000,
+                "text": "1 reading, oxygen 84.6 to 84.6 %, pulse 72.0 to 72.0 bpm",
+            }
+        ]
+    assert client.get("/api/trend", params={**asked, "from": utc_ms + 400_000}).json()["untimed"] == []
+    (alarm,) = client.get("/api/state").json()["recent"]
+    assert alarm["onset_utc_ms"] is alarm["age_s"] is None
+    assert (alarm["onset_earliest_utc_ms"], alarm["onset_latest_utc_ms"]) == (utc_ms + 21_988, utc_ms + 296_003)
+    assert alarm["cleared_utc_ms"] == utc_ms + 300_000
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -202,6 +230,14 @@ def test_every_condition_and_status_has_words() -> None:
     for said in words.ALARMS.values():
         assert len(said.title) <= 20
         assert len(said.meaning.split()) <= 16 and said.meaning.count(".") == 1
+
+
+def test_a_time_is_never_said_better_than_it_is_known() -> None:
+    assert words.time("10:00", None, None) == "10:00"
+    assert words.time(None, "09:00", "11:00") == "time between 09:00 and 11:00"
+    assert words.time(None, "09:00", None) == "time after 09:00"
+    assert words.time(None, None, "11:00") == "time before 11:00"
+    assert words.time(None, None, None) == "time unknown"
 
 
 def test_what_this_program_does_not_know_is_still_shown() -> None:
