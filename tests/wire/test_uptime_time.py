@@ -120,6 +120,27 @@ def test_along_anchors_that_agree_time_never_goes_back(
             assert earlier is not None and later is not None and earlier <= later
 
 
+def by_the_written_rule(uptime_ms: int, anchors: list[tuple[int, int]]) -> int:
+    """As docs/record.md has it, in milliseconds."""
+    index = max((at for at, (uptime, _) in enumerate(anchors) if uptime <= uptime_ms), default=0)
+    (u_a, t_a), following = anchors[index], anchors[index + 1 : index + 2]
+    utc = t_a + uptime_ms - u_a
+    for u_b, t_b in following if u_a <= uptime_ms else []:
+        drift = (t_b - t_a) - (u_b - u_a)
+        if t_b >= t_a and u_b - u_a < 250 * DAY_MS and abs(drift) <= 2000 + (u_b - u_a) // 2000:
+            unit = 1000 if u_b - u_a >= 1 << 24 else 1
+            share = abs(drift) * ((uptime_ms - u_a) // unit) // ((u_b - u_a) // unit)
+            utc += share if drift >= 0 else -share
+    return utc
+
+
+@given(_WALKS, st.integers(0, 1200 * DAY_MS))
+def test_the_rule_is_as_it_is_written_down(steps: list[tuple[int, int]], uptime_ms: int) -> None:
+    anchors = walk(steps)
+    in_ms = [(day * DAY_MS + day_ms, (utc_day - BASE_DAY) * DAY_MS + ms) for day, day_ms, utc_day, ms in anchors]
+    assert utc_ms(uptime_ms, *anchors) == by_the_written_rule(uptime_ms, in_ms)
+
+
 class Small(int):
     """A number that fails where a result of it is none of a board's small integers."""
 
