@@ -56,7 +56,10 @@ _ERRORS = (
 
 
 def boots_with(errors: st.SearchStrategy[int], most: int = 5) -> st.SearchStrategy[list[Boot]]:
-    entries = st.lists(st.builds(Entry, _STEPS, st.none() | errors), min_size=1, max_size=7)
+    """Every other boot without an anchor."""
+    reading = st.builds(Entry, _STEPS, st.none())
+    entry = reading | st.builds(Entry, _STEPS, errors)
+    entries = st.lists(reading, min_size=1, max_size=3) | st.lists(entry, min_size=3, max_size=9)
     return st.lists(st.builds(Boot, _STEPS, entries), min_size=1, max_size=most)
 
 
@@ -170,7 +173,7 @@ def test_a_reading_without_an_anchor_was_between_its_bounds(
         assert row.latest_utc_ms is None or true_utc_ms <= row.latest_utc_ms
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One store for many examples, in which every commit is signed."""
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -227,6 +230,48 @@ def test_the_same_bytes_are_exported_with_the_same_times(
         else:
             may_be = first <= utc_time <= end
         assert row in part or not may_be
+
+
+def test_a_clock_set_forward_and_back_hides_no_row(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
+    """A row each ten minutes of three hours; in the second, the bridge was a day ahead, in the third, a day behind."""
+    for hour, error_ms in enumerate((0, MS_PER_DAY, -MS_PER_DAY)):
+        journal.anchor(hour * _HOUR_MS, utc_ms + hour * _HOUR_MS + error_ms)
+        for minute in range(5, 60, 10):
+            journal.vitals(hour * _HOUR_MS + minute * 60_000)
+    store.commit(device_id, 1, journal.records)
+    times = sorted(row.utc_ms for row in store.newest_rows(device_id, 100))
+    assert times[:6] == [utc_ms - MS_PER_DAY + 2 * _HOUR_MS + minute * 60_000 for minute in range(5, 60, 10)]
+    assert times[6:12] == [utc_ms + minute * 60_000 for minute in range(5, 60, 10)]
+    assert times[12:] == [utc_ms + MS_PER_DAY + _HOUR_MS + minute * 60_000 for minute in range(5, 60, 10)]
+    for first, end in itertools.combinations(sorted({time + by for time in times for by in (0, 1)}), 2):
+        inside = [time for time in times if first <= time < end]
+        for limit in (1, 7, 100):
+            assert [row.utc_ms for row in store.trend(device_id, first, end, limit)] == inside[-limit:]
+
+
+def test_boots_without_an_anchor_bound_one_another(
+    signed_store: Store, journal: Any, utc_ms: int, tmp_path: Path
+) -> None:
+    """Three of an hour each in four hours: each has an hour and a little to lie in; an export has what that needs."""
+    device = new_device(signed_store)
+    journal.anchor(0, utc_ms)
+    for _ in range(3):
+        journal.restart()
+        journal.vitals(_HOUR_MS // 2)
+        journal.vitals(_HOUR_MS)
+    journal.restart()
+    journal.anchor(0, utc_ms + 4 * _HOUR_MS)
+    signed_store.commit(device, 1, journal.records)
+    last, middle, first = signed_store.untimed_between(device, 0, 2**50)
+    for number, each in enumerate((first, middle, last)):
+        drifted = _HOUR_MS // 2000
+        assert each.earliest_utc_ms == utc_ms - 2_000 + number * (_HOUR_MS - drifted)
+        assert each.latest_utc_ms == utc_ms + 4 * _HOUR_MS + 2_000 - (2 - number) * (_HOUR_MS - drifted)
+    whole = exported(signed_store, device, 0, 2**50, tmp_path / "whole")
+    part = exported(signed_store, device, first.earliest_utc_ms, middle.earliest_utc_ms, tmp_path / "part")
+    assert [row for row in part if row not in whole] == []
+    # All of the first boot, both ends of the other two, and the anchors.
+    assert [row[0] for row in part] == [0, 1, 2, 3, 4, 6, 7, 9, 10, 11]
 
 
 def test_a_time_that_was_changed_in_an_export_is_found(
