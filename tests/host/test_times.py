@@ -233,16 +233,21 @@ def test_the_same_bytes_are_exported_with_the_same_times(
 
 
 def test_a_clock_set_forward_and_back_hides_no_row(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
-    """A row each ten minutes of three hours; in the second, the bridge was a day ahead, in the third, a day behind."""
-    for hour, error_ms in enumerate((0, MS_PER_DAY, -MS_PER_DAY)):
-        journal.anchor(hour * _HOUR_MS, utc_ms + hour * _HOUR_MS + error_ms)
-        for minute in range(5, 60, 10):
-            journal.vitals(hour * _HOUR_MS + minute * 60_000)
+    """A row each ten minutes; in the second hour, the bridge was a day ahead, in the third, a day behind."""
+    minutes = range(5, 60, 10)
+    errors_ms = (0, MS_PER_DAY, -MS_PER_DAY, 0)
+    for hour, error_ms in enumerate(errors_ms):
+        if hour == 3:
+            journal.restart()
+        began_ms = hour % 3 * _HOUR_MS
+        journal.anchor(began_ms, utc_ms + hour * _HOUR_MS + error_ms)
+        for minute in minutes:
+            journal.vitals(began_ms + minute * 60_000)
     store.commit(device_id, 1, journal.records)
-    times = sorted(row.utc_ms for row in store.newest_rows(device_id, 100))
-    assert times[:6] == [utc_ms - MS_PER_DAY + 2 * _HOUR_MS + minute * 60_000 for minute in range(5, 60, 10)]
-    assert times[6:12] == [utc_ms + minute * 60_000 for minute in range(5, 60, 10)]
-    assert times[12:] == [utc_ms + MS_PER_DAY + _HOUR_MS + minute * 60_000 for minute in range(5, 60, 10)]
+    times = [row.utc_ms for row in store.newest_rows(device_id, 100)]
+    assert times == [
+        utc_ms + hour * _HOUR_MS + errors_ms[hour] + minute * 60_000 for hour in (2, 0, 3, 1) for minute in minutes
+    ]
     for first, end in itertools.combinations(sorted({time + by for time in times for by in (0, 1)}), 2):
         inside = [time for time in times if first <= time < end]
         for limit in (1, 7, 100):

@@ -24,6 +24,8 @@ _TIME = click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"))
 def command(file: Path, device: str | None, begin: datetime, end: datetime, db: Path | None) -> None:
     """Write the records of one device and time to FILE, with the signature that proves them.
 
+    Records are among them whose time is only known to lie between two instants, where they may be of that time.
+
     Whoever gets FILE checks it with **vigil verify FILE --key PUBLIC**, and gets the public key from you in another
     way: **vigil verify --public-key** prints it. Rows of other devices or times are in FILE as digests only.
 

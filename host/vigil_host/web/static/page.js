@@ -248,11 +248,15 @@ function showLog() {
     what.append(note);
     const when = document.createElement("p");
     when.className = "log-time";
-    const { onset_earliest_utc_ms: first, onset_latest_utc_ms: onsetLatest, cleared_earliest_utc_ms: clearedEarliest, cleared_latest_utc_ms: last } = alarm;
-    const raised = alarm.onset_utc_ms == null ? bounds(first, onsetLatest, clockTime) : clockTime(alarm.onset_utc_ms);
-    const cleared = alarm.is_active ? "still on" : alarm.cleared_utc_ms == null ? bounds(clearedEarliest, last, clockTime) : clockTime(alarm.cleared_utc_ms);
-    const isUnplaced = !alarm.is_active && alarm.onset_utc_ms == null && alarm.cleared_utc_ms == null;
-    when.textContent = isUnplaced ? bounds(first, last, clockTime) : `${raised} – ${cleared}`;
+    const instant = (name) => {
+      const at = alarm[`${name}_utc_ms`];
+      return at == null ? bounds(alarm[`${name}_earliest_utc_ms`], alarm[`${name}_latest_utc_ms`], clockTime) : clockTime(at);
+    };
+    if (!alarm.is_active && alarm.onset_utc_ms == null && alarm.cleared_utc_ms == null) {
+      when.textContent = bounds(alarm.onset_earliest_utc_ms, alarm.cleared_latest_utc_ms, clockTime);
+    } else {
+      when.textContent = `${instant("onset")} – ${alarm.is_active ? "still on" : instant("cleared")}`;
+    }
     if (!alarm.is_active && alarm.onset_utc_ms != null && alarm.cleared_utc_ms != null) {
       when.textContent += ` (${duration((alarm.cleared_utc_ms - alarm.onset_utc_ms) / 1000)})`;
     }
