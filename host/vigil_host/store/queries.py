@@ -11,7 +11,6 @@ from vigil_host.store import schema
 from vigil_host.store.boots import Place, Places, boots_between, untimed_boots
 from vigil_host.store.ledger import Gap
 from vigil_host.store.prepared import Prepared
-from vigil_host.store.rollups import DAY_S
 from vigil_host.store.times import utc_ms_of
 from vigil_wire import conditions, statuses
 
@@ -147,27 +146,19 @@ _VITALS = select(
 ).join(schema.record, schema.record.c.id == schema.vitals.c.record)
 
 
-_COUNT = Prepared(
-    select(func.count())
+_SPANNED = Prepared(
+    select(
+        func.count(),
+        func.min(schema.vitals.c.spo2_min_deci_pct),
+        func.max(schema.vitals.c.spo2_max_deci_pct),
+        func.min(schema.vitals.c.pulse_rate_min_deci_bpm),
+        func.max(schema.vitals.c.pulse_rate_max_deci_bpm),
+    )
     .join_from(schema.record, schema.vitals, schema.record.c.id == schema.vitals.c.record)
     .where(
         schema.record.c.device == bindparam("of_device"),
         schema.record.c.journal == bindparam("of_journal"),
         schema.record.c.boot == bindparam("of_boot"),
-    )
-)
-_SPANNED = Prepared(
-    select(
-        func.count(),
-        func.min(schema.rollup.c.spo2_min),
-        func.max(schema.rollup.c.spo2_max),
-        func.min(schema.rollup.c.pulse_rate_min),
-        func.max(schema.rollup.c.pulse_rate_max),
-    ).where(
-        schema.rollup.c.device == bindparam("of_device"),
-        schema.rollup.c.journal == bindparam("of_journal"),
-        schema.rollup.c.boot == bindparam("of_boot"),
-        schema.rollup.c.span_s == bindparam("of_span_s"),
     )
 )
 
@@ -268,11 +259,9 @@ def untimed_between(connection: Connection, device: str, from_utc_ms: int, to_ut
         if not boot.may_lie_between(from_utc_ms, to_utc_ms):
             continue
         of_boot = {"of_device": device, "of_journal": boot.extent.journal, "of_boot": boot.extent.boot}
-        (counted,) = _SPANNED.run(connection, of_span_s=DAY_S, **of_boot).fetchall()
-        if counted[0]:
-            ((readings,),) = _COUNT.run(connection, **of_boot).fetchall()
-            spans = (_scaled(value, 10) for value in counted[1:])
-            found.append(UntimedReadings(*boot.bounds_utc_ms(), readings, *spans))
+        ((readings, *values),) = _SPANNED.run(connection, **of_boot).fetchall()
+        if readings:
+            found.append(UntimedReadings(*boot.bounds_utc_ms(), readings, *(_scaled(value, 10) for value in values)))
     return sorted(found, key=lambda each: each.latest_utc_ms or each.earliest_utc_ms or 0, reverse=True)
 
 
