@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import groupby, repeat, zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select, tuple_
+from sqlalchemy import Connection, Integer, bindparam, func, literal_column, select
 
 from vigil_host.store import schema
 from vigil_host.store.prepared import Prepared
@@ -50,6 +50,14 @@ class Boot(NamedTuple):
         return (found[0][0], found[-1][1]) if found else None
 
 
+class Place(NamedTuple):
+    """Where an uptime lies in time: at `utc_ms`, or, where that is None, between the other two (None: not known)."""
+
+    utc_ms: int | None
+    earliest_utc_ms: int | None = None
+    latest_utc_ms: int | None = None
+
+
 class Extent(NamedTuple):
     """How far a boot goes: its first and newest uptime (ms), and the sequence number of the first record."""
 
@@ -68,28 +76,20 @@ class Untimed(NamedTuple):
     after: Instant | None
     beside: list[Extent]  # the boots that these two follow from: all up to the next ones with an anchor
 
-    def bounds_utc_ms(self, uptime_ms: int) -> tuple[int | None, int | None]:
-        """The earliest and latest UTC of one of its uptimes; None: not known."""
+    def place_of(self, uptime_ms: int) -> Place:
+        """The place of one of its uptimes."""
         newest = divmod(self.extent.newest_ms, MS_PER_DAY)
         earliest, latest = bounds_of(divmod(uptime_ms, MS_PER_DAY), newest, self.before, self.after)
-        return since_1970(earliest), since_1970(latest)
+        return Place(None, since_1970(earliest), since_1970(latest))
 
-    def all_bounds_utc_ms(self) -> tuple[int | None, int | None]:
+    def bounds_utc_ms(self) -> tuple[int | None, int | None]:
         """The earliest and latest UTC of all of it."""
-        return self.bounds_utc_ms(self.extent.first_ms)[0], self.bounds_utc_ms(self.extent.newest_ms)[1]
+        return self.place_of(self.extent.first_ms).earliest_utc_ms, self.place_of(self.extent.newest_ms).latest_utc_ms
 
     def may_lie_between(self, from_utc_ms: int, to_utc_ms: int) -> bool:
         """Whether a record of it may be of from <= UTC < to."""
-        earliest, latest = self.all_bounds_utc_ms()
+        earliest, latest = self.bounds_utc_ms()
         return (earliest is None or earliest < to_utc_ms) and (latest is None or latest >= from_utc_ms)
-
-
-class Place(NamedTuple):
-    """Where an uptime lies in time: at `utc_ms`, or, where that is None, between the other two (None: not known)."""
-
-    utc_ms: int | None
-    earliest_utc_ms: int | None = None
-    latest_utc_ms: int | None = None
 
 
 class Places:
@@ -110,7 +110,7 @@ class Places:
         if device not in self._untimed:
             found = untimed_boots(self._connection, device)
             self._untimed[device] = {(each.extent.journal, each.extent.boot): each for each in found}
-        return Place(None, *self._untimed[device][journal, boot].bounds_utc_ms(uptime_ms))
+        return self._untimed[device][journal, boot].place_of(uptime_ms)
 
 
 def boots_between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int) -> Iterator[Boot]:
@@ -143,11 +143,15 @@ def anchors_of(connection: Connection, device: str, journal: int, boot: int) -> 
 
 def untimed_boots(connection: Connection, device: str) -> list[Untimed]:
     """All boots of a device that have no anchor."""
-    anchor = schema.anchor
-    timed = connection.execute(select(anchor.c.journal, anchor.c.boot).where(anchor.c.device == device).distinct())
+    found = extents(connection, device)
+    timed = {
+        (extent.journal, extent.boot)
+        for extent in found
+        if _first(_ANCHORED, connection, of_device=device, of_journal=extent.journal, of_boot=extent.boot)
+    }
     return untimed_of(
-        extents(connection, device),
-        {(row.journal, row.boot) for row in timed},
+        found,
+        timed,
         lambda extent: anchors_of(connection, device, extent.journal, extent.boot),
     )
 
@@ -205,25 +209,29 @@ def extents(connection: Connection, device: str) -> list[Extent]:
 
 def _extents(connection: Connection, device: str) -> Iterator[Extent]:
     """All boots, found one after another: to read every row of the index would take long."""
-    journal = boot = -1
-    while True:
-        cursor = _NEXT.run(connection, of_device=device, after_journal=journal, after_boot=boot)
-        row = cursor.fetchone()
-        cursor.close()
-        if row is None:
-            return
+    row = _first(_NEXT_JOURNAL, connection, of_device=device, after_journal=-1)
+    while row is not None:
         journal, boot = row
-        cursor = _FIRST.run(connection, of_device=device, of_journal=journal, of_boot=boot)
-        first = cursor.fetchone()
-        cursor.close()
-        newest_ms = _newest_ms(connection, device, journal, boot)
+        of_boot = {"of_device": device, "of_journal": journal, "of_boot": boot}
+        first, newest_ms = _first(_FIRST, connection, **of_boot), _newest_ms(connection, device, journal, boot)
         assert first is not None and newest_ms is not None
         yield Extent(journal, first[1], boot, first[0], newest_ms)
+        row = _first(_NEXT_BOOT, connection, of_device=device, of_journal=journal, after_boot=boot)
+        if row is None:
+            row = _first(_NEXT_JOURNAL, connection, of_device=device, after_journal=journal)
 
 
 def _newest_ms(connection: Connection, device: str, journal: int, boot: int) -> int | None:
-    found = _NEWEST.run(connection, of_device=device, of_journal=journal, of_boot=boot).fetchone()
+    found = _first(_NEWEST, connection, of_device=device, of_journal=journal, of_boot=boot)
     return None if found is None else found[0]
+
+
+def _first(statement: Prepared, connection: Connection, **parameters: Any) -> Any:
+    """The first row that a statement finds, or None; no further one is looked for."""
+    cursor = statement.run(connection, **parameters)
+    row = cursor.fetchone()
+    cursor.close()
+    return row
 
 
 _record, _anchor = schema.record.c, schema.anchor.c
@@ -247,12 +255,26 @@ _ANCHORS = Prepared(
     )
     .order_by(_anchor.uptime_ms, _anchor.sequence)
 )
-_NEXT = Prepared(
+_ANCHORED = Prepared(
+    select(_anchor.boot).where(
+        _anchor.device == bindparam("of_device"),
+        _anchor.journal == bindparam("of_journal"),
+        _anchor.boot == bindparam("of_boot"),
+    )
+)
+# Two statements, because SQLite reads all of a boot to come to the next one where pairs are compared.
+_NEXT_BOOT = Prepared(
     select(_record.journal, _record.boot)
     .where(
         _record.device == bindparam("of_device"),
-        tuple_(_record.journal, _record.boot) > tuple_(bindparam("after_journal"), bindparam("after_boot")),
+        _record.journal == bindparam("of_journal"),
+        _record.boot > bindparam("after_boot"),
     )
+    .order_by(_record.boot)
+)
+_NEXT_JOURNAL = Prepared(
+    select(_record.journal, _record.boot)
+    .where(_record.device == bindparam("of_device"), _record.journal > bindparam("after_journal"))
     .order_by(_record.journal, _record.boot)
 )
 _FIRST = Prepared(select(_record.uptime_ms, _record.sequence).where(*_OF_BOOT).order_by(_record.uptime_ms))

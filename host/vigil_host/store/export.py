@@ -183,7 +183,7 @@ def _times(records_of: Sequence[tuple[int, Arrival]]) -> list[Place]:
         for each in untimed_of(sorted(extents.values()), anchors, lambda extent: anchors[extent.journal, extent.boot])
     }
     return [
-        Place(None, *untimed[journal, arrival.boot].bounds_utc_ms(arrival.uptime_ms))
+        untimed[journal, arrival.boot].place_of(arrival.uptime_ms)
         if (journal, arrival.boot) in untimed
         else Place(utc_ms_of(arrival.uptime_ms, anchors[journal, arrival.boot]))
         for journal, arrival in records_of

@@ -2,6 +2,7 @@
 
 import heapq
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select
@@ -189,40 +190,66 @@ def newest_row_id(connection: Connection) -> int:
     return connection.execute(select(func.max(schema.vitals.c.record))).scalar() or 0
 
 
+class _Newest:
+    """Keeps the newest `limit` rows of those added, by a time and, within one, by row id."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._heap: list[tuple[int, int, TrendRow]] = []
+
+    def wants(self, at_ms: int) -> bool:
+        """Whether a row of that time would be kept."""
+        return len(self._heap) < self._limit or at_ms >= self._heap[0][0]
+
+    def add(self, at_ms: int, row: TrendRow) -> None:
+        """Add a row."""
+        entry = (at_ms, row.row_id, row)
+        if len(self._heap) < self._limit:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    def rows(self) -> list[TrendRow]:
+        """The rows that were kept, oldest first."""
+        return [row for _, _, row in sorted(self._heap)]
+
+
 def trend(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int, limit: int) -> list[TrendRow]:
     """See `Store.trend`. Newest stretch first, so that only what is asked for is read."""
-    found: list[TrendRow] = []
-    newest: list[int] = []  # the times of the newest `limit` rows so far, as a heap
+    newest = _Newest(limit)
     for boot in boots_between(connection, device, from_utc_ms, to_utc_ms):
-        if len(newest) == limit and boot.latest_utc_ms < newest[0]:
+        if not newest.wants(boot.latest_utc_ms):
             break
         for first_ms, last_ms in boot.uptimes_between(from_utc_ms, to_utc_ms):
             rows = connection.execute(_vitals_of(device, boot.journal, boot.boot, first_ms, last_ms))
             for row in rows:
                 utc_ms = utc_ms_of(row.uptime_ms, boot.anchors)
                 assert utc_ms is not None
-                if utc_ms < from_utc_ms or (len(newest) == limit and utc_ms < newest[0]):
+                if utc_ms < from_utc_ms or not newest.wants(utc_ms):
                     break  # older ones follow
                 if utc_ms < to_utc_ms:
-                    found.append(_trend_row(row, Place(utc_ms)))
-                    if len(newest) < limit:
-                        heapq.heappush(newest, utc_ms)
-                    else:
-                        heapq.heappushpop(newest, utc_ms)
+                    newest.add(utc_ms, _trend_row(row, Place(utc_ms)))
             rows.close()
-    return sorted(found, key=lambda row: (row.utc_ms or 0, row.row_id))[-limit:]
+    return newest.rows()
 
 
 def newest_rows(connection: Connection, device: str, limit: int) -> list[TrendRow]:
     """See `Store.newest_rows`."""
-    found = trend(connection, device, 0, END_OF_TIME_MS, limit)
-    for boot in untimed_boots(connection, device):
+    newest = _Newest(limit)
+    for timed in trend(connection, device, 0, END_OF_TIME_MS, limit):
+        newest.add(_shown_at(Place(timed.utc_ms)), timed)
+    boots = [(_shown_at(boot.place_of(boot.extent.newest_ms)), boot) for boot in untimed_boots(connection, device)]
+    for shown_at, boot in sorted(boots, key=itemgetter(0), reverse=True):
+        if not newest.wants(shown_at):
+            break
         extent = boot.extent
         rows = connection.execute(
             _vitals_of(device, extent.journal, extent.boot, extent.first_ms, extent.newest_ms).limit(limit)
         )
-        found += [_trend_row(row, Place(None, *boot.bounds_utc_ms(row.uptime_ms))) for row in rows]
-    return sorted(found, key=_shown_at)[-limit:]
+        for row in rows:
+            place = boot.place_of(row.uptime_ms)
+            newest.add(_shown_at(place), _trend_row(row, place))
+    return newest.rows()
 
 
 def untimed_between(connection: Connection, device: str, from_utc_ms: int, to_utc_ms: int) -> list[UntimedReadings]:
@@ -232,9 +259,9 @@ def untimed_between(connection: Connection, device: str, from_utc_ms: int, to_ut
         if not boot.may_lie_between(from_utc_ms, to_utc_ms):
             continue
         of_boot = {"of_device": device, "of_journal": boot.extent.journal, "of_boot": boot.extent.boot}
-        ((readings, *spans),) = _SPANNED.run(connection, **of_boot).fetchall()
+        ((readings, *values),) = _SPANNED.run(connection, **of_boot).fetchall()
         if readings:
-            found.append(UntimedReadings(*boot.all_bounds_utc_ms(), readings, *(_scaled(value, 10) for value in spans)))
+            found.append(UntimedReadings(*boot.bounds_utc_ms(), readings, *(_scaled(value, 10) for value in values)))
     return sorted(found, key=lambda each: each.latest_utc_ms or each.earliest_utc_ms or 0, reverse=True)
 
 
@@ -249,9 +276,9 @@ def _vitals_of(device: str, journal: int, boot: int, first_ms: int, last_ms: int
     ).order_by(record.uptime_ms.desc())
 
 
-def _shown_at(row: TrendRow) -> tuple[int, int]:
-    """Where a row stands among others: one whose time is not known, where it can have been first."""
-    return row.utc_ms or row.earliest_utc_ms or row.latest_utc_ms or 0, row.row_id
+def _shown_at(place: Place) -> int:
+    """Where something stands among others: if its time is not known, where it can have been first."""
+    return next((at for at in place if at is not None), 0)
 
 
 def alarms(connection: Connection, since_utc_ms: int | None) -> list[Alarm]:
