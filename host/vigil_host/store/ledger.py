@@ -91,17 +91,14 @@ def commit(
     found = list(gaps)
     fresh, changed_numbers, goes_on = _apart(connection, device, journal, arrivals)
     found += [Gap(number, number, CHANGED) for number in changed_numbers]
-    found += [
-        Gap(arrival.fields["first"] or 0, arrival.fields["last"] or 0, OVERWRITTEN)
-        for arrival in fresh
-        if arrival.kind == records.LOSS and arrival.fields is not None
-    ]
     before = head.row_id
     numbered = list(enumerate(fresh, before + 1))
     head = _insert(connection, device, journal, numbered, now_utc_ms, head)
     note_gaps(connection, device, journal, found, now_utc_ms)
+    losses = _losses(connection, device, journal, fresh)
+    note_gaps(connection, device, journal, losses, now_utc_ms)
     anchors = _decode(connection, device, journal, numbered)
-    if found or not goes_on or any(arrival.sequence % ROWS_BEHIND == 0 for arrival in fresh):
+    if found or losses or not goes_on or any(arrival.sequence % ROWS_BEHIND == 0 for arrival in fresh):
         advance(connection, device, journal, now_utc_ms)
     if head.row_id // ROWS_BEHIND != before // ROWS_BEHIND:
         rollups.bring_up_to_date(connection)
@@ -115,6 +112,20 @@ def commit(
         alarms.apply_live(connection, device, live, now_utc_ms)
     new_rows = [row_id for row_id, _ in numbered]
     return CommitResult(new_rows, len(arrivals) - len(fresh), changed or anchors), head
+
+
+def _losses(connection: Connection, device: str, journal: int, fresh: Sequence[Arrival]) -> list[Gap]:
+    """What new records of losses name beyond what is stored or a gap already.
+
+    A device tells of one loss again and again while it grows, and from its own mark on, which may be behind.
+    """
+    told = [arrival.fields for arrival in fresh if arrival.kind == records.LOSS and arrival.fields is not None]
+    if not told:
+        return []
+    reached = stored_to(connection, device, journal)
+    wanted = 0 if reached is None else reached + 1
+    gaps = [Gap(max(loss["first"] or 0, wanted), loss["last"] or 0, OVERWRITTEN) for loss in told]
+    return [gap for gap in gaps if gap.first <= gap.last]
 
 
 def newest(connection: Connection) -> Head:
