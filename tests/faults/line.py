@@ -80,12 +80,13 @@ class WireClient:
         self._notify: Callable[[Any, bytearray], None] | None = None
         self._is_up = False
         self._heard = self._written = 0
-        self._end = LinkEnd(KEY, wire.monitor, self._send, lambda settings: None)
-        self._end.mtu = 185
+        self._end: Any = None
         self._content = bytearray(advert.CONTENT_LENGTH)
 
     async def connect(self) -> None:
         self._is_up = True
+        self._end = LinkEnd(KEY, self._wire.monitor, self._send, lambda settings: None)
+        self._end.mtu = 185
         self._wire.sent.append(-1)
 
     async def disconnect(self) -> None:
@@ -145,8 +146,8 @@ class Bridge:
         store.add_device(DEVICE, "Device")
         events = Events()
         live = Live(lambda: [self.known], clock)
-        alerts = Alerts(store, live, events, clock)
-        self.intake = Intake(store, live, alerts, events)
+        self.alerts = Alerts(store, live, events, clock)
+        self.intake = Intake(store, live, self.alerts, events)
 
     def session(self, seconds: float = 5.0) -> None:
         """Run one session until all is acknowledged, it ends, or the time is up."""

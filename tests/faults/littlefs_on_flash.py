@@ -15,7 +15,6 @@ _EIO = -5
 # As MicroPython mounts a Pico W's flash.
 LAYOUT = {
     "block_size": 4096,
-    "block_count": BLOCKS,
     "read_size": 32,
     "prog_size": 256,
     "cache_size": 1024,
@@ -81,20 +80,24 @@ class File:
         lfs.file_close(self._system.fs, self._handle)
 
 
+def layout(flash: SimulatedFlash) -> dict[str, int]:
+    return LAYOUT | {"block_count": len(flash.erases)}
+
+
 def mounted(flash: SimulatedFlash) -> LittleFS:
-    return LittleFS(context=Context(flash), **LAYOUT)
+    return LittleFS(context=Context(flash), **layout(flash))
 
 
-def store_on(flash: SimulatedFlash) -> SegmentStore:
+def store_on(flash: SimulatedFlash, segments: int = SEGMENTS) -> SegmentStore:
     """The store on what is now on the chip, as after a boot."""
     system = mounted(flash)
 
-    return SegmentStore("journal", SEGMENTS, lambda path, mode: File(system, path, mode))
+    return SegmentStore("journal", segments, lambda path, mode: File(system, path, mode))
 
 
-def formatted() -> SimulatedFlash:
-    flash = SimulatedFlash(BLOCKS)
-    system = LittleFS(context=Context(flash), mount=False, **LAYOUT)
+def formatted(blocks: int = BLOCKS) -> SimulatedFlash:
+    flash = SimulatedFlash(blocks)
+    system = LittleFS(context=Context(flash), mount=False, **layout(flash))
     system.format()
     system.mount()
     system.mkdir("journal")

@@ -18,9 +18,9 @@ IS_LONG = os.environ.get("VIGIL_LONG") == "1"
 
 
 @pytest.fixture(autouse=True)
-def quick_crc(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spend the time on cuts."""
-    on_flash.use_quick_crc(monkeypatch)
+    on_flash.be_quick(monkeypatch)
 
 
 def on(memory: bytes, unit: int) -> SimulatedFlash:
