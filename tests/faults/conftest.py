@@ -28,6 +28,12 @@ def faults() -> Iterator[FaultTable]:
     assert _TABLE.is_clean, _TABLE.lines()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a fault has cost anything, whatever the tests made of it."""
+    if not _TABLE.is_clean and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was tried and what it cost."""
     if _TABLE.rows:
