@@ -135,23 +135,24 @@ def _raised(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms:
 
 
 def _cleared(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms: int) -> None:
-    """A cleared record ends the newest occurrence before it; where none is known, it tells of one itself."""
+    """A cleared record ends the newest occurrence of its boot before it; or, that being over, tells of one itself."""
     condition = name_of(entry.fields["condition"] or 0)
+    same_boot = select(schema.record.c.boot).where(schema.record.c.id == entry.row_id).scalar_subquery()
     row = connection.execute(
-        select(schema.alarm.c.id)
+        select(schema.alarm.c.id, schema.alarm.c.cleared_record)
         .join(schema.record, schema.record.c.id == schema.alarm.c.raised_record)
         .where(
             schema.alarm.c.device == device,
             schema.alarm.c.condition == condition,
-            schema.alarm.c.cleared_record.is_(None),
             schema.record.c.journal == entry.journal,
+            schema.record.c.boot == same_boot,
             schema.record.c.sequence < entry.sequence,
         )
         .order_by(schema.record.c.sequence.desc())
         .limit(1)
     ).first()
     ended = func.coalesce(schema.alarm.c.ended_utc_ms, now_utc_ms)
-    if row is not None:
+    if row is not None and row.cleared_record is None:
         _set(connection, row.id, cleared_record=entry.row_id, ended_utc_ms=ended)
         return
     for heard in reversed(_heard_only(connection, device, condition)):
