@@ -54,7 +54,7 @@ def nor(unit: int, sectors: int) -> tuple[float, float, float]:
 
 def segments() -> tuple[float, float, float]:
     """The same in segment files: the flash is the file system's, and so is the wear."""
-    path = Path(__file__).resolve().parents[1] / "tests/faults/test_journal_segments.py"
+    path = Path(__file__).resolve().parents[1] / "tests/faults/littlefs_on_flash.py"
     spec = importlib.util.spec_from_file_location("segments_on_littlefs", path)
     assert spec is not None and spec.loader is not None
     on_littlefs = importlib.util.module_from_spec(spec)

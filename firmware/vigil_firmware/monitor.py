@@ -103,6 +103,18 @@ class Monitor:
             self._is_breath_due = False
             self._judge_respiration()
 
+    def take(self, now_ms: int) -> None:
+        """Take on what `vitals` says of one more second: to the alarms, the summary and the journal.
+
+        `step` does it once a second; who has vitals and no sensors fills them in and calls this instead of `step`.
+        """
+        self._stepped_ms = now_ms
+        self._now_ms = now_ms
+        self.uptime.advance(now_ms)
+        self.second += 1
+        self.alarms.evaluate(self.vitals, now_ms)
+        self._summarise()
+
     def apply(self, settings: "Settings") -> None:
         """Take new settings into use and record them."""
         self.settings = settings
@@ -183,9 +195,7 @@ class Monitor:
         else:
             self._signal.judge(vitals, self.sampler.rate_milli_hz)
         self._read_temperature()
-        self.second += 1
-        self.alarms.evaluate(vitals, self._now_ms)
-        self._summarise()
+        self.take(self._now_ms)
 
     def _judge_respiration(self) -> None:
         """In a step of its own, so that none is long: it is in the next second's record and alarms."""

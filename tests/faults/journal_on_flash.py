@@ -8,6 +8,7 @@ from vigil_firmware import journal_frames
 from vigil_firmware.journal import Journal
 from vigil_hal.simulated.flash import PowerCut
 from vigil_wire import records
+from vigil_wire.packed_vitals import LENGTH, VitalsPacker
 
 ALARM_EVERY = 9
 SETTINGS_EVERY = 23
@@ -25,13 +26,19 @@ def write_record(journal: Journal, number: int) -> tuple[int, int]:
         return records.SETTINGS, records.pack_settings(buf, bytearray([number & 0xFF] * 41), 41)
     if number % ALARM_EVERY == 0:
         return records.ALARM, records.pack_alarm(buf, number % 8, 1 + number % 2, 3, 880 - number % 30, 0, number)
+    return records.VITALS, write_summary(journal, number)
+
+
+def write_summary(journal: Journal, number: int) -> int:
+    """Pack the `number`th summary; its length."""
     summary = records.Summary()
     summary.seconds = 5
     for second in range(5):
         summary.pulse_rate.add(700 + (number * 7 + second) % (900 if number % 13 == 0 else 40))
         summary.spo2.add(970 - (number + second) % 9)
         summary.temperature.add(3670 + number % 9)
-    return records.VITALS, summary.pack(buf, bytes((1, 1, 1, 4)), 90, 80, 200 + number % 50, number % 4, number % 2)
+    statuses = bytes((1, 1, 1, 4))
+    return summary.pack(journal.buf, statuses, 90, 80, 200 + number % 50, number % 4, number % 2)
 
 
 class Life:
@@ -64,13 +71,16 @@ class Life:
 
     def append(self) -> None:
         """Append the next record."""
-        journal = self.journal
         number = self.number
         self.number += 1  # what a cut interrupts is not made again
-        kind, length = write_record(journal, number)
+        kind, length = write_record(self.journal, number)
         if kind == records.BOOT:
             self.boot += 1
-        day, day_ms = number // 60, number * 5000
+        self.keep(kind, length, number // 60, number * 5000)
+
+    def keep(self, kind: int, length: int, day: int, day_ms: int) -> None:
+        """Append the record that is packed in the journal's buffer."""
+        journal = self.journal
         first = max(self.promised, default=-1) + 1
         data = bytearray(journal.buf)
         for sequence in range(first, first + WAITING_MOST):
@@ -106,9 +116,9 @@ class Life:
         return first is not None and last is not None and first <= last < record.sequence
 
     def acknowledge(self, sequence: int) -> None:
-        """The host has all up to here."""
+        """The host has all up to here, of what there is."""
+        self.acknowledged = max(self.acknowledged, min(sequence, self.journal.newest))
         self.journal.acknowledge(sequence)
-        self.acknowledged = max(self.acknowledged, self.journal.acknowledged)
 
     def read(self, sequence: int) -> bytes:
         """Read a record; b"" when it is not there."""
@@ -118,6 +128,11 @@ class Life:
     def reboot(self) -> None:
         """Open the journal that is there."""
         self.journal = Journal(self.open_store(), 1)
+
+    def forget(self) -> None:
+        """Pass over what the ring has overwritten, which has been checked."""
+        for sequence in [sequence for sequence in self.promised if sequence < self.journal.oldest]:
+            del self.promised[sequence]
 
     def check(self) -> None:
         """Count whatever is not as it must be."""
@@ -165,8 +180,21 @@ def is_cut(action: Callable[[], object]) -> bool:
     return False
 
 
-def use_quick_crc(monkeypatch: Any) -> None:
-    """Compute the same CRC in C: tests/wire/test_crc.py compares them."""
+def be_quick(monkeypatch: Any) -> None:
+    """Spend the time on faults: the same CRC in C (tests/wire/test_crc.py compares them), nothing unpacked twice."""
+    monkeypatch.setattr(journal_frames, "_sum", lambda frame, length: sum(frame[:length]) & 0xFF)
     monkeypatch.setattr(
         journal_frames, "crc16_of", lambda data, first, end, start: crc_hqx(bytes(data[first:end]), start)
     )
+    unpack = VitalsPacker.unpack
+    known: dict[bytes, bytes] = {}
+    first, end = records.HEADER_LENGTH - 4, records.VITALS_LENGTH  # from the milliseconds of the day on
+
+    def unpack_once(packer: VitalsPacker, data: bytearray, start: int, record: bytearray) -> None:
+        packed = bytes(data[start : start + LENGTH])
+        if packed not in known:
+            unpack(packer, data, start, record)
+            known[packed] = bytes(record[first:end])
+        record[first:end] = known[packed]
+
+    monkeypatch.setattr(VitalsPacker, "unpack", unpack_once)

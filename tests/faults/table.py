@@ -17,6 +17,13 @@ class Row:
         """How many records went wrong."""
         return self.lost + self.duplicated + self.corrupted
 
+    def add(self, other: "Row") -> None:
+        """Take in what was found elsewhere."""
+        self.tried += other.tried
+        self.lost += other.lost
+        self.duplicated += other.duplicated
+        self.corrupted += other.corrupted
+
 
 class FaultTable:
     """Rows by kind, in the order in which they were first counted."""
@@ -30,11 +37,7 @@ class FaultTable:
 
     def count(self, kind: str, tried: int = 1, lost: int = 0, duplicated: int = 0, corrupted: int = 0) -> None:
         """Add to a kind of fault."""
-        row = self.row(kind)
-        row.tried += tried
-        row.lost += lost
-        row.duplicated += duplicated
-        row.corrupted += corrupted
+        self.row(kind).add(Row(tried, lost, duplicated, corrupted))
 
     @property
     def is_clean(self) -> bool:

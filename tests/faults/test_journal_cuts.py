@@ -1,21 +1,15 @@
 """A journal on raw NOR: the power is cut in every single program and erase, and again at recovery; bits flip."""
 
 import os
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.faults import journal_on_flash as on_flash
 
 from vigil_firmware.journal_nor import NorStore
 from vigil_hal.simulated.flash import FIRST_HALF, NOTHING, SOME_BITS, TEARS, SimulatedFlash
-
-_spec = spec_from_file_location("journal_on_flash", Path(__file__).with_name("journal_on_flash.py"))
-assert _spec is not None and _spec.loader is not None
-on_flash = module_from_spec(_spec)
-_spec.loader.exec_module(on_flash)
 
 SECTORS = 3
 SECTOR_BYTES = 512
@@ -24,9 +18,9 @@ IS_LONG = os.environ.get("VIGIL_LONG") == "1"
 
 
 @pytest.fixture(autouse=True)
-def quick_crc(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spend the time on cuts."""
-    on_flash.use_quick_crc(monkeypatch)
+    on_flash.be_quick(monkeypatch)
 
 
 def on(memory: bytes, unit: int) -> SimulatedFlash:

@@ -5,30 +5,18 @@ The owner is never stopped, what was promised stays, no number is used for two t
 
 import itertools
 import os
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
 from littlefs.errors import LittleFSError
+from tests.faults import journal_on_flash as on_flash
+from tests.faults import littlefs_on_flash as on_littlefs
 
 from vigil_firmware.journal import Journal
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.journal_segments import SegmentStore
 from vigil_hal.simulated.flash import ALL, FIRST_HALF, NOTHING, SOME_BITS, SimulatedFlash
-
-
-def _beside(name: str) -> Any:
-    spec = spec_from_file_location(name, Path(__file__).with_name(name + ".py"))
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-on_flash = _beside("journal_on_flash")
-on_littlefs = _beside("test_journal_segments")
-on_flash.WAITING_MOST = 80  # records that are lost use up their numbers, too
 
 SECTORS = 5
 SECTOR_BYTES = 512
@@ -38,9 +26,10 @@ UNITS = [1, 16, 256]
 
 
 @pytest.fixture(autouse=True)
-def quick_crc(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spend the time on errors."""
-    on_flash.use_quick_crc(monkeypatch)
+    on_flash.be_quick(monkeypatch)
+    monkeypatch.setattr(on_flash, "WAITING_MOST", 80)  # records that are lost use up their numbers, too
 
 
 def life_on(flash: SimulatedFlash, row: Any) -> Any:
@@ -265,7 +254,7 @@ def test_bits_that_are_stuck_without_a_word(faults: Any, unit: int) -> None:
         life.check()
 
 
-class File(on_littlefs.File):  # type: ignore[misc, name-defined]  # a module that is loaded by its path
+class File(on_littlefs.File):
     """A file of MicroPython's: what goes wrong is an OSError."""
 
     def _do(self, action: Any, *arguments: Any) -> Any:
@@ -293,7 +282,7 @@ class File(on_littlefs.File):  # type: ignore[misc, name-defined]  # a module th
         self._do(super().close)
 
 
-class Context(on_littlefs.Context):  # type: ignore[misc, name-defined]  # as above
+class Context(on_littlefs.Context):
     """LittleFS's way to a chip that says when it fails."""
 
     def prog(self, cfg: Any, block: int, off: int, data: bytes) -> int:
@@ -310,7 +299,7 @@ class Context(on_littlefs.Context):  # type: ignore[misc, name-defined]  # as ab
 
 
 def segments_on(flash: SimulatedFlash) -> SegmentStore:
-    system = on_littlefs.LittleFS(context=Context(flash), **on_littlefs.LAYOUT)
+    system = on_littlefs.LittleFS(context=Context(flash), **on_littlefs.layout(flash))
     return SegmentStore("journal", on_littlefs.SEGMENTS, lambda path, mode: File(system, path, mode))
 
 
@@ -362,7 +351,7 @@ def test_a_full_file_system_is_gone_through_the_ring(tmp_path: Path) -> None:
         """A file on a disk with room for so many more writes."""
 
         def __init__(self, path: str, mode: str) -> None:
-            self._file = Path(path).open(mode)  # noqa: SIM115 - the store closes it
+            self._file = Path(path).open(mode)  # noqa: SIM115 - it stays open, as a file of the store does
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self._file, name)

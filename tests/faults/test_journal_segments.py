@@ -1,121 +1,22 @@
 """A journal in segment files on a real LittleFS, over a chip whose power is cut at every single program and erase."""
 
 import os
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any
 
 import pytest
-from littlefs import LittleFS, lfs
-from littlefs.context import UserContext
 from littlefs.errors import LittleFSError
+from tests.faults import journal_on_flash as on_flash
+from tests.faults.littlefs_on_flash import BLOCKS, formatted, store_on
 
-from vigil_firmware.journal_segments import SegmentStore
 from vigil_hal.simulated.flash import SOME_BITS, TEARS, PowerCut, SimulatedFlash
 
-_spec = spec_from_file_location("journal_on_flash", Path(__file__).with_name("journal_on_flash.py"))
-assert _spec is not None and _spec.loader is not None
-on_flash = module_from_spec(_spec)
-_spec.loader.exec_module(on_flash)
-
-BLOCKS = 16
-SEGMENTS = 3
 IS_LONG = os.environ.get("VIGIL_LONG") == "1"
-_EIO = -5
-# As MicroPython mounts a Pico W's flash.
-LAYOUT = {
-    "block_size": 4096,
-    "block_count": BLOCKS,
-    "read_size": 32,
-    "prog_size": 256,
-    "cache_size": 1024,
-    "lookahead_size": 32,
-    "block_cycles": 100,
-}
 
 
 @pytest.fixture(autouse=True)
-def quick_crc(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spend the time on cuts."""
-    on_flash.use_quick_crc(monkeypatch)
-
-
-class Context(UserContext):
-    """LittleFS's way to the chip."""
-
-    def __init__(self, flash: SimulatedFlash) -> None:
-        super().__init__(buffer=bytearray())
-        self.flash = flash
-
-    def read(self, cfg: Any, block: int, off: int, size: int) -> bytearray:
-        data = bytearray(size)
-        self.flash.readblocks(block, data, off)
-        return data
-
-    def prog(self, cfg: Any, block: int, off: int, data: bytes) -> int:
-        try:
-            self.flash.writeblocks(block, data, off)
-        except PowerCut:
-            return _EIO
-        return 0
-
-    def erase(self, cfg: Any, block: int) -> int:
-        try:
-            self.flash.ioctl(6, block)
-        except PowerCut:
-            return _EIO
-        return 0
-
-
-class File:
-    """An open file, as MicroPython has it. Left open when the power goes; the library's own would then be closed."""
-
-    def __init__(self, system: LittleFS, path: str, mode: str) -> None:
-        self._system = system
-        try:
-            self._handle = lfs.file_open(system.fs, path, mode)
-        except LittleFSError as error:
-            if error.code == LittleFSError.Error.LFS_ERR_NOENT:
-                raise OSError(2, path) from None
-            raise
-
-    def seek(self, offset: int) -> None:
-        lfs.file_seek(self._system.fs, self._handle, offset, 0)
-
-    def readinto(self, buf: Any) -> int:
-        data = lfs.file_read(self._system.fs, self._handle, len(buf))
-        buf[: len(data)] = data
-        return len(data)
-
-    def write(self, data: Any) -> None:
-        lfs.file_write(self._system.fs, self._handle, bytes(data))
-
-    def flush(self) -> None:
-        lfs.file_sync(self._system.fs, self._handle)
-
-    def close(self) -> None:
-        lfs.file_close(self._system.fs, self._handle)
-
-
-def mounted(flash: SimulatedFlash) -> LittleFS:
-    return LittleFS(context=Context(flash), **LAYOUT)
-
-
-def store_on(flash: SimulatedFlash) -> SegmentStore:
-    """The store on what is now on the chip, as after a boot."""
-    system = mounted(flash)
-
-    return SegmentStore("journal", SEGMENTS, lambda path, mode: File(system, path, mode))
-
-
-def formatted() -> SimulatedFlash:
-    flash = SimulatedFlash(BLOCKS)
-    system = LittleFS(context=Context(flash), mount=False, **LAYOUT)
-    system.format()
-    system.mount()
-    system.mkdir("journal")
-    system.unmount()
-    return flash
+    on_flash.be_quick(monkeypatch)
 
 
 def is_cut(action: Any) -> bool:

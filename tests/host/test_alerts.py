@@ -6,7 +6,8 @@ from typing import Any
 
 from vigil_host.alerts import DEVICE_SILENT, Alerts
 from vigil_host.live import Source
-from vigil_host.store import Alarm, LiveBits, Store
+from vigil_host.store import Alarm, Gap, LiveBits, Store
+from vigil_host.store.ledger import OVERWRITTEN
 from vigil_wire import conditions
 from vigil_wire.advert import Content
 
@@ -124,6 +125,44 @@ def test_a_boot_ends_what_was_before_it(store: Store, device_id: str, journal: A
     store.commit(device_id, 1, [journal.vitals(1), journal.restart()])
     assert store.active_alarms() == []
     assert store.apply_live_alarms(device_id, LiveBits(LOW, 2))
+
+
+def test_what_was_heard_to_end_ended_at_the_boot_that_is_told_of_later(
+    store: Store, device_id: str, journal: Any, clock: Any, utc_ms: int
+) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 20_000)])
+    clock.now_s += 3600
+    store.apply_live_alarms(device_id, LiveBits(0, 2))
+    store.commit(device_id, 1, [journal.restart(), journal.anchor(5_000, utc_ms + 5_000)])
+    store.commit(device_id, 1, [journal.alarm(RAISED, 20_000), journal.alarm(CLEARED, 30_000), journal.restart()])
+    assert [alarm.cleared_utc_ms for alarm in alarms_in(store)] == [utc_ms, utc_ms + 30_000]
+
+
+def test_what_was_heard_to_end_stays_so_where_records_are_missing(
+    store: Store, device_id: str, journal: Any, clock: Any
+) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 20_000)])
+    clock.now_s += 3600
+    store.apply_live_alarms(device_id, LiveBits(0, 3))
+    ended = clock.utc_ms()
+    journal.vitals(30_000)
+    store.commit(device_id, 1, [journal.restart()], [Gap(1, 1, OVERWRITTEN)])
+    assert [alarm.cleared_utc_ms for alarm in alarms_in(store)] == [ended]
+
+
+def test_an_end_of_which_the_beginning_is_missing_ends_nothing_of_before(
+    store: Store, device_id: str, journal: Any, clock: Any, utc_ms: int
+) -> None:
+    store.commit(device_id, 1, [journal.alarm(RAISED, 20_000)])
+    clock.now_s += 3600
+    store.apply_live_alarms(device_id, LiveBits(0, 2))
+    ended = clock.utc_ms()
+    journal.alarm(CLEARED, 30_000)
+    boot = journal.restart()
+    journal.alarm(RAISED, 30_000)
+    sent = [boot, journal.anchor(35_000, utc_ms), journal.alarm(CLEARED, 40_000)]
+    store.commit(device_id, 1, sent, [Gap(1, 1, OVERWRITTEN), Gap(3, 3, OVERWRITTEN)])
+    assert [alarm.cleared_utc_ms for alarm in alarms_in(store)] == [ended, utc_ms + 5_000]
 
 
 def test_a_boot_with_a_new_journal_ends_what_was_before_it(store: Store, device_id: str, make_journal: Any) -> None:

@@ -113,6 +113,16 @@ def test_a_loss_record_is_a_gap(store: Store, device_id: str, journal: Any, jour
     assert store.gaps(device_id) == [Gap(4, 9, OVERWRITTEN)]
 
 
+def test_a_loss_that_is_told_again_while_it_grows_is_one_gap(store: Store, device_id: str, make_journal: Any) -> None:
+    """The device tells it from its own mark on, which may be behind: what is stored is no gap."""
+    journal = make_journal(1)
+    sent = [journal.vitals(number) for number in range(10)] + [journal.loss(2, last) for last in (4, 6, 8)]
+    store.commit(device_id, 1, sent[:3])
+    store.commit(device_id, 1, sent[9:], [Gap(3, 8, OVERWRITTEN)])
+    assert store.gaps(device_id) == [Gap(3, 8, OVERWRITTEN)]
+    assert store.highest(device_id, 1) == 12
+
+
 @_FEWER
 @given(
     stored=st.sets(st.integers(0, 20)),

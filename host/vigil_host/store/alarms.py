@@ -11,7 +11,7 @@ Which of two tellings is the newer one is decided by sequence number: content na
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from vigil_host.store import schema
 from vigil_wire import conditions, records
@@ -139,23 +139,24 @@ def _raised(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms:
 
 
 def _cleared(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms: int) -> None:
-    """A cleared record ends the newest occurrence before it; where none is known, it tells of one itself."""
+    """A cleared record ends the newest occurrence of its boot before it; or, that being over, tells of one itself."""
     condition = name_of(entry.fields["condition"] or 0)
+    same_boot = select(schema.record.c.boot).where(schema.record.c.id == entry.row_id).scalar_subquery()
     row = connection.execute(
-        select(schema.alarm.c.id)
+        select(schema.alarm.c.id, schema.alarm.c.cleared_record)
         .join(schema.record, schema.record.c.id == schema.alarm.c.raised_record)
         .where(
             schema.alarm.c.device == device,
             schema.alarm.c.condition == condition,
-            schema.alarm.c.cleared_record.is_(None),
             schema.record.c.journal == entry.journal,
+            schema.record.c.boot == same_boot,
             schema.record.c.sequence < entry.sequence,
         )
         .order_by(schema.record.c.sequence.desc())
         .limit(1)
     ).first()
     ended = func.coalesce(schema.alarm.c.ended_utc_ms, now_utc_ms)
-    if row is not None:
+    if row is not None and row.cleared_record is None:
         _set(connection, row.id, cleared_record=entry.row_id, ended_utc_ms=ended)
         return
     for heard in reversed(_heard_only(connection, device, condition)):
@@ -191,6 +192,41 @@ def _end_before_boot(connection: Connection, device: str, boot: AlarmRecord, now
             before = row.journal != boot.journal or row.raised_sequence < boot.sequence
         if before:
             _set(connection, row.id, cleared_record=boot.row_id, ended_utc_ms=now_utc_ms)
+    for alarm_id in _heard_to_end(connection, device, boot):
+        _set(connection, alarm_id, cleared_record=boot.row_id)
+
+
+def _heard_to_end(connection: Connection, device: str, boot: AlarmRecord) -> list[int]:
+    """Occurrences whose end was heard of, after this boot as it turns out: no record between says of another end."""
+    raised, between, gap = schema.record.alias("raised"), schema.record.alias("between"), schema.gap
+    is_other_boot = exists().where(
+        between.c.device == device,
+        between.c.journal == boot.journal,
+        between.c.sequence > raised.c.sequence,
+        between.c.sequence < boot.sequence,
+        between.c.kind == records.BOOT,
+    )
+    is_gap = exists().where(
+        gap.c.device == device,
+        gap.c.journal == boot.journal,
+        gap.c.last > raised.c.sequence,
+        gap.c.first < boot.sequence,
+    )
+    found = connection.execute(
+        select(schema.alarm.c.id)
+        .join(raised, raised.c.id == schema.alarm.c.raised_record)
+        .where(
+            schema.alarm.c.device == device,
+            schema.alarm.c.source == DEVICE,
+            schema.alarm.c.ended_utc_ms.is_not(None),
+            schema.alarm.c.cleared_record.is_(None),
+            raised.c.journal == boot.journal,
+            raised.c.sequence < boot.sequence,
+            ~is_other_boot,
+            ~is_gap,
+        )
+    )
+    return list(found.scalars())
 
 
 def _active(connection: Connection, device: str, source: str) -> list[Row[Any]]:

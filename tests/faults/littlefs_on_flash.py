@@ -1,0 +1,105 @@
+"""A real LittleFS over a simulated chip, as MicroPython mounts a Pico W's, and the journal's segment files on it."""
+
+from typing import Any
+
+from littlefs import LittleFS, lfs
+from littlefs.context import UserContext
+from littlefs.errors import LittleFSError
+
+from vigil_firmware.journal_segments import SegmentStore
+from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
+
+BLOCKS = 16
+SEGMENTS = 3
+_EIO = -5
+# As MicroPython mounts a Pico W's flash.
+LAYOUT = {
+    "block_size": 4096,
+    "read_size": 32,
+    "prog_size": 256,
+    "cache_size": 1024,
+    "lookahead_size": 32,
+    "block_cycles": 100,
+}
+
+
+class Context(UserContext):
+    """LittleFS's way to the chip."""
+
+    def __init__(self, flash: SimulatedFlash) -> None:
+        super().__init__(buffer=bytearray())
+        self.flash = flash
+
+    def read(self, cfg: Any, block: int, off: int, size: int) -> bytearray:
+        data = bytearray(size)
+        self.flash.readblocks(block, data, off)
+        return data
+
+    def prog(self, cfg: Any, block: int, off: int, data: bytes) -> int:
+        try:
+            self.flash.writeblocks(block, data, off)
+        except PowerCut:
+            return _EIO
+        return 0
+
+    def erase(self, cfg: Any, block: int) -> int:
+        try:
+            self.flash.ioctl(6, block)
+        except PowerCut:
+            return _EIO
+        return 0
+
+
+class File:
+    """An open file, as MicroPython has it. Left open when the power goes; the library's own would then be closed."""
+
+    def __init__(self, system: LittleFS, path: str, mode: str) -> None:
+        self._system = system
+        try:
+            self._handle = lfs.file_open(system.fs, path, mode)
+        except LittleFSError as error:
+            if error.code == LittleFSError.Error.LFS_ERR_NOENT:
+                raise OSError(2, path) from None
+            raise
+
+    def seek(self, offset: int) -> None:
+        lfs.file_seek(self._system.fs, self._handle, offset, 0)
+
+    def readinto(self, buf: Any) -> int:
+        data = lfs.file_read(self._system.fs, self._handle, len(buf))
+        buf[: len(data)] = data
+        return len(data)
+
+    def write(self, data: Any) -> None:
+        lfs.file_write(self._system.fs, self._handle, bytes(data))
+
+    def flush(self) -> None:
+        lfs.file_sync(self._system.fs, self._handle)
+
+    def close(self) -> None:
+        lfs.file_close(self._system.fs, self._handle)
+
+
+def layout(flash: SimulatedFlash) -> dict[str, int]:
+    return LAYOUT | {"block_count": len(flash.erases)}
+
+
+def mounted(flash: SimulatedFlash) -> LittleFS:
+    return LittleFS(context=Context(flash), **layout(flash))
+
+
+def store_on(flash: SimulatedFlash, segments: int = SEGMENTS) -> SegmentStore:
+    """The store on what is now on the chip, as after a boot."""
+    system = mounted(flash)
+
+    return SegmentStore("journal", segments, lambda path, mode: File(system, path, mode))
+
+
+def formatted(blocks: int = BLOCKS) -> SimulatedFlash:
+    flash = SimulatedFlash(blocks)
+    system = LittleFS(context=Context(flash), mount=False, **layout(flash))
+    system.format()
+    system.mount()
+    system.mkdir("journal")
+    system.unmount()
+    return flash
