@@ -23,7 +23,7 @@ from vigil_firmware.service_sets import BTSTACK, stack_of
 from vigil_firmware.standard_services import Listener, StandardServices
 from vigil_firmware.storage import BONDS_MOST_BYTES, RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
-from vigil_wire import advert, keys, link, records
+from vigil_wire import advert, keys, link
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vigil_firmware.attribute_table import Service
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.storage import Storage
+    from vigil_firmware.vitals import Vitals
     from vigil_hal.seams import BluetoothModule
     from vigil_wire.settings import Settings
 
@@ -112,6 +113,8 @@ class Peripheral:
         self._high = storage.advert_high
         self._low = storage.advert_low
         self._content = bytearray(advert.CONTENT_LENGTH)
+        self._statuses = [0] * 3
+        self._values = [0] * 6
         self._second = -1
         self._bits = 0
         self._connections: list[Connection] = []
@@ -288,22 +291,10 @@ class Peripheral:
 
     def _renew_advert(self) -> None:
         monitor = self._monitor
-        vitals = monitor.vitals
-        perfusion = vitals.perfusion.value_or(records.NO_U16)
-        advert.pack_content(
-            self._content,
-            0,
-            (vitals.pulse_rate.status, vitals.spo2.status, vitals.temperature.status),
-            monitor.alarms.bits,
-            (
-                vitals.pulse_rate.value_or(advert.NO_U16),
-                vitals.spo2.value_or(advert.NO_U16),
-                vitals.temperature.value_or(advert.NO_S16),
-                advert.NO_U8 if perfusion == records.NO_U16 else min(perfusion // 10, advert.NO_U8 - 1),
-                monitor.battery_pct,
-                max(0, monitor.journal.newest),
-            ),
-        )
+        self._fill_in(monitor.vitals)
+        self._values[4] = monitor.battery_pct
+        self._values[5] = max(0, monitor.journal.newest)
+        advert.pack_content(self._content, 0, self._statuses, monitor.alarms.bits, self._values)
         self._sealer.seal(self._content, 0, self._high, self._low)
         self._low += 1
         if self._low & (1 << RESERVED_SHIFT) - 1 == 0:
@@ -311,6 +302,17 @@ class Peripheral:
             self._high = self._storage.advert_high
             self._low = self._storage.advert_low
         self._must_advertise = True
+
+    def _fill_in(self, vitals: "Vitals") -> None:
+        """Put the newest vitals where `advert.pack_content` finds them."""
+        self._statuses[0] = vitals.pulse_rate.status
+        self._statuses[1] = vitals.spo2.status
+        self._statuses[2] = vitals.temperature.status
+        self._values[0] = vitals.pulse_rate.value_or(advert.NO_U16)
+        self._values[1] = vitals.spo2.value_or(advert.NO_U16)
+        self._values[2] = vitals.temperature.value_or(advert.NO_S16)
+        perfusion = vitals.perfusion.value_or(-1)
+        self._values[3] = advert.NO_U8 if perfusion < 0 else min(perfusion // 10, advert.NO_U8 - 1)
 
     def _take_frames(self) -> None:
         """Let each connection's frames in; drop those that break the protocol or never prove that they know the key."""
