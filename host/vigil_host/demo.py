@@ -42,7 +42,7 @@ class Demo:
         self._key = os.urandom(keys.KEY_LENGTH)
         self._air = Air()
         self.device_id = devices.add(keys.setup_code(self._key), WEARER_NAME, DEVICE_NAME).id
-        self.bridge = Bridge(store, devices, self._scanner, self._client)
+        self.bridge = Bridge(store, devices, self._scanner, self._client, is_alone=True)
 
     async def run(self, vm: str, log: Callable[[str], None]) -> None:
         """Run device and bridge until cancelled; raises what either could not go on after."""

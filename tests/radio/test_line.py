@@ -112,6 +112,7 @@ class Home:
             self.devices,
             lambda heard: BleakScanner(heard, backend=AirScanner, air=self.air),
             lambda device, gone: BleakClient(device, gone, backend=AirClient, air=self.air),
+            is_alone=True,  # the device's time flies: turns would be over before anything is said
         )
         running = asyncio.create_task(bridge.run())
         try:

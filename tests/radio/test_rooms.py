@@ -42,6 +42,7 @@ class House:
             lambda heard: BleakScanner(heard, backend=AirScanner, air=self.elsewhere),
             lambda device, gone: BleakClient(device, gone, backend=AirClient, air=self.elsewhere),
             known_rooms=self.known,
+            is_alone=True,  # the device's time flies: turns would be over before anything is said
         )
         page = page_of(bridge, self.home.store, self.home.devices, Access(), "127.0.0.1", 0)
         async with page as self.address:
