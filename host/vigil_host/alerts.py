@@ -11,7 +11,7 @@ from operator import or_
 
 from vigil_host.clock import Clock
 from vigil_host.events import Events
-from vigil_host.live import SILENT_AFTER_S, Live, Source
+from vigil_host.live import Live, Source
 from vigil_host.store import Alarm, LiveBits, Store, StoreError
 from vigil_host.store.alarms import DEVICE
 from vigil_wire import conditions
@@ -77,7 +77,7 @@ class Alerts:
                 changed |= await self._store.on_writer(self._store.apply_live_alarms, device_id, bits)
         silent = {alarm.device_id for alarm in self._active if alarm.condition == DEVICE_SILENT}
         for device_id in self._watched | silent:
-            is_silent = device_id in self._watched and self._live.silence_s(device_id) >= SILENT_AFTER_S
+            is_silent = device_id in self._watched and self._live.is_silent(device_id)
             if is_silent == (device_id in silent):
                 continue
             priority = conditions.MEDIUM
