@@ -29,7 +29,8 @@ class Bridge:
     `live`, `alerts` and `events` are what a page shows; `received` counts the records that came. A bridge that is
     `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms` are the
     home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none. `is_alone`:
-    nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew, None: only when it hears nothing.
+    nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only when it
+    hears nothing.
     """
 
     def __init__(
