@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakBluetoothNotAvailableError, BleakError
+from bleak.exc import BleakError
 
 from vigil_host.clock import Clock
 from vigil_host.link.adapter import Scanner, ScannerFactory
 from vigil_host.link.reconnect import backoff_s
+from vigil_host.link.troubles import text_of
 
 RESTART_AFTER_S = 60.0
 """A scanner that hears nothing at all for so long is started anew: scanners stop without a word."""
@@ -52,7 +53,7 @@ def reason_of(error: Exception) -> str:
     """Why there is no scan, in words."""
     if isinstance(error, OSError):  # the system bus is not there: bleak passes on no more than its errno
         return f"this machine's Bluetooth service does not answer ({error.strerror or type(error).__name__})"
-    return str(error.args[0] if isinstance(error, BleakBluetoothNotAvailableError) else error)
+    return text_of(error)
 
 
 class _Watch:
