@@ -168,13 +168,20 @@ def test_bluez_is_asked_over_the_system_bus(system_bus: None, run: Callable[[Any
         with pytest.raises(BleakError, match="BlueZ does not run"):
             await radio.adapters()
         bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+        may_ask = False
 
         def answer(message: Message) -> Message | None:
-            is_it = message.message_type is MessageType.METHOD_CALL and message.member == "GetManagedObjects"
-            return Message.new_method_return(message, "a{oa{sa{sv}}}", [objects]) if is_it else None
+            if message.message_type is not MessageType.METHOD_CALL or message.member != "GetManagedObjects":
+                return None
+            if not may_ask:
+                return Message.new_error(message, "org.freedesktop.DBus.Error.AccessDenied", "no")
+            return Message.new_method_return(message, "a{oa{sa{sv}}}", [objects])
 
         bus.add_message_handler(answer)
         await bus.request_name("org.bluez")
+        with pytest.raises(BleakError, match="refuses this user"):
+            await radio.adapters()
+        may_ask = True
         assert await radio.adapters() == [radio.Adapter("hci1", "00:1A:7D:DA:71:13", True, (5, 66))]
         bus.disconnect()
 

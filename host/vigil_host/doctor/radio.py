@@ -65,8 +65,11 @@ async def adapters() -> list[Adapter] | None:
         raise BleakError(f"the system bus refuses: {error}") from error
     finally:
         bus.disconnect()
-    if reply is None or reply.message_type is MessageType.ERROR:
+    assert reply is not None  # there is one to every call
+    if reply.error_name == "org.freedesktop.DBus.Error.ServiceUnknown":
         raise BleakError("BlueZ does not run: systemctl start bluetooth")
+    if reply.message_type is MessageType.ERROR:
+        raise BleakError(f"BlueZ refuses this user: {reply.error_name}")
     return adapters_in(reply.body[0])
 
 
