@@ -1,4 +1,7 @@
-"""The alarms of the home: what the devices tell, and the bridge's own condition that a device has gone silent.
+"""The alarms of the home: what the devices tell, and the bridge's own conditions.
+
+These are that a device has gone silent, and that the bridge's radio hears nothing at all, so that the silence of a
+device may be the radio's.
 
 The rows are in the store, so a restart finds every alarm as it was. This class decides when to look at them again: a
 condition that is heard of is raised at once, and the record that follows completes the same row.
@@ -11,13 +14,14 @@ from operator import or_
 
 from vigil_host.clock import Clock
 from vigil_host.events import Events
-from vigil_host.live import SILENT_AFTER_S, Live, Source
+from vigil_host.live import Live, Source
 from vigil_host.store import Alarm, LiveBits, Store, StoreError
 from vigil_host.store.alarms import DEVICE
 from vigil_wire import conditions
 from vigil_wire.advert import Content
 
 DEVICE_SILENT = "device_silent"
+RADIO_DEAF = "radio_deaf"
 PERIOD_S = 1.0
 AGREEING_ADVERTS = 3
 """One advert raises a condition; so many in a row without it clear it, or one word over the record link."""
@@ -39,6 +43,7 @@ class Alerts:
         self._heard: dict[str, LiveBits] = {}
         self._adverts: dict[str, list[int]] = {}  # alarm bits of each device's last adverts, newest last
         self._watched: set[str] = set()
+        self._is_deaf = False
         self._wake = asyncio.Event()
 
     def active(self) -> list[Alarm]:
@@ -64,6 +69,11 @@ class Alerts:
         """Say which devices ought to be heard."""
         self._watched = set(device_ids)
 
+    def set_deaf(self, is_deaf: bool) -> None:
+        """Say whether this machine's radio hears nothing at all."""
+        self._is_deaf = is_deaf
+        self._wake.set()
+
     async def refresh(self) -> None:
         """Read the active alarms again, after something has changed them."""
         self._active = await self._store.on_writer(self._store.active_alarms)
@@ -75,20 +85,9 @@ class Alerts:
         for device_id, bits in list(self._heard.items()):
             if self._differs(device_id):
                 changed |= await self._store.on_writer(self._store.apply_live_alarms, device_id, bits)
-        silent = {alarm.device_id for alarm in self._active if alarm.condition == DEVICE_SILENT}
-        for device_id in self._watched | silent:
-            is_silent = device_id in self._watched and self._live.silence_s(device_id) >= SILENT_AFTER_S
-            if is_silent == (device_id in silent):
-                continue
-            priority = conditions.MEDIUM
-            if any(alarm.device_id == device_id and alarm.source == DEVICE for alarm in self._active):
-                priority = conditions.HIGH
-            changed |= await self._store.on_writer(
-                self._store.set_bridge_condition,
-                device_id,
-                DEVICE_SILENT,
-                conditions.PRIORITY_NAMES[priority] if is_silent else None,
-            )
+        silent = {device_id for device_id in self._watched if self._live.is_silent(device_id)}
+        changed |= await self._set_own(DEVICE_SILENT, silent)
+        changed |= await self._set_own(RADIO_DEAF, silent if self._is_deaf else set())  # a link or a room may hear it
         if changed:
             await self.refresh()
 
@@ -106,6 +105,18 @@ class Alerts:
             except TimeoutError:
                 pass
             self._wake.clear()
+
+    async def _set_own(self, condition: str, wanted: set[str]) -> bool:
+        """Have one of the bridge's own conditions active for these devices and no others; says whether any changed."""
+        changed = False
+        active = {alarm.device_id for alarm in self._active if alarm.condition == condition}
+        for device_id in wanted ^ active:
+            is_in_alarm = any(alarm.device_id == device_id and alarm.source == DEVICE for alarm in self._active)
+            priority = conditions.PRIORITY_NAMES[conditions.HIGH if is_in_alarm else conditions.MEDIUM]
+            changed |= await self._store.on_writer(
+                self._store.set_bridge_condition, device_id, condition, priority if device_id in wanted else None
+            )
+        return changed
 
     def _differs(self, device_id: str) -> bool:
         """Whether what was heard of a device raises or clears anything."""

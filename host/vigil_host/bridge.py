@@ -29,7 +29,8 @@ class Bridge:
     `live`, `alerts` and `events` are what a page shows; `received` counts the records that came. A bridge that is
     `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms` are the
     home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none. `is_alone`:
-    nothing else listens to the devices.
+    nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only when it
+    hears nothing.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Bridge:
         listen_only: bool = False,
         known_rooms: KnownRooms | None = None,
         is_alone: bool = False,
+        scan_restart_s: float | None = None,
     ) -> None:
         self._listen_only = listen_only
         self._is_alone = is_alone
@@ -54,7 +56,7 @@ class Bridge:
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
-        self._listener = Listener(self._intake, self._clock, scanner_factory, marks)
+        self._listener = Listener(self._intake, self._clock, scanner_factory, marks, scan_restart_s)
         self.rooms = Rooms(known_rooms, self._listener.hear, self._clock) if known_rooms else None
         self._client_factory = self.rooms.clients_beside(client_factory) if self.rooms else client_factory
         self._followed: dict[str, KnownDevice] = {}

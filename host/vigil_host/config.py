@@ -15,6 +15,12 @@ The configuration is one TOML file; every key may be left out:
     [bluetooth]
     adapter = "hci1"                      # Linux, where there is more than one
     alone = false                         # true: nothing else listens, so that a Pico W need not take turns
+    scanning = "active"                   # "passive": asks devices for nothing; Linux with experimental BlueZ, Windows
+    duplicates = false                    # true: Linux also passes on what repeats the last advert
+    restart_s = 300                       # start the scan anew so often (10 or more); left out: only when it is deaf
+
+Some adapters, or the programs between, pass on only the first few of a device's adverts. `vigil doctor` measures how
+many come; where they are few, try `duplicates = true`, then `restart_s`, then another adapter.
 """
 
 import ipaddress
@@ -28,6 +34,9 @@ from platformdirs import user_data_path
 
 DATA_VARIABLE = "VIGIL_DATA"
 LOG_LEVELS = ("debug", "info", "warning", "error")
+SCANNINGS = ("active", "passive")
+LEAST_RESTART_S = 10
+MOST_RESTART_S = 86_400
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = "0.0.0.0"
 DEFAULT_PORT = 8765
@@ -52,6 +61,9 @@ class Config:
     listen_only: bool = False
     alone: bool = False
     forward_to: str | None = None
+    scanning: str = "active"
+    duplicates: bool = False
+    restart_s: int | None = None
 
 
 def data_folder() -> Path:
@@ -117,6 +129,9 @@ def load(path: Path | None = None) -> Config:
         log_level=root.take("log_level", str, "info"),
         listen_only=root.take("listen_only", bool, False),
         forward_to=root.take("forward_to", str, "") or None,
+        scanning=bluetooth.take("scanning", str, "active"),
+        duplicates=bluetooth.take("duplicates", bool, False),
+        restart_s=bluetooth.take("restart_s", int, 0) if bluetooth.has("restart_s") else None,
     )
     for table in (root, web, bluetooth):
         table.check_empty()
@@ -124,6 +139,13 @@ def load(path: Path | None = None) -> Config:
         raise web.error("port", f"is a number from 1 to 65535, not {config.web_port}")
     if config.log_level not in LOG_LEVELS:
         raise root.error("log_level", f"is one of {', '.join(LOG_LEVELS)}, not {config.log_level!r}")
+    if config.scanning not in SCANNINGS:
+        raise bluetooth.error("scanning", f"is one of {', '.join(SCANNINGS)}, not {config.scanning!r}")
+    if config.duplicates and config.scanning == "passive":
+        raise bluetooth.error("duplicates", 'is for scanning = "active" only: leave one of the two out')
+    if config.restart_s is not None and not LEAST_RESTART_S <= config.restart_s <= MOST_RESTART_S:
+        said = f"is a number of seconds from {LEAST_RESTART_S} to {MOST_RESTART_S}, not {config.restart_s}"
+        raise bluetooth.error("restart_s", said)
     if not lan and not is_loopback(config.web_host):
         raise web.error("host", f"{config.web_host} is not this machine alone: that needs web.lan = true")
     return config
@@ -151,6 +173,9 @@ class _Table:
             names = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
             raise self.error(key, f"is {names[kind]}, not {value!r}")
         return value
+
+    def has(self, key: str) -> bool:
+        return key in self._values
 
     def check_empty(self) -> None:
         for key in self._values:

@@ -3,8 +3,8 @@
 Respiration comes by record, so it is live for as long as the next record may take, by the record's own time.
 
 A value is shown as live for five seconds after the device said it; later the status is `stale` and the value is only
-what it last was. Silence is a state of its own, never a good reading. While only the signal's quality is lost, a
-display may show the last reading as held (`vigil_host.held`).
+what it last was. Silence (`vigil_host.silence`) is a state of its own, never a good reading. While only the signal's
+quality is lost, a display may show the last reading as held (`vigil_host.held`).
 """
 
 from collections.abc import Callable, Iterable
@@ -14,12 +14,12 @@ from typing import Literal
 from vigil_host import held
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
+from vigil_host.silence import Silence
 from vigil_host.store.queries import TrendRow, status_name
 from vigil_wire import conditions, statuses
 from vigil_wire.advert import Content
 
 STALE_AFTER_S = 5.0
-SILENT_AFTER_S = 15.0
 NO_RECORD = "no_record"
 """Status of what travels by record while no record is new enough."""
 
@@ -97,6 +97,7 @@ class _State:
     respiration: _Reading = field(default_factory=_Reading)
     record: TrendRow | None = None  # the newest whose time is known
     record_until_s: float = 0.0
+    silence: Silence = field(default_factory=Silence)
 
 
 class Live:
@@ -130,6 +131,9 @@ class Live:
             state.room = room
         if source == "advert":
             state.rssi_dbm = rssi_dbm
+            state.silence.advert(now)
+        else:
+            state.silence.spoke()
         for reading, value, status in (
             (state.pulse_rate, _pulse_rate(content), content.pulse_rate_status),
             (state.spo2, _spo2(content), content.spo2_status),
@@ -161,12 +165,19 @@ class Live:
 
     def set_connected(self, device_id: str, connected: bool) -> None:
         """Note that the record link to the device is up or down."""
-        self._state(device_id).connected = connected
+        state = self._state(device_id)
+        state.connected = connected
+        if not connected:
+            state.silence.link_ended()
 
     def silence_s(self, device_id: str) -> float:
         """Return how long the device has not been heard; one never heard, since this object was made."""
         heard_s = self._state(device_id).heard_s
         return self._clock.monotonic() - (self._started_s if heard_s is None else heard_s)
+
+    def is_silent(self, device_id: str) -> bool:
+        """Whether the device has not been heard for longer than it is usual for it here."""
+        return self.silence_s(device_id) >= self._state(device_id).silence.allowed_s
 
     def snapshot(self) -> list[LiveView]:
         """Return every known device as it is now."""
@@ -179,7 +190,7 @@ class Live:
         now = self._clock.monotonic()
         state = self._state(device.id)
         content = state.content if now - state.content_s < STALE_AFTER_S else None
-        is_silent = state.heard_s is None or now - state.heard_s >= SILENT_AFTER_S
+        is_silent = state.heard_s is None or self.is_silent(device.id)
         perfusion = content.perfusion_deci_pct if content else None
         record = state.record if not is_silent and now < state.record_until_s else None
         return LiveView(

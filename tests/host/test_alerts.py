@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from vigil_host.alerts import DEVICE_SILENT, Alerts
+from vigil_host.alerts import DEVICE_SILENT, RADIO_DEAF, Alerts
 from vigil_host.live import Source
 from vigil_host.store import Alarm, Gap, LiveBits, Store
 from vigil_host.store.ledger import OVERWRITTEN
+from vigil_host.web import words
 from vigil_wire import conditions
 from vigil_wire.advert import Content
 
@@ -331,6 +332,26 @@ def test_silence_of_a_device_in_alarm_is_high(
             "spo2_low": "high",
             DEVICE_SILENT: "high",
         }
+
+    run(scenario())
+
+
+def test_a_deaf_radio_is_an_alarm_of_each_device_that_is_not_heard_otherwise(
+    home: Any, clock: Any, content: Callable[..., Content], run: Callable[[Any], Any]
+) -> None:
+    async def scenario() -> None:
+        home.alerts.watch({home.device_id})
+        hear(home, content())
+        home.alerts.set_deaf(True)
+        await home.alerts.step()
+        assert home.alerts.active() == []  # its link goes on, or a room hears it
+        clock.now_s += 15
+        await home.alerts.step()
+        assert {alarm.condition for alarm in home.alerts.active()} == {DEVICE_SILENT, RADIO_DEAF}
+        home.alerts.set_deaf(False)
+        await home.alerts.step()
+        assert [alarm.condition for alarm in home.alerts.active()] == [DEVICE_SILENT]
+        assert "radio_deaf" in words.ALARMS
 
     run(scenario())
 

@@ -41,6 +41,13 @@ def test_everything_said(tmp_path: Path) -> None:
     assert load(tmp_path, text) == Config(tmp_path / "records/home.db", "192.168.1.5", 80, True, "hci1", "debug")
 
 
+def test_how_to_scan(tmp_path: Path) -> None:
+    said = load(tmp_path, "[bluetooth]\nduplicates = true\nrestart_s = 300")
+    assert (said.scanning, said.duplicates, said.restart_s) == ("active", True, 300)
+    said = load(tmp_path, '[bluetooth]\nscanning = "passive"')
+    assert (said.scanning, said.duplicates, said.restart_s) == ("passive", False, None)
+
+
 def test_a_room_bridge(tmp_path: Path) -> None:
     assert load(tmp_path, 'forward_to = "http://vigil.local:8765/"').forward_to == "http://vigil.local:8765/"
 
@@ -69,6 +76,14 @@ def test_this_machine_alone(tmp_path: Path, host: str) -> None:
         ('[web]\npasword = "x"', "web.pasword is not a key Vigil knows"),
         ("[bluetooth]\nadapter = 1", "bluetooth.adapter is text in quotes, not 1"),
         ("[bluetooth]\nalone = 1", "bluetooth.alone is true or false, not 1"),
+        ('[bluetooth]\nscanning = "idle"', "bluetooth.scanning is one of active, passive, not 'idle'"),
+        ("[bluetooth]\nduplicates = 1", "bluetooth.duplicates is true or false, not 1"),
+        (
+            '[bluetooth]\nscanning = "passive"\nduplicates = true',
+            'bluetooth.duplicates is for scanning = "active" only: leave one of the two out',
+        ),
+        ("[bluetooth]\nrestart_s = 0", "bluetooth.restart_s is a number of seconds from 10 to 86400, not 0"),
+        ("[bluetooth]\nrestart_s = 1.5", "bluetooth.restart_s is a whole number, not 1.5"),
         ("[web", "is not valid TOML"),
     ],
 )

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bleak.backends.device import BLEDevice
+from bleak.exc import BleakError
 
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
 from vigil_host.link.listener import LOST_AFTER_S, Listener
 from vigil_host.link.marks import Marks
-from vigil_host.link.scanning import RESTART_AFTER_S
+from vigil_host.link.scanning import DEAF_AFTER_S, RESTART_AFTER_S, keep_scanning
 from vigil_wire import keys
 
 KEYS = [bytes((number,)) * 16 for number in range(3)]
@@ -24,10 +25,14 @@ class Heard:
     def __init__(self) -> None:
         self.calls: list[tuple[str, float]] = []
         self.unconfirmed: list[str] = []
+        self.deaf: list[bool] = []
 
     def hear(self, device_id: str, content: Any, source: str, rssi_dbm: int | None, room: Any) -> None:
         assert (source, rssi_dbm, room) == ("advert", -60, None)
         self.calls.append((device_id, content.pulse_rate_deci_bpm))
+
+    def set_deaf(self, is_deaf: bool) -> None:
+        self.deaf.append(is_deaf)
 
     def hear_unconfirmed(self, device_id: str, content: Any) -> None:
         self.unconfirmed.append(device_id)
@@ -193,6 +198,96 @@ def test_no_adapter_is_tried_again(air: Any, clock: Any, run: Callable[[Any], An
 
     run(scenario())
     assert "cannot scan: no adapter" in caplog.text
+
+
+def test_a_radio_that_hears_nothing_is_told_of_once_until_it_hears(
+    air: Any, content_bytes: Any, clock: Any, run: Callable[[Any], Any], until: Any
+) -> None:
+    async def scenario() -> None:
+        started_s = clock.now_s
+        async with listening(air, clock) as (_, heard):
+            await until(lambda: bool(heard.deaf))
+            assert clock.now_s - started_s >= DEAF_AFTER_S
+            assert air.started >= 2
+            await until(lambda: air.started >= 6)
+            assert heard.deaf == [True]
+            air.repeat(b"of another maker")
+            assert heard.deaf == [True, False]
+
+    run(scenario())
+
+
+def test_a_radio_that_hears_strangers_is_not_deaf(
+    air: Any, clock: Any, run: Callable[[Any], Any], until: Any, mocker: Any
+) -> None:
+    async def scenario() -> None:
+        sleep = clock.sleep
+
+        async def sleep_and_hear(seconds: float) -> None:
+            air.repeat(b"of another maker")
+            await sleep(seconds)
+
+        mocker.patch.object(clock, "sleep", sleep_and_hear)
+        async with listening(air, clock) as (_, heard):
+            await until(lambda: clock.now_s > 1000 + 3 * DEAF_AFTER_S)
+            assert (heard.deaf, air.started) == ([], 1)
+
+    run(scenario())
+
+
+def test_an_adapter_that_cannot_be_had_makes_deaf_too(
+    air: Any, clock: Any, run: Callable[[Any], Any], until: Any
+) -> None:
+    async def scenario() -> None:
+        air.broken = 10**6
+        told: list[tuple[bool, float]] = []
+
+        def tell_deaf(is_deaf: bool) -> None:
+            told.append((is_deaf, clock.now_s))
+
+        task = asyncio.create_task(keep_scanning(air.scanner, lambda *_: None, clock, tell_deaf=tell_deaf))
+        await until(lambda: bool(told))
+        air.broken = 0
+        await until(lambda: bool(air.scanners))
+        ((is_deaf, at_s),) = told
+        assert is_deaf and at_s < 1000 + 10
+        air.repeat(b"of another maker")
+        assert told[-1][0] is False
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(scenario())
+
+
+def test_a_scan_is_started_anew_as_often_as_is_asked_for(
+    air: Any, clock: Any, run: Callable[[Any], Any], until: Any
+) -> None:
+    async def scenario() -> None:
+        deaf: list[bool] = []
+        task = asyncio.create_task(keep_scanning(air.scanner, lambda *_: None, clock, 10.0, deaf.append))
+        await until(lambda: air.started >= 5)
+        assert 10 * (air.started - 1) <= clock.now_s - 1000 <= 10 * air.started
+        await until(lambda: bool(deaf))  # what is started anew hears nothing all the same
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(scenario())
+
+
+def test_a_scanner_that_cannot_be_made_is_said_too(
+    clock: Any, run: Callable[[Any], Any], until: Any, caplog: Any
+) -> None:
+    def none(_: Any) -> Any:
+        raise BleakError("no passive scanning here")
+
+    async def scenario() -> None:
+        task = asyncio.create_task(keep_scanning(none, lambda *_: None, clock))
+        await until(lambda: len(clock.slept) > 3)
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(scenario())
+    assert "cannot scan: no passive scanning here" in caplog.text
 
 
 def test_content_of_a_newer_format_is_said_and_skipped(

@@ -25,7 +25,7 @@ from vigil_host.config import (
     signing_key_file,
 )
 from vigil_host.devices import Devices, DevicesError
-from vigil_host.link.adapter import client_factory, scanner_factory
+from vigil_host.link.adapter import ScannerFactory, client_factory, scanner_factory
 from vigil_host.page import page_of
 from vigil_host.rooms.known import KnownRooms, RoomsError, keep_join_code, read_join_code
 from vigil_host.rooms.room import Room, websocket_url
@@ -149,8 +149,12 @@ def _join_key(address: str, is_new: bool) -> bytes:
     return key
 
 
+def _scanners(config: Config) -> ScannerFactory:
+    return scanner_factory(config.adapter, config.scanning == "passive", config.duplicates)
+
+
 async def _run_room(config: Config, address: str, key: bytes) -> None:
-    room = Room(address, key, scanner_factory(config.adapter), client_factory(config.adapter))
+    room = Room(address, key, _scanners(config), client_factory(config.adapter), scan_restart_s=config.restart_s)
     click.echo(f"Vigil: room bridge of {address}, which alone keeps the record and shows the page", err=True)
     notify.notify("READY=1")
     async with asyncio.TaskGroup() as group:
@@ -163,11 +167,12 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
     bridge = Bridge(
         store,
         devices,
-        scanner_factory(config.adapter),
+        _scanners(config),
         client_factory(config.adapter),
         listen_only=listen_only,
         is_alone=config.alone,
         known_rooms=KnownRooms(rooms_file()),
+        scan_restart_s=config.restart_s,
     )
     async with page_of(bridge, store, devices, access, config.web_host, config.web_port) as address:
         known = len(devices.list())

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import BlueZScannerArgs, OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
+
+from vigil_wire.advert import COMPANY_ID
 
 
 class Scanner(Protocol):
@@ -55,11 +59,26 @@ def room_of(device: BLEDevice) -> InRoom | None:
     return device.details if isinstance(device.details, InRoom) else None
 
 
-def scanner_factory(adapter: str | None = None) -> ScannerFactory:
-    """Return what makes scanners on `adapter` ("hci1", Linux only), or on the machine's own choice."""
+# What begins every Vigil advert, as BlueZ needs to be told what a passive scan is for.
+_OURS = OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, COMPANY_ID.to_bytes(2, "little"))
+
+
+def scanner_factory(
+    adapter: str | None = None, is_passive: bool = False, wants_duplicates: bool = False
+) -> ScannerFactory:
+    """Return what makes scanners on `adapter` ("hci1", Linux only), or on the machine's own choice.
+
+    `is_passive`: asks no device for a scan response.
+    `wants_duplicates` (Linux only): also passes on what repeats the last advert.
+    """
+    bluez: BlueZScannerArgs = {"adapter": adapter} if adapter else {}
+    if is_passive:
+        bluez["or_patterns"] = [_OURS]
+    else:
+        bluez["filters"] = {"DuplicateData": wants_duplicates}
 
     def make(heard: Callable[[BLEDevice, AdvertisementData], None]) -> Scanner:
-        return BleakScanner(heard, bluez={"adapter": adapter} if adapter else {})
+        return BleakScanner(heard, scanning_mode="passive" if is_passive else "active", bluez=bluez)
 
     return make
 

@@ -41,6 +41,10 @@ class Intake:
         """Take in an advert that may be a forgery, however unlikely: it raises conditions, and tells nothing else."""
         self._alerts.hear(device_id, content, "advert", is_confirmed=False)
 
+    def set_deaf(self, is_deaf: bool) -> None:
+        """Take in that this machine's radio hears nothing at all, or that it hears again."""
+        self._alerts.set_deaf(is_deaf)
+
     def set_connected(self, device_id: str, connected: bool) -> None:
         """Take in that the record link is up or down."""
         self._live.set_connected(device_id, connected)

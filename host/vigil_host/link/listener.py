@@ -54,16 +54,22 @@ class Listener:
 
     A device is known by its key, not by its address, which may change; the address only says which key to try first.
     What room bridges hear is taken in like what this machine's own radio hears, and counts once. `marks` keeps how far
-    each device was heard; without it, that is forgotten at the end.
+    each device was heard; without it, that is forgotten at the end. `restart_s` is as in `keep_scanning`.
     """
 
     def __init__(
-        self, intake: Intake, clock: Clock, scanner_factory: ScannerFactory, marks: Marks | None = None
+        self,
+        intake: Intake,
+        clock: Clock,
+        scanner_factory: ScannerFactory,
+        marks: Marks | None = None,
+        restart_s: float | None = None,
     ) -> None:
         self._intake = intake
         self._clock = clock
         self._scanner_factory = scanner_factory
         self._marks = marks
+        self._restart_s = restart_s
         self._marking: asyncio.Task[None] | None = None
         self._followed: dict[str, _Followed] = {}
         self._ids: list[str] = []
@@ -100,7 +106,9 @@ class Listener:
     async def run(self) -> None:
         """Scan for ever; at the end, put on disk how far each device was heard."""
         try:
-            await keep_scanning(self._scanner_factory, self._on_advert, self._clock)
+            await keep_scanning(
+                self._scanner_factory, self._on_advert, self._clock, self._restart_s, self._intake.set_deaf
+            )
         finally:
             if self._marking is not None:
                 await asyncio.wait((self._marking,))

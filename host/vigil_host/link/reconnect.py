@@ -1,18 +1,19 @@
 """Keeps a record session with one device, for ever."""
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakError
 
 from vigil_host.clock import Clock
 from vigil_host.link.session import Session, TurnOver
-from vigil_host.store import StoreError
-from vigil_wire.link import LinkError
+from vigil_host.link.troubles import FAULT, Trouble, text_of, trouble_of
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
+STEADY_S = 30.0
+"""What ends a session that lasted so long is new, and said again."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,26 +31,35 @@ async def keep_connected(
 ) -> None:
     """Run one session after another; ends only by cancellation.
 
-    Each begins with an advert of the device, so that nothing is tried while it is out of reach.
+    Each begins with an advert of the device, so that nothing is tried while it is out of reach. How soon the next one
+    is tried depends on what ended the last (`vigil_host.link.troubles`), which is logged when it is not what it was.
     """
-    failures = 0
+    times: Counter[Trouble] = Counter()
+    said = ""
     while True:
         ble_device = await next_advert()
         session = new_session()
+        began_s = clock.monotonic()
         try:
             await session.run(ble_device)
         except TurnOver as over:
-            failures = 0
+            times.clear()
             await clock.sleep(over.wait_s)
             continue
-        except (BleakError, LinkError, StoreError, OSError, EOFError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-        except Exception:
-            _log.exception("%s: a fault in Vigil ended the session", name)
-            reason = "a fault in Vigil"
-        if session.is_established:
-            failures = 0
-        wait_s = backoff_s(failures)
-        failures += 1
-        _log.warning("%s: %s; connecting again in %.1f s", name, reason, wait_s)
+        except Exception as raised:
+            error = raised
+        trouble = trouble_of(error, session.is_established)
+        if clock.monotonic() - began_s >= STEADY_S:
+            times.clear()
+            said = ""
+        elif session.is_established:
+            times = Counter({kind: count for kind, count in times.items() if kind.is_ours})
+        wait_s = trouble.wait_s(times[trouble])
+        times[trouble] += 1
+        reason = f"{trouble.words}: {text_of(error)}"
+        if reason != said:
+            said = reason
+            _log.warning(
+                "%s: %s; connecting again in %.1f s", name, reason, wait_s, exc_info=error if trouble is FAULT else None
+            )
         await clock.sleep(wait_s)

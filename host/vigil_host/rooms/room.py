@@ -62,13 +62,18 @@ class Room:
         scanner_factory: ScannerFactory,
         client_factory: ClientFactory,
         clock: Clock | None = None,
+        scan_restart_s: float | None = None,
     ) -> None:
-        """`address` is that of the primary bridge's page; `key` is that in the join code. Raises RoomsError."""
+        """`address` is that of the primary bridge's page; `key` is that in the join code. Raises RoomsError.
+
+        `scan_restart_s` is as for a `Bridge`.
+        """
         self._url = websocket_url(address)
         self._key = key
         self._scanner_factory = scanner_factory
         self._client_factory = client_factory
         self._clock = clock or Clock()
+        self._scan_restart_s = scan_restart_s
         self._heard: OrderedDict[str, tuple[BLEDevice, bytes]] = OrderedDict()
         self._adverts: deque[tuple[float, bytes]] = deque(maxlen=MOST_ADVERTS)
         self._joined: _Joined | None = None
@@ -76,7 +81,7 @@ class Room:
     async def run(self) -> None:
         """Hear, and stay joined to the primary bridge, for ever."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(keep_scanning(self._scanner_factory, self._on_advert, self._clock))
+            group.create_task(keep_scanning(self._scanner_factory, self._on_advert, self._clock, self._scan_restart_s))
             group.create_task(self._keep_joined())
 
     def _on_advert(self, ble_device: BLEDevice, data: AdvertisementData) -> None:

@@ -5,7 +5,7 @@ Every text of the page that depends on the state of a wearer or a device is here
 
 from dataclasses import dataclass
 
-from vigil_host.alerts import DEVICE_SILENT
+from vigil_host.alerts import DEVICE_SILENT, RADIO_DEAF
 from vigil_host.live import NO_RECORD
 from vigil_host.store import UntimedReadings
 from vigil_wire import conditions
@@ -30,6 +30,7 @@ ALARMS = {
     "no_reading": Alarm("No reading", "The sensor is on but cannot read, so oxygen and pulse are not watched."),
     "sensor_fault": Alarm("Sensor fault", "A sensor in the device has failed, so its readings are missing."),
     DEVICE_SILENT: Alarm("Device is silent", "Nothing is heard from the device, so its wearer is not watched."),
+    RADIO_DEAF: Alarm("Bridge hears nothing", "The bridge's Bluetooth hears nothing at all: restart its computer."),
 }
 
 PRIORITIES = {"high": "High priority", "medium": "Medium priority", "low": "Low priority"}

@@ -1,0 +1,1 @@
+"""What `vigil doctor` looks at, one finding for each thing it looked at."""
