@@ -138,7 +138,7 @@ class Device:
         self.born_ms: dict[int, int] = {}
         self.clock_errors_ms: dict[int, int] = {}
         self.boots = self.cuts = self.wraps = self.connections = 0
-        self._waiting: dict[int, bytes] = {}
+        self._waiting: dict[int, tuple[bytes, int]] = {}  # appended and not flushed yet: record, and when
         self._trying = b""
         self._tried_ms = 0
         self.now_ms = 0
@@ -266,7 +266,7 @@ class Device:
             self._trying = bytes(header[4:]) + payload
             self._tried_ms = self.now_ms
             sequence: int = append(kind, length, boot, day, day_ms)
-            self._waiting[sequence] = sequence.to_bytes(4, "little") + self._trying
+            self._waiting[sequence] = sequence.to_bytes(4, "little") + self._trying, self.now_ms
             self._trying = b""
             self._learn()
             return sequence
@@ -276,8 +276,8 @@ class Device:
     def _learn(self) -> None:
         """Take up what outlasts a cut from now on; what nobody handed over is the journal's own word of a loss."""
         for sequence in range(len(self.kept), self.journal.newest + 1):
-            data = self._waiting.pop(sequence, b"") or self._read(sequence)
-            self._keep(sequence, data, self.now_ms)
+            data, born_ms = self._waiting.pop(sequence, None) or (self._read(sequence), self.now_ms)
+            self._keep(sequence, data, born_ms)
 
     def _keep(self, sequence: int, data: bytes, born_ms: int) -> None:
         record = records.Record(data)
@@ -293,9 +293,9 @@ class Device:
         self._row.lost += max(0, len(self.kept) - 1 - newest)
         for sequence in range(len(self.kept), newest + 1):
             data = self._read(sequence)
-            is_right = data[4:] == self._trying or data == self._waiting.get(sequence) or data[4] == records.LOSS
-            self._row.corrupted += not is_right
-            self._keep(sequence, data, self._tried_ms)
+            waiting, born_ms = self._waiting.get(sequence, (b"", self._tried_ms))
+            self._row.corrupted += data not in (waiting, data[:4] + self._trying) and data[4] != records.LOSS
+            self._keep(sequence, data, born_ms)
         self._waiting.clear()
         self._trying = b""
 
