@@ -19,8 +19,8 @@ TURN_S = 10.0
 """A link of nine seconds at most, and a second until the next advert."""
 LONGEST_TURN_GAP_S = 12.0
 """A turn, and an advert before and after it that was not heard."""
-REST_S = 9.0
-"""What lies at least between the adverts of two turns: ten seconds, and one advert that was not heard."""
+REST_S = 5.0
+"""From the first to the last advert heard between two turns: of ten seconds, less what was not heard at either end."""
 
 GAPS = 60
 LEAST_GAPS = 10
@@ -39,7 +39,6 @@ class Silence:
         self._gaps: deque[float] = deque(maxlen=GAPS)
         self._advert_s: float | None = None
         self._turn_ended_s: float | None = None
-        self._has_spoken = False  # over the link that is up
         self._has_spoken_since = False  # since the last advert
         self._was_heard_since = False  # since it last spoke
         self._shown = 0
@@ -52,7 +51,7 @@ class Silence:
             self._take_gap(self._advert_s, now_s)
         self._advert_s = now_s
         self._has_spoken_since = False
-        self._was_heard_since = self._has_spoken
+        self._was_heard_since = True
 
     def spoke(self) -> None:
         """Take in that the device said something over this bridge's link, which so was up until now."""
@@ -60,11 +59,11 @@ class Silence:
             self._shown += 1
             self._learn()
         self._was_heard_since = False
-        self._has_spoken = self._has_spoken_since = True
+        self._has_spoken_since = True
 
     def link_ended(self) -> None:
         """Take in that this bridge's link is over."""
-        self._has_spoken = self._was_heard_since = False
+        self._was_heard_since = False
         if not self._is_shown():
             self._shown = 0
 

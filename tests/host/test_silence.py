@@ -55,7 +55,7 @@ def test_whatever_is_heard_the_allowance_has_bounds(events: list[tuple[str, floa
             silence.advert(now_s)
         else:
             getattr(silence, event)()
-        assert LEAST_S <= silence.allowed_s <= MOST_S
+        assert 5 <= silence.allowed_s <= 60
 
 
 @given(st.lists(st.floats(0.9, 1.1), min_size=60, max_size=60))
@@ -73,6 +73,7 @@ def test_an_adapter_that_swallows_most_is_learned(period_s: float, jitter: list[
     for share in jitter[:70]:
         ear.advert(share * period_s)
     before = len(ear.called)
+    assert ear.silence.allowed_s >= min(3.5 * period_s, MOST_S)
     for share in jitter[70:]:
         ear.advert(share * period_s)
     assert len(ear.called) == before
@@ -100,7 +101,24 @@ def test_a_device_whose_link_somebody_else_holds_is_never_called_silent(
                 ear.advert(1.0)
         ear.advert(turn_s)
     assert ear.called == []
-    assert ear.silence.allowed_s >= 12
+    assert 12 <= ear.silence.allowed_s <= 16  # turns are not learned as if the adapter swallowed adverts
+
+
+def test_turns_are_not_taken_for_an_adapter_that_swallows_most() -> None:
+    """Where every second advert is lost, one gap in six is a turn."""
+    ear = Ear()
+    for _ in range(30):
+        ear.advert(10.0)
+        for _ in range(5):
+            ear.advert(2.0)
+    assert (ear.called, ear.silence.allowed_s) == ([], 20.0)
+
+
+def test_an_adapter_that_swallows_nearly_everything() -> None:
+    ear = Ear()
+    for _ in range(20):
+        ear.advert(30.0)
+    assert ear.silence.allowed_s == 60
 
 
 @given(st.integers(60, 10**6), st.integers(0, 59))
@@ -120,12 +138,10 @@ def test_late_adverts_at_the_begin_of_a_link_show_nothing() -> None:
         for _ in range(3):
             ear.spoke(0.5)
             ear.advert(0.5)
-        for _ in range(5):
-            ear.spoke(1.0)
         ear.silence.link_ended()
         for _ in range(20):
             ear.advert(1.0)
-    assert ear.silence.allowed_s >= 12
+            assert ear.silence.allowed_s >= 12
 
 
 def test_a_gap_as_of_a_turn_takes_back_what_was_shown() -> None:
