@@ -79,6 +79,12 @@ def spoil(data: bytes, drawn: random.Random) -> bytes:
             return bytes(spoilt)
 
 
+def count(row: Row, success: object) -> None:
+    """Count one try that has been made, and whether the attack had success."""
+    row.tried += 1
+    row.accepted += bool(success)
+
+
 def attempt(
     row: Row, try_it: Callable[[], object], refusal: type[Exception] | tuple[type[Exception], ...] = ()
 ) -> object:

@@ -102,7 +102,7 @@ def said(session: link.Session, message: bytes) -> bytes:
 
 
 def test_spoilt_bytes_from_a_stranger(attacks: AttackTable, times: Times, drawn: random.Random, device: Device) -> None:
-    """A session that he has heard is what he has to go by: whatever he makes of it, nothing is done and nothing told."""
+    """He has heard a session: whatever he makes of it, nothing is done and nothing told."""
     row = attacks.row("record link: a stranger's bytes, made of a host's frames")
     host = device.host()
     genuine = [said(host, message) for message in MESSAGES]
