@@ -1,10 +1,9 @@
-"""What attacks over the virtual radio need: a device that reboots, a bridge that is overheard, a device that is none."""
+"""What attacks over the virtual radio need: a device that reboots, a bridge overheard, a device that is none."""
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from bleak import BleakClient, BleakScanner
@@ -162,7 +161,9 @@ class Impostor:
         self._ble.irq(self._on_event)
         self._ble.active(True)
         characteristics = ((UUID(link.CONTROL_UUID), 0x08), (UUID(link.STREAM_UUID), 0x10))
-        ((self._control, self._stream),) = self._ble.gatts_register_services(((UUID(link.SERVICE_UUID), characteristics),))
+        ((self._control, self._stream),) = self._ble.gatts_register_services(
+            ((UUID(link.SERVICE_UUID), characteristics),)
+        )
         self._ble.gatts_set_buffer(self._control, link.MAX_FRAME)
 
     def advertise(self, sealed: bytes) -> None:

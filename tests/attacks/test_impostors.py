@@ -1,4 +1,4 @@
-"""Devices and hosts that are none: another key at the genuine one's address, an older protocol, a session played back."""
+"""Devices and hosts that are none: another key at the genuine address, another protocol, a session played back."""
 
 import asyncio
 import os
@@ -101,7 +101,7 @@ async def test_a_device_with_another_key_at_the_genuine_ones_address(
     impostor = Impostor(air, personality, wearable, hello_then(OTHER_KEY))
     log = Log()
     async with overheard_bridge(home, log) as bridge, relaying(impostor, 1000):
-        await visited(impostor, rounds(5))
+        await visited(impostor, rounds(3))
         (view,) = bridge.live.snapshot()
         assert bridge.received == 0 and not view.connected
     for session in impostor.sessions:
@@ -195,7 +195,7 @@ async def test_a_hosts_recorded_session_played_back_to_the_device(
         wearable.boot()
         await wearable.live(2)
     before = told(wearable)
-    for first in range(rounds(3)):  # whole; without its hello; from its third frame on
+    for first in range(rounds(2)):  # whole; without its hello; and so on
         frames = log.to_device[first % len(log.to_device) :]
         answers = await say(wearable, frames)
         is_answered = any(frame[0] != link.HELLO for frame in answers)
@@ -238,7 +238,7 @@ async def test_a_devices_recorded_adverts_and_session_played_back_to_the_bridge(
         hear.reset_mock()
         high, low = wearable.device.peripheral.advert_counter
         async with relaying(impostor, (high << 20 | low) + 50):
-            await visited(impostor, rounds(4))
+            await visited(impostor, rounds(3))
         by_link = [call for call in hear.call_args_list if call.args[2] == "link"]
         frames_row.tried += len(log.to_host) * len(impostor.sessions)
         frames_row.accepted += len(by_link) + sum(bool(beyond_greeting(each)) for each in impostor.sessions)

@@ -61,7 +61,7 @@ async def test_pairing_just_works_under_a_bonded_address(attacks: AttackTable, r
     wearable = Wearable(air)
     phone = await bonded(wearable)
     bonds = wearable.device.storage.bonds
-    for number in range(rounds(4)):
+    for number in range(rounds(2)):
         if number % 2:
             wearable.device.peripheral.open_pairing()
         stranger = wearable.central(like=phone)
@@ -76,14 +76,12 @@ async def test_pairing_just_works_under_a_bonded_address(attacks: AttackTable, r
         count(row, is_told or wearable.device.storage.bonds != bonds or not is_phone_trusted)
 
 
-async def test_guessing_the_passkey(
-    attacks: AttackTable, rounds: Rounds, drawn: random.Random, air: Air
-) -> None:
+async def test_guessing_the_passkey(attacks: AttackTable, rounds: Rounds, drawn: random.Random, air: Air) -> None:
     """A new one is drawn for each try, and there are few tries before the door shuts."""
     row = attacks.row("passkey guessed while pairing is open")
     wearable = Wearable(air)
     await wearable.live(1)
-    for _ in range(rounds(4)):
+    for _ in range(rounds(2)):
         wearable.device.peripheral.open_pairing()
         stranger = wearable.central(Guesser(drawn))
         await wearable.doing(stranger.connect())
@@ -103,8 +101,8 @@ async def test_subscribing_without_a_bond(
 ) -> None:
     row = attacks.row("subscribed to everything, read everything, without a bond")
     wearable = Offering(air, personality, services)
-    await wearable.live(15)
-    for _ in range(rounds(2)):
+    await wearable.live(9)
+    for _ in range(rounds(1)):
         async with wearable.central() as stranger:
             offered = len(stranger.services.characteristics)
             if pairs:
@@ -131,8 +129,8 @@ async def test_subscribing_to_the_record_stream(
 ) -> None:
     row = attacks.row("listened on the record stream after a hello, without the key")
     wearable = Offering(air, personality, SERVICES_BONDED)
-    await wearable.live(15)
-    for _ in range(rounds(2)):
+    await wearable.live(9)
+    for _ in range(rounds(1)):
         heard: list[bytes] = []
         async with wearable.central() as stranger:
             await stranger.start_notify(link.STREAM_UUID, lambda _, frame, heard=heard: heard.append(bytes(frame)))
