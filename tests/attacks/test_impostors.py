@@ -221,7 +221,9 @@ async def test_a_devices_recorded_adverts_and_session_played_back_to_the_bridge(
     if reboots:  # and one that has rebooted has been heard since
         wearable.boot()
         async with overheard_bridge(home, Log()):
-            await wearable.live(3)
+            before = wearable.journal.acknowledged
+            await wearable.live_until(lambda: wearable.journal.acknowledged > before)
+            await settled(wearable, home)
     wearable.bluetooth.power_cut()
     stored = home.stored()
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from tests.attacks.conftest import count, spoil
 from tests.attacks.home import Log, heard_adverts
 from tests.attacks.table import AttackTable
 from tests.host.test_rooms import greeted, received
-from tests.radio.test_line import OTHER_KEY, WELL, Home, Wearable, settled
+from tests.radio.test_line import KEY, OTHER_KEY, WELL, Home, Wearable, settled
 from tests.radio.test_rooms import House
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from vigil_host.radio.air import Air
@@ -47,6 +49,13 @@ def as_heard(sealed: bytes) -> bytes:
     return messages.advert(messages.Advert(-60, sealed, HERE))
 
 
+async def answer_tick(websocket: ClientConnection) -> None:
+    """Send the primary's next tick back, as a room does."""
+    while (tick := await received(websocket))[0] != messages.TICK:
+        pass
+    await websocket.send(tick)
+
+
 async def test_adverts_from_a_room_that_lies(
     attacks: AttackTable, rounds: Rounds, drawn: random.Random, air: Air, house: House, mocker: Any, monkeypatch: Any
 ) -> None:
@@ -56,23 +65,36 @@ async def test_adverts_from_a_room_that_lies(
     wearable = Wearable(air, NIMBLE, WELL)
     async with heard_adverts(air) as adverts:
         await wearable.live(12)
-    content, sealer = bytes(advert.CONTENT_LENGTH), advert.AdvertSealer(OTHER_KEY)
+    content = bytes(advert.CONTENT_LENGTH)
+    genuine, sealer = advert.AdvertSealer(KEY), advert.AdvertSealer(OTHER_KEY)
     async with house.primary() as bridge:
         websocket = await greeted(house, house.known.add("Bedroom"))
         hear = mocker.spy(bridge._intake, "hear")
         unconfirmed = mocker.spy(bridge._intake, "hear_unconfirmed")
 
+        high, low = wearable.device.peripheral.advert_counter
+        numbers = count_from(high << 20 | low)
+        followed = bridge._listener._followed
+        async with asyncio.timeout(5):
+            while house.home.device_id not in followed:
+                await asyncio.sleep(0.01)
+                followed = bridge._listener._followed
+
         async def say(sealed: list[bytes]) -> int:
-            """How many of these count; the primary takes some dozens between two of its ticks, which it wants back."""
+            """How many of these count, before a new and genuine one at the end, which does."""
             before = hear.call_count + unconfirmed.call_count
             for start in range(0, len(sealed), MOST_ADVERTS):
                 for each in sealed[start : start + MOST_ADVERTS]:
                     await websocket.send(as_heard(each))
-                while (tick := await received(websocket))[0] != messages.TICK:
-                    pass
-                await websocket.send(tick)
-            await asyncio.sleep(0.1)
-            return int(hear.call_count + unconfirmed.call_count - before)
+                await answer_tick(websocket)  # the primary takes no more between two of its ticks
+            number = next(numbers)
+            genuine.seal(content, 0, number >> 20, number & 0xFFFFF)
+            newest = bytes(genuine.advert[7:])
+            async with asyncio.timeout(5):
+                while followed[house.home.device_id].hearing.mark != number:
+                    await websocket.send(as_heard(newest))
+                    await answer_tick(websocket)
+            return int(hear.call_count + unconfirmed.call_count - before - 1)
 
         assert await say(adverts) == len(adverts)  # once they count
         again = [*adverts, *drawn.sample(adverts, len(adverts))] * rounds(1)
