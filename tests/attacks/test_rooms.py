@@ -65,7 +65,8 @@ async def test_adverts_from_a_room_that_lies(
     wearable = Wearable(air, NIMBLE, WELL)
     async with heard_adverts(air) as adverts:
         await wearable.live(12)
-    content = bytes(advert.CONTENT_LENGTH)
+    content = bytearray(advert.CONTENT_LENGTH)
+    advert.pack_content(content, 0, (1, 1, 1), 0, (720, 970, 3660, 25, 80, 9))
     genuine, sealer = advert.AdvertSealer(KEY), advert.AdvertSealer(OTHER_KEY)
     async with house.primary() as bridge:
         websocket = await greeted(house, house.known.add("Bedroom"))
