@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from bleak import BleakClient, BleakScanner
@@ -171,11 +171,12 @@ class Impostor:
         self._ble.gap_advertise(20_000, b"\x02\x01\x06\x1b\xff\xff\xff" + sealed)
 
     async def rest(self) -> None:
-        """Advertise no more, and wait until whoever is connected has left."""
+        """Advertise no more, and wait until whoever is connected has left, but not for long."""
         self._ble.gap_advertise(None)
-        async with asyncio.timeout(20):
-            while self._links:
-                await asyncio.sleep(0.01)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                while self._links:
+                    await asyncio.sleep(0.01)
 
     def _on_event(self, event: int, data: tuple[Any, ...]) -> None:
         if event == 1:

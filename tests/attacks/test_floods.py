@@ -110,7 +110,6 @@ async def test_a_flood_of_connections(
                 longest_shut_ms = max(longest_shut_ms, shut_ms)
         heard_ms.append(wearable.now_ms)
     visits = sum(stranger.visits for stranger in strangers)
-    assert visits >= 3
     gaps = [later - earlier for earlier, later in itertools.pairwise(heard_ms)]
     for gap in gaps:
         count(silence, gap > HEARD_WITHIN_MS[personality.advertises_while_connected])
@@ -118,6 +117,7 @@ async def test_a_flood_of_connections(
     for _ in range(visits):
         count(changed, False)
     changed.accepted += told(wearable) != before
+    assert visits >= 3
 
 
 async def test_a_host_with_the_key_gets_in(
