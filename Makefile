@@ -11,7 +11,7 @@ BUILD_FILES := pyproject.toml hatch_build.py
 STUBS := 1.28.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults attacks lint soak fuzz bench clean system-programs
+.PHONY: help demo test faults attacks lint soak fuzz bench sbom clean system-programs
 
 help: ## show this text
 	@echo "Vigil. Usage: make TARGET [ARGS='more arguments for its program'] [PYTHON=python3.12]"
@@ -26,8 +26,8 @@ test: $(VENV)/.dev system-programs ## install what tests need and run every tier
 faults: $(VENV)/.dev ## cut the power, flip bits, kill the bridge, and print what was lost: nothing may be
 	@$(PYTEST) -m faults -q $(ARGS)
 
-attacks: $(VENV)/.dev ## try what strangers may by radio, and print what was accepted: nothing may be
-	@$(PYTEST) -m attacks -q $(ARGS)
+attacks: $(VENV)/.dev ## try what strangers and others may, and print what was accepted: nothing may be
+	@$(PYTEST) tests/attacks -q $(ARGS)
 
 lint: $(VENV)/.dev .typings/esp32/.$(STUBS) .typings/rp2/.$(STUBS) ## check style and types, the board's files against each port
 	$(BIN)/ruff check .
@@ -48,6 +48,11 @@ bench: $(VENV)/.bench ## measure accuracy beside other programs, the driver, wha
 	  printf '\n%s\n' "$$name"; [ "$$name" = accuracy ] && arguments="$(ARGS)" || arguments=; \
 	  $(BIN)/python "benchmarks/$$name.py" $$arguments || missed="$$missed $$name"; \
 	done; [ -z "$$missed" ] || { echo "not reached:$$missed"; exit 1; }
+
+sbom: $(VENV)/.release ## list every component that is installed with Vigil: dist/sbom.json, as CycloneDX
+	@rm -rf $(VENV)/sbom && $(BIN)/python -m venv --without-pip $(VENV)/sbom
+	@$(BIN)/python -m pip --python $(VENV)/sbom install --quiet --quiet --disable-pip-version-check '.[demo,vm]'
+	@$(BIN)/python tools/sbom.py $(VENV)/sbom dist/sbom.json
 
 clean: ## remove .venv and everything that was built or fetched
 	rm -rf $(VENV) .typings build dist host/vigil_host/vendor .pytest_cache .hypothesis .mypy_cache .ruff_cache
@@ -74,6 +79,10 @@ $(VENV)/.dev: $(BUILD_FILES) | $(BIN)/python
 $(VENV)/.bench: $(VENV)/.dev
 	@echo "Installing the programs that Vigil is compared with ..."
 	@$(INSTALL) --editable '.[dev,bench]'
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.dev
+	@$(INSTALL) --editable '.[dev,release]'
 	@touch $@
 
 # The stub packages of two ports overwrite each other in one environment: a folder for each.

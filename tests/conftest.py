@@ -59,7 +59,7 @@ TIERS = (
     Tier("browser", "the page in headless Chromium", ("chromium", "chromium-browser"), debian="chromium"),
     Tier("services", "a real MQTT broker", ("mosquitto",), debian="mosquitto"),
     Tier("faults", "power cuts, bus errors, lost links, killed bridges"),
-    Tier("attacks", "what strangers may try by radio: replays, forgeries, spoilt bytes"),
+    Tier("attacks", "what strangers, impostors and a taken-over room may try"),
     Tier("house", "the project itself: imports, portability, packaging"),
 )
 _LEFT_OUT = pytest.StashKey[Counter[str]]()

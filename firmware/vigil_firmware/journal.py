@@ -349,7 +349,7 @@ class Journal:
     def _keep_mark(self) -> None:
         frame = self._frame
         frame[0] = ACKNOWLEDGED
-        put_u32(frame, 1, self.acknowledged)
+        put_u32(frame, 1, self.acknowledged + 1)
         self._seal(1, 5, 0)
         self._program(1)
         self._kept_mark = self.acknowledged
@@ -544,7 +544,7 @@ class Journal:
             return
         if mark == ACKNOWLEDGED:
             if self._seen_is_whole:
-                self.acknowledged = max(self.acknowledged, u32(self._seen, 1))
+                self.acknowledged = max(self.acknowledged, u32(self._seen, 1) - 1)
             return
         if not self._seen_is_whole:
             if self._damaged_from < 0:

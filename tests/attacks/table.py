@@ -12,12 +12,17 @@ class Row:
     crashed: int = 0
     by_chance: float = 0.0
 
+    @property
+    def successes(self) -> int:
+        """How often the attack did what it was to do, or harm."""
+        return self.accepted + self.crashed
+
 
 class AttackTable:
     """Rows by kind, in the order in which they were first counted."""
 
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
+    def __init__(self, rows: dict[str, Row] | None = None) -> None:
+        self.rows: dict[str, Row] = rows or {}
 
     def row(self, kind: str) -> Row:
         """The row of a kind, made when it is new."""
@@ -26,7 +31,7 @@ class AttackTable:
     @property
     def is_clean(self) -> bool:
         """Whether nothing was accepted and nothing fell over."""
-        return not any(row.accepted or row.crashed for row in self.rows.values())
+        return not any(row.successes for row in self.rows.values())
 
     def lines(self) -> list[str]:
         """The table as text."""

@@ -169,6 +169,17 @@ def test_the_mark_survives_a_reboot_with_little_wear() -> None:
     assert with_marks < alone.programmed * 1.1
 
 
+def test_a_journal_that_nobody_acknowledged_is_so_after_a_reboot_too() -> None:
+    """A first start tries out whether the flash takes anything, before there is anything to acknowledge."""
+    flash = SimulatedFlash(4, 4096, 1)
+    open_journal((lambda: NorStore(flash, 1),), lambda count: bytes(count), print)
+    journal = open_journal((lambda: NorStore(flash, 1),), lambda count: bytes(count), print)
+    keep(journal, b"a")
+    assert (journal.acknowledged, journal.newest) == (-1, 0)
+    journal.acknowledge(0)
+    assert journal.acknowledged == 0
+
+
 def test_a_loss_names_exactly_what_no_host_has() -> None:
     journal = Journal(NorStore(SimulatedFlash(4)), 7)
     while journal.newest < 200:

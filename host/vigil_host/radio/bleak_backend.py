@@ -52,10 +52,16 @@ def _uuid_text(uuid: core.UUID) -> str:
 
 
 async def _abandon(task: asyncio.Future[Any]) -> None:
-    """Cancel a task until it has ended; Bumble's wait_for can swallow a cancellation (Python 3.11)."""
+    """Cancel a task until it has ended, also when cancelled; Bumble's wait_for can swallow that (Python 3.11)."""
+    is_cancelled = False
     while not task.done():
         task.cancel()
-        await asyncio.wait((task,), timeout=0.01)
+        try:
+            await asyncio.wait((task,), timeout=0.01)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 class AirScanner(BaseBleakScanner):
