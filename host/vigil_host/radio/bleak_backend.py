@@ -18,10 +18,10 @@ from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback,
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError
 from bumble import core, hci
-from bumble.att import ATT_Error
+from bumble.att import ATT_PDU, ATT_RESPONSES, ATT_Error
 from bumble.core import AdvertisingData
 from bumble.device import Advertisement, Connection, Device, Peer
-from bumble.gatt_client import CharacteristicProxy
+from bumble.gatt_client import CharacteristicProxy, Client
 from bumble.keys import MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
@@ -147,6 +147,18 @@ _UUID_LIST_SIZES: dict[int, int] = {
 }
 
 
+def _bear_cancellation(client: Client) -> None:
+    """Have a GATT client leave out the answer to a request whose task was cancelled meanwhile."""
+    take = client.on_gatt_pdu
+
+    def on_gatt_pdu(pdu: ATT_PDU) -> None:
+        is_answer = pdu.op_code in ATT_RESPONSES
+        if not is_answer or (client.pending_response is not None and not client.pending_response.done()):
+            take(pdu)
+
+    client.on_gatt_pdu = on_gatt_pdu  # type: ignore[method-assign, assignment]  # Bumble calls it by this name
+
+
 class AirClient(BaseBleakClient):
     """A central with one connection. Raises what bleak's own backends raise.
 
@@ -224,6 +236,7 @@ class AirClient(BaseBleakClient):
         self._gone = asyncio.get_running_loop().create_future()
         connection.on(connection.EVENT_DISCONNECTION, self._on_disconnection)
         peer = self._peer = Peer(connection)
+        _bear_cancellation(peer.gatt_client)
         await self._request(peer.request_mtu(MTU))
         if await self._bonds.get(str(address)):
             await self._request(connection.encrypt())
