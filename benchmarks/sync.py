@@ -83,7 +83,7 @@ class Wearable:
                 anchor_time=lambda *_: None,
                 vitals=SimpleNamespace(quality=90),
             )
-            self._end = LinkEnd(KEY, monitor, self._send, SimpleNamespace(advert_counter=(0, 0)))
+            self._end = LinkEnd(KEY, monitor, self._send, SimpleNamespace(advert_counter=(0, 0), flags=0))
         elif event == 2:
             self._end = None
             self.ble.gap_advertise(20_000, ADVERT)

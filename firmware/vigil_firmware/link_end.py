@@ -28,6 +28,10 @@ if TYPE_CHECKING:
             """Counter (high, low) of the next advert."""
 
         @property
+        def flags(self) -> int:
+            """What hosts are told of the radio: link.ADDRESS_CHANGES, link.CAN_PAIR."""
+
+        @property
         def refused(self) -> "list[int]":
             """How often what was refused since boot, in the order of link.REFUSALS."""
 
@@ -193,8 +197,9 @@ class LinkEnd:
         journal = self._monitor.journal
         uptime = self._monitor.uptime
         numbers = (journal.journal_id, self._monitor.boot, journal.oldest, journal.newest, journal.acknowledged)
+        owner = self._owner
         return link.pack_info(
-            self._session.out, _MESSAGE, numbers, (uptime.day, uptime.day_ms), self._owner.advert_counter
+            self._session.out, _MESSAGE, numbers, (uptime.day, uptime.day_ms), owner.advert_counter, owner.flags
         )
 
     def _pack_live(self, content: bytearray, start: int) -> int:

@@ -146,6 +146,11 @@ class Peripheral:
         """Counter (high, low) of the next advert."""
         return self._high, self._low
 
+    @property
+    def flags(self) -> int:
+        """What hosts are told of the radio: link.ADDRESS_CHANGES, link.CAN_PAIR."""
+        return (link.ADDRESS_CHANGES if self._changes_address else 0) | (link.CAN_PAIR if self._stack.can_pair else 0)
+
     def change_settings(self, settings: "Settings") -> None:
         """Put other settings in force and keep them."""
         self._storage.save_settings(settings)

@@ -16,13 +16,15 @@ Messages, little-endian, first byte the type:
     host -> device                                    device -> host
     10 fetch   sequence to start from (u32)           90 info     journal id (u32), boot (u16), oldest, newest and
     11 ack     newest sequence on disk (u32)                      acknowledged sequence (u32 each), uptime day (u16),
-    12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32), the next advert's counter (5)
+    12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32), the next advert's counter (5), flags
     13 info                                           91 records  (length u8, record) ...
     14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
     15 counts                                         93 missing  first, last sequence (u32) the device no longer has
     16 rotate  the next device key (16)               94 rotated
     17 stay                                           95 counts   what was refused, by kind (u16 each; `REFUSALS`)
     18 pair                                           96 bye      seconds after which to connect again (u8)
+
+The flags of `info`: bit 0, the device changes its address every fifteen minutes; bit 1, its radio can pair.
 
 `curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
 where it is the one in force already, nothing happens.
@@ -31,8 +33,8 @@ where it is the one in force already, nothing happens.
 and every new connection are under it, while this session goes on under the key it was begun with. Other sessions end.
 So a host writes the new key down before it sends it, keeps both until it has heard the device under the new one or been
 told `rotated`, and then forgets the old: whenever the power fails, the device has one of the two. The advert counter
-goes on, and the device's identity (`keys.device_id`) is another. Who has the old key and records this very session
-reads the new key in it.
+goes on. The identity that follows from the key (`keys.device_id`) is another, but a host goes on to call the device by
+the one it first had. Who has the old key and records this very session reads the new key in it.
 
 `pair` opens pairing for two minutes, as the device's button does, for a phone or gateway that is to be bonded.
 
@@ -84,10 +86,14 @@ BYE = 0x96
 BYE_LENGTH = 2
 LIVE_LENGTH = 17
 
+# Flags of an info message.
+ADDRESS_CHANGES = 1
+CAN_PAIR = 2
+
 _SESSION = b"session" + bytes((PROTOCOL_VERSION,))
 _TO_DEVICE = 0
 _TO_HOST = 1
-_INFO = "<BIHIIIHIHBH"
+_INFO = "<BIHIIIHIHBHB"
 _NO_SEQUENCE = 0xFFFFFFFF
 
 
@@ -188,8 +194,8 @@ class Info:
     def __init__(self, message: "bytes | bytearray | memoryview") -> None:
         if len(message) != struct.calcsize(_INFO):
             raise LinkError("an info message has %d bytes, this one has %d" % (struct.calcsize(_INFO), len(message)))
-        _, self.journal_id, self.boot, oldest, newest, acknowledged, self.day, self.day_ms, *counter = struct.unpack(
-            _INFO, message
+        _, self.journal_id, self.boot, oldest, newest, acknowledged, self.day, self.day_ms, *counter, self.flags = (
+            struct.unpack(_INFO, message)
         )
         self.advert_counter = counter[0] | counter[1] << 16 | counter[2] << 24
         self.oldest = None if oldest == _NO_SEQUENCE else oldest
@@ -203,11 +209,12 @@ def pack_info(
     journal: "tuple[int, int, int, int, int]",
     uptime: "tuple[int, int]",
     advert_counter: "tuple[int, int]",
+    flags: int,
 ) -> int:
     """Write an info message at `start`; its length is returned.
 
     journal: id, boot number, oldest, newest and acknowledged sequence number (-1: there is none). uptime: day, ms of
-    the day. advert_counter: high and low, as `vigil_wire.advert` has it.
+    the day. advert_counter: high and low, as `vigil_wire.advert` has it. flags: of those above.
     """
     journal_id, boot, oldest, newest, acknowledged = journal
     high, low = advert_counter
@@ -226,6 +233,7 @@ def pack_info(
         low & 0xFFFF,
         low >> 16 | (high & 15) << 4,
         high >> 4,
+        flags,
     )
     return struct.calcsize(_INFO)
 

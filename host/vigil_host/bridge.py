@@ -56,7 +56,10 @@ class Bridge:
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
-        self._listener = Listener(self._intake, self._clock, scanner_factory, marks, scan_restart_s)
+        self._shown_keys: dict[str, bytes] = {}  # of devices that have shown that they have their next key
+        self._listener = Listener(
+            self._intake, self._clock, scanner_factory, marks, scan_restart_s, self._shown_keys.__setitem__
+        )
         self.rooms = Rooms(known_rooms, self._listener.hear, self._clock) if known_rooms else None
         self._client_factory = self.rooms.clients_beside(client_factory) if self.rooms else client_factory
         self._followed: dict[str, KnownDevice] = {}
@@ -98,16 +101,21 @@ class Bridge:
                 self.rooms.follow()
             group.create_task(self._listener.run())
             group.create_task(self.alerts.run())
+            problem = ""
             while True:
                 await self._clock.sleep(DEVICES_PERIOD_S)
                 if self.rooms:
                     self.rooms.follow()
                 try:
-                    changed = self._devices.reload()
+                    await self._forget_old_keys()
+                    await asyncio.to_thread(self._devices.reload)  # the system's keyring may take its time
                 except DevicesError as error:
-                    _log.error("%s", error)
+                    if str(error) != problem:
+                        problem = str(error)
+                        _log.error("%s", problem)
                     continue
-                if changed:
+                problem = ""
+                if self._devices.list() != [*self._followed.values()]:
                     await self._follow(group)
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
@@ -121,27 +129,40 @@ class Bridge:
         for device_id, device in self._followed.items():
             is_known = device_id in known
             is_as_it_was = is_known and known[device_id].spo2_curve == device.spo2_curve
+            if is_known and known[device_id].next_key not in (None, device.next_key):
+                is_as_it_was = False
             if not is_as_it_was and device_id in self._keepers:
-                self._keepers.pop(device_id).cancel()  # a new session brings the new curve
+                self._keepers.pop(device_id).cancel()  # a new session brings the new curve, or the new key
         for device in known.values():
             if device.id not in self._keepers and not self._listen_only:
-                self._keepers[device.id] = group.create_task(self._keep(device))
+                self._keepers[device.id] = group.create_task(self._keep(device.id, device.name))
         self._followed = known
         self.events.publish("live")
 
-    async def _keep(self, device: KnownDevice) -> None:
+    async def _forget_old_keys(self) -> None:
+        """Forget the old key of each device that has shown that it has its next one. Raises DevicesError."""
+        for device_id, key in [*self._shown_keys.items()]:
+            await asyncio.to_thread(self._devices.settle, device_id, key)
+            self._shown_keys.pop(device_id)
+
+    async def _keep(self, device_id: str, name: str) -> None:
         await keep_connected(
-            device.name,
-            lambda: self._listener.next_advert(device.id),
-            lambda: Session(
-                device,
-                self._intake,
-                self._clock,
-                self._client_factory,
-                lambda counter: self._listener.confirm(device.id, counter),
-                self._is_alone,
-            ),
+            name,
+            lambda: self._listener.next_advert(device_id),
+            lambda: self._session(device_id),
             self._clock,
+        )
+
+    def _session(self, device_id: str) -> Session:
+        return Session(
+            self._followed[device_id],
+            self._intake,
+            self._clock,
+            self._client_factory,
+            lambda counter: self._listener.confirm(device_id, counter),
+            self._is_alone,
+            key=self._listener.key_of(device_id),
+            has_key=self._shown_keys.__setitem__,
         )
 
 

@@ -29,7 +29,7 @@ def _content() -> bytes:
 
 def _info() -> bytes:
     buf = bytearray(60)
-    return bytes(buf[: link.pack_info(buf, 0, (7, 1, 0, 100, 50), (3, 5000), (1, 2))])
+    return bytes(buf[: link.pack_info(buf, 0, (7, 1, 0, 100, 50), (3, 5000), (1, 2), 3)])
 
 
 def _vitals() -> bytes:

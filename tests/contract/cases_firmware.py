@@ -257,6 +257,7 @@ def case_storage_in_files() -> None:
 
 class _Owner:
     advert_counter = (0, 0)
+    flags = 0
 
     def __init__(self, monitor: Monitor) -> None:
         self.change_settings = monitor.apply

@@ -420,12 +420,13 @@ def case_link_messages() -> None:
     assert link.fetch(0x01020304) == _hex("10 04030201")
     assert link.acknowledge(0xFFFFFFFE) == _hex("11 FEFFFFFF")
     assert link.set_time(0x2526, 86399999) == _hex("12 2625 FF5B2605")
-    buf = bytearray(30)
-    assert link.pack_info(buf, 0, (0xFEDCBA98, 7, 0, 5, -1), (2, 3), (0x7FFFE, 0xABCDE)) == 30
-    assert buf == _hex("90 98BADCFE 0700 00000000 05000000 FFFFFFFF 0200 03000000 DEBCEAFF7F")
+    buf = bytearray(31)
+    assert link.pack_info(buf, 0, (0xFEDCBA98, 7, 0, 5, -1), (2, 3), (0x7FFFE, 0xABCDE), link.CAN_PAIR) == 31
+    assert buf == _hex("90 98BADCFE 0700 00000000 05000000 FFFFFFFF 0200 03000000 DEBCEAFF7F 02")
     info = link.Info(buf)
     assert (info.journal_id, info.oldest, info.newest, info.acknowledged) == (0xFEDCBA98, 0, 5, None)
     assert info.advert_counter == 0x7FFFE << 20 | 0xABCDE
+    assert info.flags == link.CAN_PAIR
     assert link.nonce_of_hello(link.hello(b"hostside")) == b"hostside"
     assert link.records_in(b"\x91\x02ab\x01c") == [b"ab", b"c"]
     assert "cut short" in _says(link.LinkError, link.records_in, b"\x91\x02ab\x02c")

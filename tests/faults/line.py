@@ -85,7 +85,7 @@ class WireClient:
 
     async def connect(self) -> None:
         self._is_up = True
-        self._end = LinkEnd(KEY, self._wire.monitor, self._send, SimpleNamespace(advert_counter=(0, 0)))
+        self._end = LinkEnd(KEY, self._wire.monitor, self._send, SimpleNamespace(advert_counter=(0, 0), flags=0))
         self._end.mtu = 185
         self._wire.sent.append(-1)
 

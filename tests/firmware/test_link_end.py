@@ -21,6 +21,7 @@ class Wire:
         self.refused: list[bytes] = []
         self.changes: list[Settings] = []
         self.advert_counter = (0x12345, 0x6789A)
+        self.flags = link.CAN_PAIR
         self.keys: list[bytes] = []
         self.pairings = 0
         self.refused = [3, 0x12345, 0, 0, 0, 0, 9]
@@ -100,7 +101,7 @@ def test_info(wire: Wire) -> None:
     assert (info.journal_id, info.boot, info.oldest, info.acknowledged) == (7, 3, 0, 12)
     assert info.newest == wire.rig.journal.newest
     assert (info.day, info.day_ms) == (0, 3000)
-    assert info.advert_counter == 0x123456789A
+    assert (info.advert_counter, info.flags) == (0x123456789A, link.CAN_PAIR)
 
 
 def test_a_new_key_is_kept_before_it_is_confirmed_and_the_session_goes_on(wire: Wire) -> None:

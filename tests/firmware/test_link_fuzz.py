@@ -38,6 +38,7 @@ class Desk:
         self.done: list[str] = []
         self.sent: list[bytes] = []
         self.advert_counter = (0, 1)
+        self.flags = 0
         self.refused = [0] * len(link.REFUSALS)
         self.end = LinkEnd(KEY, rig.monitor, self.send, self)
         self.end.mtu = 247

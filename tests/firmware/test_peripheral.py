@@ -178,10 +178,15 @@ def test_address_changes_every_quarter_of_an_hour_and_never_during_a_link(
     assert wait(899) == 3
     assert air.ble.is_advertising
     assert set(air.ble.addresses[drawn:]) == {1}
+    assert air.peripheral.flags == link.CAN_PAIR | link.ADDRESS_CHANGES
 
 
 def test_address_stays_where_phones_look_for_it_and_where_the_stack_has_no_other(make_rig: Any, bluetooth: Any) -> None:
-    for services, is_silent in ((SERVICES_BONDED, False), (SERVICES_OPEN, False), (SERVICES_OFF, True)):
+    for services, is_silent, flags in (
+        (SERVICES_BONDED, False, link.CAN_PAIR),
+        (SERVICES_OPEN, False, link.CAN_PAIR),
+        (SERVICES_OFF, True, 0),
+    ):
         bluetooth.ble.addresses.clear()
         bluetooth.ble.is_advertising = False
         bluetooth.ble.adverts.clear()
@@ -190,7 +195,7 @@ def test_address_stays_where_phones_look_for_it_and_where_the_stack_has_no_other
         for _ in range(1000):
             air.rig.elapsed_ms += 1000
             air.peripheral.step(air.rig.now())
-        assert air.ble.addresses == []
+        assert (air.ble.addresses, air.peripheral.flags) == ([], flags)
 
 
 def test_radio_that_cannot_advertise_now_is_asked_again(air: Air) -> None:

@@ -135,6 +135,7 @@ class DeviceDouble:
     journal: Journal = field(default_factory=Journal)
     oldest: int = 0
     acknowledged: int = -1
+    flags: int = link.CAN_PAIR
     window: int = link.WINDOW
     cut_after: int | None = None  # frames notified until the link goes
     forge: int | None = None  # number of the sealed frame that is damaged
@@ -150,6 +151,7 @@ class DeviceDouble:
     counter: int = 0  # of its next advert
     stays: int = 0  # how often it was told that it may stay
     bye_s: int | None = None  # said after all records
+    keys: list[bytes] = field(default_factory=list)  # those given to it
     when_acked: Callable[[int], None] | None = None
     clients: list["ClientDouble"] = field(default_factory=list)
 
@@ -216,19 +218,17 @@ class ClientDouble:
         if message[0] == link.ASK_INFO:
             newest = len(device.journal.records) - 1
             info = (device.journal.id, 1, device.oldest, newest, device.acknowledged)
-            self.send(
-                bytes(
-                    self._session.out[
-                        4 : 4 + link.pack_info(self._session.out, 4, info, (0, 0), divmod(device.counter, 1 << 20))
-                    ]
-                )
-            )
+            length = link.pack_info(self._session.out, 4, info, (0, 0), divmod(device.counter, 1 << 20), device.flags)
+            self.send(bytes(self._session.out[4 : 4 + length]))
         elif message[0] == link.TIME:
             device.told_time.append(message)
         elif message[0] == link.STAY:
             device.stays += 1
         elif message[0] == link.CURVE:
             device.curves.append(message[1:])
+        elif message[0] == link.ROTATE:
+            device.keys.append(message[1:])
+            self.send(bytes((link.ROTATED,)))
         elif message[0] == link.FETCH:
             self._next = struct.unpack("<BI", message)[1]
             self._base = self._next - 1
@@ -264,6 +264,10 @@ class ClientDouble:
                     self.send(message)
         if device.bye_s is not None and self._next == len(device.journal.records):
             self.send(bytes((link.BYE, device.bye_s)))
+
+    def stream_live(self) -> None:
+        """Send what a device does each second."""
+        self.send(bytes((link.LIVE,)) + content_of() + bytes((90,)))
 
     def send(self, message: bytes) -> None:
         """Notify one sealed message."""

@@ -10,6 +10,7 @@ import pytest
 from bleak.backends.device import BLEDevice
 
 from vigil_host import bridge as bridge_module
+from vigil_host import private_file
 from vigil_host.bridge import Bridge
 from vigil_host.devices import Devices
 from vigil_host.store import Store, StoreError
@@ -177,5 +178,57 @@ def test_cancelling_it_cancels_it(bridge_of: Any, air: Any, run: Callable[[Any],
         with pytest.raises(asyncio.CancelledError):
             await task
         assert air.scanners == []
+
+    run(scenario())
+
+
+def test_a_device_heard_under_its_next_key_is_greeted_with_that_and_keeps_it_alone(
+    home: Any,
+    air: Any,
+    bridge_of: Any,
+    devices: Devices,
+    content_bytes: Any,
+    run: Callable[[Any], Any],
+    until: Any,
+    mocker: Any,
+) -> None:
+    """Although its one advert is not believed yet: the session proves it."""
+
+    async def scenario() -> None:
+        mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
+        home.device.key = devices.rotate("Band").possible_keys[1]
+        async with running(bridge_of()):
+            air._counters[home.device.key] = 7
+            air.advertise(home.device.key, content_bytes())
+            await until(lambda: Devices(devices.path).get("Band").possible_keys == (home.device.key,))
+            await asyncio.sleep(0.1)
+            assert home.device.sessions == 1
+            assert home.device.clients[0].is_up
+
+    run(scenario())
+
+
+def test_a_file_that_cannot_be_written_keeps_both_keys_until_it_can(
+    home: Any,
+    air: Any,
+    bridge_of: Any,
+    devices: Devices,
+    content_bytes: Any,
+    run: Callable[[Any], Any],
+    until: Any,
+    mocker: Any,
+    caplog: Any,
+) -> None:
+    async def scenario() -> None:
+        mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
+        new = devices.rotate("Band").possible_keys[1]
+        home.device.key = new
+        full = mocker.patch.object(private_file, "replace", side_effect=OSError(28, "No space left on device"))
+        async with running(bridge_of()):
+            air.advertise(new, content_bytes())
+            await until(lambda: "No space left" in caplog.text)
+            assert Devices(devices.path).get("Band").next_key == new
+            mocker.stop(full)
+            await until(lambda: Devices(devices.path).get("Band").possible_keys == (new,))
 
     run(scenario())

@@ -1,20 +1,26 @@
 """`vigil devices` and `vigil readings`, and `vigil` itself."""
 
+import datetime
+import io
 import json
+import re
 import stat
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 from click.testing import CliRunner, Result
 
+from vigil_host import system_keyring
 from vigil_host.cli import main
 from vigil_host.devices import Devices
 from vigil_host.store import Store
 from vigil_host.store.times import to_days
-from vigil_wire import keys, records, statuses
-from vigil_wire.settings import Settings
+from vigil_host.system_keyring import SystemKeyringError
+from vigil_wire import keys, link, records, statuses
+from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN, Settings
 
 KEY = bytes(range(16))
 CODE = keys.setup_code(KEY)
@@ -60,7 +66,8 @@ def test_a_device_is_added_listed_renamed_and_removed(data_folder: Path) -> None
     assert told(vigil("devices", "rename", ID, "Ada's clip")) == f"{ID} is now called Ada's clip.\n"
     listed = told(vigil("devices"))
     assert all(word in listed for word in (ID, "Ada's clip", "wearer"))
-    assert json.loads(told(vigil("devices", "--json"))) == [{"id": ID, "name": "Ada's clip", "wearer": "Ada"}]
+    (in_json,) = json.loads(told(vigil("devices", "--json")))
+    assert (in_json["id"], in_json["name"], in_json["wearer"]) == (ID, "Ada's clip", "Ada")
     assert KEY.hex() not in listed
     assert vigil("devices", "remove", "Ada's clip", answer="n\n").exit_code == 1
     assert json.loads(told(vigil("devices", "--json")))
@@ -96,6 +103,128 @@ def test_a_curve_that_cannot_be_given_is_one_line_and_changes_nothing(data_folde
         (data_folder / "devices.toml").read_text() + "spo2_curve = [[400, 990], [1100, 860]]\n"
     )
     assert "its SpO2 goes from 990 to 860" in refused(vigil("devices"))
+
+
+def shown(result: Result) -> bytes:
+    """The key in the setup code that a command has shown, as text and as a QR code."""
+    (code,) = re.findall(r"^    (\S{34})$", told(result), re.MULTILINE)
+    drawn = io.StringIO()
+    segno.make(code, micro=False).terminal(drawn, compact=True)
+    assert drawn.getvalue() in result.stdout
+    return keys.key_from_setup_code(code)
+
+
+def never_again(key: bytes) -> None:
+    """No command shows this key."""
+    code = keys.setup_code(key)
+    for command in (("devices",), ("devices", "--json"), ("devices", "rename", "Clip", "Clip")):
+        said = told(vigil(*command))
+        assert code not in said and key.hex() not in said
+
+
+def test_a_new_device_has_its_setup_code_shown_once(data_folder: Path) -> None:
+    result = vigil("devices", "new", "Clip", "--wearer", "Ada")
+    (known,) = Devices(data_folder / "devices.toml").list()
+    assert (shown(result), known.name, known.wearer) == (known.key, "Clip", "Ada")
+    never_again(known.key)
+
+
+def test_a_key_is_replaced_and_its_setup_code_shown_once(data_folder: Path) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Clip")
+    result = vigil("devices", "rotate", "Clip")
+    (known,) = Devices(data_folder / "devices.toml").list()
+    assert (known.id, known.possible_keys) == (ID, (KEY, shown(result)))
+    assert "gives the new key to the device when they next meet, then forgets the\nold one" in told(result)
+    assert CODE not in told(result)
+    never_again(shown(result))
+    assert "new one waits" in told(vigil("devices"))
+    assert "has a new key waiting" in refused(vigil("devices", "rotate", "Clip"))
+    assert "no device is called 'nobody'" in refused(vigil("devices", "rotate", "nobody"))
+    Devices(data_folder / "devices.toml").settle(ID, shown(result))
+    assert "new one waits" not in told(vigil("devices"))
+
+
+def test_a_terminal_without_block_characters_gets_the_code_alone(data_folder: Path) -> None:
+    result = CliRunner(charset="latin-1").invoke(main, ("devices", "new", "Clip"), catch_exceptions=False)
+    assert keys.setup_code(Devices(data_folder / "devices.toml").get("Clip").key) in told(result)
+    assert "\u2588" not in result.stdout
+
+
+def test_keys_go_into_the_keyring_and_come_back(data_folder: Path, mocker: Any) -> None:
+    kept: dict[tuple[str, str], str] = {}
+    vigil("devices", "add", "--code", CODE, "--name", "Clip")
+    mocker.patch.object(system_keyring, "put", side_effect=SystemKeyringError("there is none"))
+    assert refused(vigil("devices", "keyring", "on")) == "nothing was changed: there is none"
+    mocker.patch.object(system_keyring, "put", lambda place, name, secret: kept.update({(place, name): secret}))
+    mocker.patch.object(system_keyring, "get", lambda place, name: kept[place, name])
+    mocker.patch.object(system_keyring, "remove", lambda place, name: kept.pop((place, name)))
+    assert told(vigil("devices", "keyring", "on")) == "The devices' keys are in the system keyring.\n"
+    assert [*kept.values()] == [KEY.hex()]
+    assert "Clip" in told(vigil("devices"))
+    assert str(data_folder / "devices.toml") in told(vigil("devices", "keyring", "off"))
+    assert kept == {}
+
+
+@pytest.mark.parametrize(
+    ("services", "flags", "in_json", "in_table"),
+    [
+        (SERVICES_OFF, link.CAN_PAIR | link.ADDRESS_CHANGES, ("off", True, True), ["off", "changes"]),
+        (SERVICES_BONDED, link.CAN_PAIR, ("bonded", True, False), ["bonded", "stays"]),
+        (SERVICES_OPEN, link.CAN_PAIR, ("open", True, False), ["open", "stays"]),
+        (SERVICES_OPEN, 0, ("open", False, False), ["open", "stays", "cannot", "pair"]),
+        (SERVICES_BONDED, 0, ("off", False, False), ["off", "stays", "cannot", "pair"]),
+        (SERVICES_BONDED, None, ("bonded", None, None), ["bonded", "not", "known"]),
+        (None, None, (None, None, None), ["not", "known", "not", "known"]),
+    ],
+)
+def test_how_a_device_is_protected(
+    data_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    services: int | None,
+    flags: int | None,
+    in_json: tuple[Any, ...],
+    in_table: list[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    vigil("devices", "add", "--code", CODE, "--wearer", "Ada Lovelace", "--name", "Ada's clip")
+    with Store.open(data_folder / "vigil.db") as store:
+        store.add_device(ID, "Ada's clip")
+        store.meet(ID, 1, None, flags)
+        store.meet(ID, 1, None)  # as who does not know them
+        if services is not None:
+            buf = bytearray(records.MAX_LENGTH)
+            for sequence, setting in enumerate((SERVICES_OPEN, services)):
+                packed = Settings(standard_services=setting).pack()
+                records.pack_header(buf, sequence, records.SETTINGS, 1, 0, 0)
+                length = records.pack_settings(buf, packed, len(packed))
+                store.commit(ID, 1, [bytes(buf[:length])])
+    today = datetime.date.today().isoformat()
+    (device,) = json.loads(told(vigil("devices", "--json")))
+    assert device == {
+        "id": ID,
+        "name": "Ada's clip",
+        "wearer": "Ada Lovelace",
+        "adverts": "encrypted",
+        "record_link": "sealed",
+        "key_since": today,
+        "next_key_since": None,
+        "standard_services": in_json[0],
+        "can_pair": in_json[1],
+        "changes_address": in_json[2],
+    }
+    lines = told(vigil("devices")).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert " ".join(lines[1:-2]).split() == [ID, "Ada's", "clip", "Ada", "Lovelace", today, *in_table]
+    assert "Adverts are always encrypted" in lines[-2]
+
+
+def test_a_record_that_cannot_be_read_is_said_and_the_devices_are_listed(data_folder: Path) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Clip")
+    (data_folder / "vigil.db").write_text("Dear Ada, ...\n" * 50)
+    result = vigil("devices", "--json")
+    assert result.exit_code == 0
+    assert "not a Vigil database" in result.stderr
+    assert json.loads(result.stdout)[0]["standard_services"] is None
 
 
 def test_what_cannot_be_done_with_a_device_is_one_line(data_folder: Path) -> None:

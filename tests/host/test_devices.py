@@ -1,9 +1,16 @@
 """The devices file: its keys stay secret, a mistyped code is told apart, and it is never half written."""
 
+import datetime
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import NoKeyringError
 
 from vigil_host.devices import Devices, DevicesError
 from vigil_wire import keys
@@ -105,7 +112,12 @@ def test_a_file_that_cannot_be_understood_changes_nothing(devices: Devices) -> N
     for text in (
         "[[device]",
         '[[device]]\nname = "x"\n',
-        '[[device]]\nname = "x"\nwearer = "y"\nkey = "zz"\n',
+        '[[device]]\nid = "00000000"\nname = "x"\nwearer = "y"\nkey = "zz"\n',
+        '[[device]]\nid = "00000000"\nname = "x"\nwearer = "y"\nkey = "0011"\n',
+        '[[device]]\nid = "0000000G"\nname = "x"\nwearer = "y"\nkey = "00112233445566778899aabbccddeeff"\n',
+        '[[device]]\nname = "x"\nwearer = "y"\nkey = "00112233445566778899aabbccddeeff"\n',
+        2 * '[[device]]\nid = "00000000"\nname = "x"\nwearer = "y"\nkey = "00112233445566778899aabbccddeeff"\n',
+        "keyring = 3",
         "device = 3",
     ):
         devices.path.write_text(text)
@@ -129,3 +141,171 @@ def test_a_failed_write_leaves_the_old_file(devices: Devices, monkeypatch: pytes
     assert devices.path.read_text() == before
     assert devices.list()[0].name != "Other"
     assert [path.name for path in devices.path.parent.iterdir()] == ["devices.toml"]
+
+
+def test_a_key_is_replaced_when_the_device_has_shown_that_it_has_the_next(devices: Devices) -> None:
+    added = devices.add(CODE, name="Band")
+    rotated = devices.rotate("Band")
+    assert rotated.possible_keys == (KEY, rotated.next_key)
+    assert (rotated.id, rotated.next_key_since) == (added.id, datetime.date.today())
+    assert Devices(devices.path).list() == [rotated]
+    assert repr(rotated.next_key) not in repr(rotated)
+    devices.settle(added.id, KEY)  # it has the old one still
+    devices.settle("00000000", bytes(16))  # removed meanwhile
+    assert Devices(devices.path).list() == [rotated]
+    devices.settle(added.id, rotated.possible_keys[1])
+    (settled,) = Devices(devices.path).list()
+    assert (settled.id, settled.possible_keys) == (added.id, (rotated.next_key,))
+    assert settled.key_since == rotated.next_key_since
+    assert KEY.hex() not in devices.path.read_text()
+    assert keys.device_id(settled.key) != settled.id
+    assert devices.rotate("Band").possible_keys[0] == rotated.next_key
+
+
+def test_a_key_that_waits_is_not_replaced_by_another(devices: Devices) -> None:
+    rotated = devices.rotate(devices.add(CODE, name="Band").id)
+    with pytest.raises(DevicesError, match=r"Band \(.*\) has a new key waiting since 20"):
+        devices.rotate("Band")
+    assert Devices(devices.path).list() == [rotated]
+
+
+def test_neither_key_of_a_device_makes_another_one(devices: Devices) -> None:
+    rotated = devices.rotate(devices.add(CODE, name="Band").id)
+    for known in (rotated, None):
+        for key in (KEY, rotated.possible_keys[1]):
+            with pytest.raises(DevicesError, match="known already, as 'Band'"):
+                devices.add(keys.setup_code(key))
+        if known:
+            devices.settle(known.id, known.possible_keys[1])
+
+
+def test_what_one_program_has_written_another_does_not_undo(devices: Devices) -> None:
+    """A key that is lost while the device has it is a device that nobody hears again."""
+    added, other = devices.add(CODE, name="Band"), devices.add(keys.setup_code(bytes(16)), name="Other")
+    rotated = Devices(devices.path).rotate(added.id)
+    devices.rename(other.id, "Clip")
+    assert [(known.name, known.next_key) for known in devices.list()] == [("Band", rotated.next_key), ("Clip", None)]
+    Devices(devices.path).settle(added.id, rotated.possible_keys[1])
+    devices.remove(other.id)
+    assert [known.possible_keys for known in Devices(devices.path).list()] == [(rotated.next_key,)]
+
+
+def test_a_device_that_is_made_here_has_a_key_of_its_own(devices: Devices) -> None:
+    made = [devices.new(name) for name in ("One", "Two")]
+    assert made[0].key != made[1].key
+    assert [(known.name, known.key_since) for known in Devices(devices.path).list()] == [
+        ("One", datetime.date.today()),
+        ("Two", datetime.date.today()),
+    ]
+
+
+class FakeKeyring(KeyringBackend):
+    """A system's keyring that is a dictionary, or fails as a missing one does."""
+
+    priority: ClassVar[float] = -1  # never the library's own choice
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+        self.is_missing = self.is_forgetful = False
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._check()
+        if not self.is_forgetful:
+            self.kept[service, username] = password
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._check()
+        return self.kept.get((service, username))
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._check()
+        del self.kept[service, username]
+
+    def _check(self) -> None:
+        if self.is_missing:
+            raise NoKeyringError("No recommended backend was available.\nInstall one.")
+
+
+@pytest.fixture
+def system_keyring() -> Iterator[FakeKeyring]:
+    """The system's keyring, for as long as the test lasts."""
+    before = keyring.get_keyring()
+    fake = FakeKeyring()
+    keyring.set_keyring(fake)
+    yield fake
+    keyring.set_keyring(before)
+
+
+def test_keys_in_the_keyring_are_in_no_file_and_come_back(devices: Devices, system_keyring: FakeKeyring) -> None:
+    added = devices.add(CODE, name="Band")
+    devices.keep_keys(in_keyring=True)
+    assert [*system_keyring.kept.values()] == [KEY.hex()]
+    assert KEY.hex() not in devices.path.read_text()
+    assert Devices(devices.path).list() == [added]
+    rotated = Devices(devices.path).rotate("Band")
+    other = Devices(devices.path).new("Other")
+    expected = {key.hex() for key in (*rotated.possible_keys, other.key)}
+    assert set(system_keyring.kept.values()) == expected
+    assert devices.reload() and devices.list() == [rotated, other]
+    assert not [key for key in expected if key in devices.path.read_text()]
+    devices.keep_keys(in_keyring=True)  # as it is already
+    devices.settle(added.id, rotated.possible_keys[1])
+    devices.remove("Other")
+    assert [*system_keyring.kept.values()] == [rotated.possible_keys[1].hex()]
+    devices.keep_keys(in_keyring=False)
+    assert system_keyring.kept == {}
+    assert [known.key for known in Devices(devices.path).list()] == [rotated.next_key]
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("is_missing", r"cannot be used: No recommended backend was available\.$"),
+        ("is_forgetful", "does not keep what it is given$"),
+        ("no library", r"pip install 'vigil-vitals\[keyring\]'$"),
+    ],
+)
+@pytest.mark.parametrize("count", [0, 1])
+def test_without_a_keyring_nothing_changes(
+    devices: Devices, system_keyring: FakeKeyring, monkeypatch: pytest.MonkeyPatch, fault: str, what: str, count: int
+) -> None:
+    for _ in range(count):
+        devices.add(CODE)
+    before = devices.path.read_text() if count else None
+    if fault == "no library":
+        monkeypatch.setitem(sys.modules, "keyring", None)
+    else:
+        setattr(system_keyring, fault, True)
+    with pytest.raises(DevicesError, match=what) as caught:
+        devices.keep_keys(in_keyring=True)
+    assert "\n" not in str(caught.value)
+    assert system_keyring.kept == {}
+    assert (devices.path.read_text() if count else None) == before
+
+
+def test_a_keyring_that_is_gone_is_said_and_what_was_known_stays(devices: Devices, system_keyring: FakeKeyring) -> None:
+    added = devices.add(CODE)
+    devices.keep_keys(in_keyring=True)
+    system_keyring.is_missing = True
+    with pytest.raises(DevicesError, match="keyring cannot be used"):
+        Devices(devices.path)
+    with pytest.raises(DevicesError, match="nothing was changed: the system's keyring cannot be used"):
+        devices.rotate(added.id)
+    with pytest.raises(DevicesError, match="keyring cannot be used"):
+        devices.remove(added.id)
+    system_keyring.is_missing = False
+    assert Devices(devices.path).list() == []  # removed, although its key could not be
+    assert [*system_keyring.kept.values()] == [KEY.hex()]
+
+
+def test_a_key_that_is_not_the_one_the_file_means_is_refused(devices: Devices, system_keyring: FakeKeyring) -> None:
+    devices.add(CODE)
+    devices.keep_keys(in_keyring=True)
+    (name,) = system_keyring.kept
+    system_keyring.kept[name] = bytes(16).hex()
+    with pytest.raises(DevicesError, match="another key under"):
+        Devices(devices.path)
+    del system_keyring.kept[name]
+    with pytest.raises(DevicesError, match=r"devices\.toml cannot be read: .* has no"):
+        Devices(devices.path)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,50 @@ def test_content_of_a_newer_format_is_said_and_skipped(
 
     run(scenario())
     assert "advert format 2" in caplog.text
+
+
+def test_a_device_with_a_next_key_is_heard_under_both_and_then_under_that_alone(
+    air: Any, content_bytes: Any, run: Callable[[Any], Any]
+) -> None:
+    old, new = KEYS[0], KEYS[2]
+    known = replace(device_of(old), next_key=new)
+
+    async def scenario() -> None:
+        heard = Heard()
+        has_key: list[tuple[str, bytes]] = []
+        listener = Listener(
+            heard,  # type: ignore[arg-type]
+            Clock(),
+            air.scanner,
+            has_key=lambda device_id, key: has_key.append((device_id, key)),
+        )
+        listener.follow([device_of(old)])
+        task = asyncio.create_task(listener.run())
+        await asyncio.sleep(0.01)
+        air.advertise(old, content_bytes(pulse_rate=600))
+        air.advertise(old, content_bytes(pulse_rate=610))
+        waiting = asyncio.create_task(listener.next_advert(known.id))
+        await asyncio.sleep(0)
+        listener.follow([known])
+        air.advertise(old, content_bytes(pulse_rate=620))
+        await listener.searched()
+        await waiting
+        assert (listener.key_of(known.id), has_key) == (old, [])
+        air._counters[new] = air._counters[old] - 1
+        air.advertise(new, content_bytes(pulse_rate=630))  # its counter was used under the old key
+        await listener.searched()
+        assert listener.key_of(known.id) == old
+        air.advertise(new, content_bytes(pulse_rate=640))
+        await listener.searched()
+        assert (listener.key_of(known.id), has_key) == (new, [(known.id, new)])
+        listener.follow([replace(known, key=new, next_key=None)])
+        air._counters[old] = air._counters[new]
+        air.advertise(old, content_bytes(pulse_rate=650))
+        await listener.searched()
+        air.advertise(new, content_bytes(pulse_rate=660))
+        assert [rate for _, rate in heard.calls] == [600, 610, 620, 640, 660]
+        assert {device_id for device_id, _ in heard.calls} == {known.id}
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(scenario())

@@ -3,13 +3,14 @@
 import asyncio
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from bleak.exc import BleakError
 
 from vigil_host.link import session as session_module
-from vigil_host.link.session import TurnOver
+from vigil_host.link.session import Session, TurnOver
 from vigil_host.store import Gap, StoreError
 from vigil_host.store.ledger import HAD_ONCE, OVERWRITTEN, REPLACED
 from vigil_host.store.times import to_days
@@ -498,5 +499,64 @@ def test_the_adverts_counter_is_told_and_only_who_is_alone_says_so(home: Any, ru
         session.cancel()
         await asyncio.wait((session,))
         assert (told, home.device.stays) == ([(5 << 20) + 7], 1)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("has_it", [False, True])
+def test_a_key_that_waits_is_given_to_a_device_that_has_the_old_one(
+    home: Any, run: Callable[[Any], Any], mocker: Any, until: Any, has_it: bool
+) -> None:
+    """And one that turns out to have it already is not given it again."""
+    mocker.patch.object(session_module, "ROTATE_AFTER_S", 0.05)
+    new = bytes(reversed(range(16)))
+    known = replace(home.device.known(), next_key=new)
+
+    async def scenario() -> None:
+        shown: list[tuple[str, bytes]] = []
+        if has_it:
+            home.device.key = new
+        session = Session(
+            known,
+            home.intake,
+            home.clock,
+            home.device.client,
+            key=home.device.key,
+            has_key=lambda *each: shown.append(each),
+        )
+        task = asyncio.create_task(session.run(home.device.ble_device()))
+        await until(lambda: session.is_established)
+        assert shown == ([(known.id, new)] if has_it else [])
+        await asyncio.sleep(0.06)
+        home.device.clients[0].stream_live()
+        await asyncio.sleep(0.05)
+        home.device.clients[0].stream_live()
+        await asyncio.sleep(0.05)
+        assert home.device.keys == ([] if has_it else [new])
+        assert shown == [(known.id, new)]
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(scenario())
+
+
+def test_what_a_device_says_of_its_radio_is_noted(home: Any, run: Callable[[Any], Any]) -> None:
+    async def scenario() -> None:
+        for flags in (link.CAN_PAIR, link.ADDRESS_CHANGES):
+            home.device.flags = flags
+            fetched = len(home.device.fetched)
+            await home.run_session(lambda fetched=fetched: len(home.device.fetched) > fetched)
+            assert [device.flags for device in home.store.devices()] == [flags]
+
+    run(scenario())
+
+
+def test_an_answer_that_nobody_asked_for_ends_the_session(home: Any, run: Callable[[Any], Any], until: Any) -> None:
+    async def scenario() -> None:
+        task = asyncio.create_task(home.session().run(home.device.ble_device()))
+        await until(lambda: bool(home.device.fetched))
+        home.device.clients[0].send(bytes((link.ROTATED,)))
+        with pytest.raises(LinkError, match="unknown message 0x94"):
+            await task
 
     run(scenario())

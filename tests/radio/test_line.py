@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from bleak import BleakClient, BleakScanner
+from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
 
 from vigil_firmware.monitor import STEP_MS
@@ -21,8 +22,9 @@ from vigil_firmware.vitals import Vitals
 from vigil_hal.simulated.patient import parse_patient
 from vigil_host.bridge import Bridge
 from vigil_host.clock import Clock
-from vigil_host.devices import Devices
+from vigil_host.devices import Devices, DevicesError
 from vigil_host.link.hearing import Hearing
+from vigil_host.link.session import Session
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirClient, AirScanner
 from vigil_host.radio.bluetooth import VirtualBluetooth
@@ -580,6 +582,139 @@ async def test_a_new_key_given_in_a_session_is_the_devices_from_then_on(
     assert homes[1].stored() == wearable.kept()
     for home in homes:
         home.store.close()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bridge that looks at its devices file, and gives a new key, in no time."""
+    monkeypatch.setattr("vigil_host.bridge.DEVICES_PERIOD_S", 0.02)
+    monkeypatch.setattr("vigil_host.link.session.ROTATE_AFTER_S", 0.05)
+
+
+def rotated(home: Home) -> bytes:
+    """Have the home's device get another key, as the command does; return it."""
+    key = Devices(home.devices.path).rotate(home.device_id).next_key
+    assert key is not None
+    return key
+
+
+def has_settled(home: Home, key: bytes) -> bool:
+    """Whether the file on disk knows this key of the device and no other."""
+    (known,) = Devices(home.devices.path).list()
+    return known.possible_keys == (key,)
+
+
+async def is_believed(bridge: Bridge, home: Home, key: bytes) -> bool:
+    """Whether an advert under this key, with the next counter, is taken for the device's."""
+    counter = bridge._listener._followed[home.device_id].mark + 1
+    sealer = advert.AdvertSealer(key)
+    content = bytearray(advert.CONTENT_LENGTH)
+    advert.pack_content(content, 0, (1, 1, 1), 0, (1230, 975, 3712, 25, 87, 5))
+    sealer.seal(content, 0, counter >> 20, counter & 0xFFFFF)
+    bridge._listener.hear(BLEDevice("D0:00:00:00:00:01", None, None), bytes(sealer.advert[7:]), -60)
+    await bridge._listener.searched()
+    return bool(bridge._listener._followed[home.device_id].mark == counter)
+
+
+async def goes_on(wearable: Wearable, home: Home) -> None:
+    """All that the device records from now on, and has recorded, is stored once, under the device's one id."""
+    newest = wearable.journal.newest
+    await wearable.live_until(lambda: wearable.journal.acknowledged > newest + 3)
+    await settled(wearable, home)
+    assert home.stored() == wearable.kept()
+    assert home.rows("SELECT DISTINCT device FROM record") == [(home.device_id,)]
+    assert home.store.gaps(home.device_id) == []
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_key_replaced_while_connected(home: Home, wearable_of: Callable[..., Wearable]) -> None:
+    wearable = wearable_of()
+    async with home.bridge() as bridge:
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 2)
+        assert await is_believed(bridge, home, KEY)
+        key = rotated(home)
+        await wearable.live_until(lambda: has_settled(home, key))
+        assert wearable.device.storage.device_key == key
+        await wearable.live_until(lambda: bridge._followed[home.device_id].key == key)
+        assert not await is_believed(bridge, home, KEY)
+        assert await is_believed(bridge, home, key)
+        await goes_on(wearable, home)
+    assert KEY.hex() not in home.devices.path.read_text()
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_key_replaced_while_the_device_is_away_and_again_later(
+    home: Home, wearable_of: Callable[..., Wearable]
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(3)
+    key = rotated(home)
+    with pytest.raises(DevicesError, match="has a new key waiting since"):
+        rotated(home)
+    async with home.bridge():
+        await asyncio.sleep(0.1)
+        assert not has_settled(home, key)
+        await wearable.live_until(lambda: has_settled(home, key))
+        key = rotated(home)
+        await wearable.live_until(lambda: has_settled(home, key))
+        assert wearable.device.storage.device_key == key
+        await goes_on(wearable, home)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("killed", ["before it was sent", "after it was sent", "before it was noted"])
+async def test_a_bridge_killed_while_it_replaces_a_key_goes_on_with_it(
+    home: Home, wearable_of: Callable[..., Wearable], monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    wearable = wearable_of()
+    await wearable.live(3)
+    key = rotated(home)
+
+    async def not_sent(_session: Session, _client: Any) -> None:
+        sent.append(None)
+
+    async def unanswered(session: Session, client: Any) -> None:
+        await rotate(session, client)
+        session._rotate_due_s = None
+        await asyncio.sleep(3600)
+
+    sent: list[None] = []
+    rotate = Session._rotate
+    with monkeypatch.context() as patch:
+        if killed == "before it was sent":
+            patch.setattr(Session, "_rotate", not_sent)
+        elif killed == "after it was sent":
+            patch.setattr(Session, "_rotate", unanswered)
+        patch.setattr(Devices, "settle", lambda *_: None)
+        async with home.bridge():
+            await wearable.live_until(lambda: sent or wearable.device.storage.device_key == key)
+            await wearable.live(1)
+    assert not has_settled(home, key)
+    assert (wearable.device.storage.device_key == key) == (killed != "before it was sent")
+    home.devices = Devices(home.devices.path)
+    async with home.bridge():
+        await wearable.live_until(lambda: has_settled(home, key))
+        await goes_on(wearable, home)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_device_that_cannot_keep_a_new_key_loses_no_record(
+    home: Home, wearable_of: Callable[..., Wearable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigil_host.link.reconnect.FIRST_BACKOFF_S", 0.01)
+    wearable = wearable_of()
+    await wearable.live(3)
+
+    def fail(_key: bytes) -> None:
+        raise OSError(5)
+
+    monkeypatch.setattr(wearable.device.storage, "rotate_key", fail)
+    key = rotated(home)
+    async with home.bridge():
+        await wearable.live_until(lambda: sum("the key stays" in line for line in wearable.lines) >= 2)
+        await goes_on(wearable, home)
+    assert not has_settled(home, key)
+    assert wearable.device.storage.device_key == KEY
 
 
 async def test_nothing_medical_crosses_the_air_in_clear(

@@ -212,8 +212,8 @@ def test_message_bytes() -> None:
     assert link.rotate(KEY) == b"\x16" + KEY
     assert link.set_time(0x2526, 86_399_999) == bytes.fromhex("12 2625 FF5B2605")
     buf = bytearray(b"\xaa" * 35)
-    assert link.pack_info(buf, 1, (0x01020304, 7, -1, -1, -1), (2, 3), (0x12345, 0x6789A)) == 30
-    packed = "AA 90 04030201 0700 FFFFFFFF FFFFFFFF FFFFFFFF 0200 03000000 9A78563412 AAAAAAAA"
+    assert link.pack_info(buf, 1, (0x01020304, 7, -1, -1, -1), (2, 3), (0x12345, 0x6789A), 3) == 31
+    packed = "AA 90 04030201 0700 FFFFFFFF FFFFFFFF FFFFFFFF 0200 03000000 9A78563412 03 AAAAAA"
     assert buf == bytes.fromhex(packed)
 
 
@@ -224,19 +224,21 @@ def test_message_bytes() -> None:
     st.integers(0, 0xFFFF),
     st.integers(0, 86_399_999),
     st.integers(0, (1 << 39) - 1),
+    st.integers(0, 255),
 )
 def test_info_round_trip(
-    journal_id: int, boot: int, sequences: tuple[int, int, int], day: int, day_ms: int, counter: int
+    journal_id: int, boot: int, sequences: tuple[int, int, int], day: int, day_ms: int, counter: int, flags: int
 ) -> None:
-    buf = bytearray(30)
-    link.pack_info(buf, 0, (journal_id, boot, *sequences), (day, day_ms), (counter >> 20, counter & 0xFFFFF))
+    buf = bytearray(31)
+    halves = (counter >> 20, counter & 0xFFFFF)
+    link.pack_info(buf, 0, (journal_id, boot, *sequences), (day, day_ms), halves, flags)
     info = link.Info(buf)
     assert (info.journal_id, info.boot, info.day, info.day_ms) == (journal_id, boot, day, day_ms)
-    assert info.advert_counter == counter
+    assert (info.advert_counter, info.flags) == (counter, flags)
     expected = tuple(None if sequence < 0 else sequence for sequence in sequences)
     assert (info.oldest, info.newest, info.acknowledged) == expected
     for length in range(len(buf)):
-        with pytest.raises(link.LinkError, match="an info message has 30 bytes"):
+        with pytest.raises(link.LinkError, match="an info message has 31 bytes"):
             link.Info(buf[:length])
 
 

@@ -1,24 +1,34 @@
 """`vigil devices`: the devices this bridge knows."""
 
 import contextlib
+import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
+from vigil_host.cli import setup_code
 from vigil_host.cli.problems import fail, in_one_line
-from vigil_host.config import ConfigError, devices_file
+from vigil_host.cli.records import record_file
+from vigil_host.config import ConfigError, default_database, devices_file
 from vigil_host.curve_file import CurveError, read_curve
-from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
+from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError, KnownDevice
+from vigil_host.protection import Protection, protection_of
+from vigil_host.store import Store, StoreError
+from vigil_wire import keys
 
 
 @click.group(name="devices", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON; null: not known yet.")
+@click.option("--db", type=click.Path(path_type=Path), help="The record's file, instead of the bridge's own.")
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
-    """List, add, rename, calibrate or remove the devices this bridge knows. A running bridge follows within seconds.
+def command(context: click.Context, as_json: bool, db: Path | None) -> None:
+    """List the devices this bridge knows and how each is protected, or add, change or remove one.
+
+    A running bridge follows within seconds.
 
     Example: **vigil devices add --code 000G4-0R40M-30E20-9185G-R38E1-WXKE --wearer Ada**
     """
@@ -26,16 +36,16 @@ def command(context: click.Context, as_json: bool) -> None:
         return
     with _problems():
         known = Devices(devices_file()).list()
+        protections = _protections(known, db)
     if as_json:
-        click.echo(json.dumps([{"id": each.id, "name": each.name, "wearer": each.wearer} for each in known]))
+        click.echo(json.dumps([_as_json(each, protections[each.id]) for each in known]))
         return
     if not known:
         click.echo("No device is known yet: `vigil devices add --code CODE --wearer NAME`.")
         return
-    table = Table("id", "name", "wearer", box=None)
-    for each in known:
-        table.add_row(each.id, each.name, each.wearer)
-    Console().print(table)
+    Console().print(_table(known, protections))
+    click.echo("Adverts are always encrypted and the record link sealed, with the device's key.")
+    click.echo("Services: Bluetooth's standard ones. An address changes every 15 min, or stays.")
 
 
 @command.command()
@@ -50,6 +60,57 @@ def add(code: str, wearer: str, name: str | None) -> None:
     with _problems():
         device = Devices(devices_file()).add(code, wearer, name)
     click.echo(f"Added {device.name} ({device.id}), worn by {device.wearer}.")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--wearer", default=DEFAULT_WEARER, show_default=True, help="Who is to wear it.")
+def new(name: str, wearer: str) -> None:
+    """Draw a key for a board that is about to be flashed, make it known as NAME, and show its setup code, once.
+
+    Example: **vigil devices new "Ada's clip" --wearer Ada**
+    """
+    with _problems():
+        device = Devices(devices_file()).new(name, wearer)
+    click.echo(f"Added {device.name} ({device.id}), worn by {device.wearer}.")
+    click.echo("Its setup code, for the board that is to be flashed, a secret, shown only now:")
+    setup_code.show(keys.setup_code(device.key))
+
+
+@command.command()
+@click.argument("device")
+def rotate(device: str) -> None:
+    """Replace the key of DEVICE (its id or name) by a new one, and show the new setup code, once.
+
+    The bridge gives the new key to the device when they next meet. Until the device has shown that it has it, both keys
+    are kept and listened for, so that neither is lost to the other whatever fails. Its record goes on as it was.
+
+    Example: **vigil devices rotate "Ada's clip"**
+    """
+    with _problems():
+        rotated = Devices(devices_file()).rotate(device)
+    assert rotated.next_key is not None
+    click.echo(f"The new setup code of {rotated.name} ({rotated.id}), a secret, shown only now:")
+    setup_code.show(keys.setup_code(rotated.next_key))
+    click.echo("The bridge gives the new key to the device when they next meet, then forgets the")
+    click.echo("old one. Until then it hears both, and `vigil devices` says that one waits.")
+    click.echo("Another computer that listens to this device must be given the new code:")
+    click.echo("`vigil devices remove` and `vigil devices add` there.")
+
+
+@command.command()
+@click.argument("state", type=click.Choice(["on", "off"]))
+def keyring(state: str) -> None:
+    """Keep the devices' keys in this user's system keyring (on), or in the devices file (off), as at first.
+
+    A bridge that starts without anybody logged in, as a service does, usually has no keyring.
+
+    Example: **vigil devices keyring on**
+    """
+    with _problems():
+        devices = Devices(devices_file())
+        devices.keep_keys(in_keyring=state == "on")
+    click.echo(f"The devices' keys are in {'the system keyring' if state == 'on' else devices.path}.")
 
 
 @command.command()
@@ -102,6 +163,43 @@ def remove(device: str, yes: bool) -> None:
             )
         devices.remove(known.id)
     click.echo(f"Removed {known.name} ({known.id}).")
+
+
+def _protections(known: Sequence[KnownDevice], db: Path | None) -> dict[str, Protection]:
+    """What the devices file tells, and the record too where it can be read."""
+    if db is None and not default_database().exists():
+        return protection_of(known, None)
+    try:
+        with Store.read(record_file(db)) as store:
+            return protection_of(known, store)
+    except StoreError as error:
+        click.echo(f"Not all is known: {error}", err=True)
+        return protection_of(known, None)
+
+
+def _as_json(device: KnownDevice, protection: Protection) -> dict[str, object]:
+    said = {
+        name: value.isoformat() if name.endswith("_since") and value else value
+        for name, value in dataclasses.asdict(protection).items()
+    }
+    always = {"adverts": "encrypted", "record_link": "sealed"}
+    return {"id": device.id, "name": device.name, "wearer": device.wearer, **always, **said}
+
+
+def _table(known: Sequence[KnownDevice], protections: dict[str, Protection]) -> Table:
+    table = Table("id", "name", "wearer", "key since", "services", "address", box=None)
+    unknown = "not known"
+    for each in known:
+        protection = protections[each.id]
+        key_since = protection.key_since.isoformat() if protection.key_since else unknown
+        if protection.next_key_since:
+            key_since += "\nnew one waits"
+        services = protection.standard_services or unknown
+        if protection.can_pair is False:
+            services += "\ncannot pair"
+        address = {True: "changes", False: "stays", None: unknown}[protection.changes_address]
+        table.add_row(each.id, each.name, each.wearer, key_since, services, address)
+    return table
 
 
 def _problems() -> contextlib.AbstractContextManager[None]:

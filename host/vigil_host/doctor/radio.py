@@ -130,7 +130,7 @@ async def count_adverts(
 ) -> Counts:
     """Listen for so long; BleakError, OSError where there is no scan."""
     counts = Counts(adverts={device.id: 0 for device in devices})
-    hearings = [(device.id, Hearing(device.key)) for device in devices]
+    hearings = [(device.id, Hearing(key)) for device in devices for key in device.possible_keys]
     known: set[bytes] = set()
 
     def heard(ble_device: BLEDevice, data: AdvertisementData) -> None:

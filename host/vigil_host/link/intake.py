@@ -50,9 +50,9 @@ class Intake:
         self._live.set_connected(device_id, connected)
         self._events.publish("live")
 
-    async def meet(self, device_id: str, journal_id: int, newest_told: int | None) -> None:
+    async def meet(self, device_id: str, journal_id: int, newest_told: int | None, flags: int) -> None:
         """See `Store.meet`."""
-        await self._store.on_writer(self._store.meet, device_id, journal_id, newest_told)
+        await self._store.on_writer(self._store.meet, device_id, journal_id, newest_told, flags)
 
     async def highest(self, device_id: str, journal_id: int) -> int | None:
         """See `Store.highest`; after every commit that was asked for before."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from bleak.backends.device import BLEDevice
@@ -38,15 +38,32 @@ class _Advert(NamedTuple):
 
 
 class _Followed:
-    """What is known of one device."""
+    """What is known of one device, and one hearing for each key it may have: they have the mark in common."""
 
-    def __init__(self, key: bytes, mark: int | None, clock: Clock) -> None:
-        self.key = key
-        self.hearing = Hearing(key, mark)
+    def __init__(self, keys: tuple[bytes, ...], mark: int | None, clock: Clock) -> None:
+        self.key = keys[0]  # of the advert that was heard last
+        self.hearings = {key: Hearing(key, mark) for key in keys}
         self.ways = Ways(clock)
         self.newest = b""
         self.heard_s = clock.monotonic()
         self.waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def mark(self) -> int | None:
+        return next(iter(self.hearings.values())).mark
+
+    def confirm(self, counter: int) -> None:
+        """Take in the counter of the device's next advert: it goes on with another key."""
+        for hearing in self.hearings.values():
+            hearing.confirm(counter)
+
+    def follow(self, keys: tuple[bytes, ...]) -> "_Followed":
+        """Hear these keys from now on, and no others."""
+        mark = self.mark
+        self.hearings = {key: self.hearings.get(key) or Hearing(key, mark) for key in keys}
+        if self.key not in self.hearings:
+            self.key = keys[0]
+        return self
 
 
 class Listener:
@@ -54,7 +71,8 @@ class Listener:
 
     A device is known by its key, not by its address, which may change; the address only says which key to try first.
     What room bridges hear is taken in like what this machine's own radio hears, and counts once. `marks` keeps how far
-    each device was heard; without it, that is forgotten at the end. `restart_s` is as in `keep_scanning`.
+    each device was heard; without it, that is forgotten at the end. `restart_s` is as in `keep_scanning`. `has_key` is
+    told id and key of a device that was heard, beyond doubt, under its next key.
     """
 
     def __init__(
@@ -64,12 +82,14 @@ class Listener:
         scanner_factory: ScannerFactory,
         marks: Marks | None = None,
         restart_s: float | None = None,
+        has_key: Callable[[str, bytes], None] = lambda _device_id, _key: None,
     ) -> None:
         self._intake = intake
         self._clock = clock
         self._scanner_factory = scanner_factory
         self._marks = marks
         self._restart_s = restart_s
+        self._has_key = has_key
         self._marking: asyncio.Task[None] | None = None
         self._followed: dict[str, _Followed] = {}
         self._ids: list[str] = []
@@ -80,11 +100,16 @@ class Listener:
         """Set the devices to hear; what is known of those that stay is kept."""
         before = self._followed
         self._followed = {
-            device.id: self._kept(before.get(device.id), device.key) or self._new(device) for device in devices
+            device.id: before[device.id].follow(device.possible_keys) if device.id in before else self._new(device)
+            for device in devices
         }
         self._ids = list(self._followed)
         self._device_at.clear()
         self._search.forget_strangers()
+
+    def key_of(self, device_id: str) -> bytes:
+        """Return the key of the device's advert that was heard last, of those it may have."""
+        return self._followed[device_id].key
 
     async def next_advert(self, device_id: str) -> BLEDevice:
         """Wait for the device's next advert that was never heard before; return how best to connect to it.
@@ -126,15 +151,15 @@ class Listener:
         """Take in the counter of a device's next advert, told over its record link."""
         if device_id not in self._followed:
             return
-        hearing = self._followed[device_id].hearing
-        if hearing.mark is not None and counter <= hearing.mark:
+        followed = self._followed[device_id]
+        if followed.mark is not None and counter <= followed.mark:
             _log.warning(
                 "device %s has lost its advert counter: what was recorded of its adverts could be played back; "
                 "give it another key: vigil devices rotate %s",
                 device_id,
                 device_id,
             )
-        hearing.confirm(counter)
+        followed.confirm(counter)
 
     async def searched(self) -> None:
         """Wait until it is known, of every advert heard so far, whose it is."""
@@ -145,11 +170,8 @@ class Listener:
         if sealed is not None:
             self.hear(ble_device, bytes(sealed), data.rssi)
 
-    def _kept(self, followed: _Followed | None, key: bytes) -> _Followed | None:
-        return followed if followed is not None and followed.key == key else None
-
     def _new(self, device: KnownDevice) -> _Followed:
-        return _Followed(device.key, self._marks.of(device.id) if self._marks else None, self._clock)
+        return _Followed(device.possible_keys, self._marks.of(device.id) if self._marks else None, self._clock)
 
     def _is_from(self, device_id: str, advert: _Advert) -> bool:
         """Whether the advert is this device's and nothing is left to do about it; takes it in if it is new."""
@@ -159,15 +181,21 @@ class Listener:
         if advert.sealed == followed.newest:  # heard by another radio too
             followed.ways.note(advert.ble_device, advert.rssi_dbm)
             return True
-        try:
-            heard = followed.hearing.take(advert.sealed)
-        except ValueError as error:
-            _log.warning("device %s: %s", device_id, error)
-            return True
-        if heard is not None:
-            followed.newest = advert.sealed
-            self._take(device_id, followed, advert, heard)
-        elif not self._is_lost(followed) or not followed.hearing.is_ours(advert.sealed):
+        for key, hearing in followed.hearings.items():
+            try:
+                heard = hearing.take(advert.sealed)
+            except ValueError as error:
+                _log.warning("device %s: %s", device_id, error)
+                return True
+            if heard is not None:
+                followed.newest = advert.sealed
+                followed.key = key
+                self._take(device_id, followed, advert, heard)
+                break
+            if self._is_lost(followed) and hearing.is_ours(advert.sealed):
+                followed.key = key
+                break
+        else:
             return False
         followed.ways.note(advert.ble_device, advert.rssi_dbm)
         for future in followed.waiting:
@@ -183,10 +211,16 @@ class Listener:
             self._intake.hear_unconfirmed(device_id, heard.content)
             return
         followed.heard_s = self._clock.monotonic()
+        mark = followed.hearings[followed.key].mark
+        assert mark is not None  # it is that of this advert
+        if len(followed.hearings) > 1:
+            followed.confirm(mark + 1)
+            if followed.key == [*followed.hearings][-1]:
+                self._has_key(device_id, followed.key)
         followed.ways.note(advert.ble_device, advert.rssi_dbm)
         best = room_of(followed.ways.best())
         self._intake.hear(device_id, heard.content, "advert", advert.rssi_dbm, room=best)
-        if followed.hearing.mark is not None and self._marks and self._marks.is_due(device_id, followed.hearing.mark):
+        if self._marks and self._marks.is_due(device_id, mark):
             self._mark()
 
     def _is_lost(self, followed: _Followed) -> bool:
@@ -198,7 +232,7 @@ class Listener:
             self._marking = asyncio.get_running_loop().create_task(write)
 
     def _highest(self) -> dict[str, int]:
-        marks = {device_id: followed.hearing.mark for device_id, followed in self._followed.items()}
+        marks = {device_id: followed.mark for device_id, followed in self._followed.items()}
         return {device_id: mark for device_id, mark in marks.items() if mark is not None}
 
     def _write_marks(self, marks: Marks, highest: dict[str, int], ahead: int) -> None:

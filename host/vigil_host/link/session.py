@@ -34,6 +34,9 @@ PROBE_PERIOD_S = 3.0
 LATE_S = 3.0
 """Through a room bridge, the device is asked for its info every PROBE_PERIOD_S, and the answer must come within LATE_S.
 It is sealed behind everything before it: what is taken as live is no older than both, whatever lies in between."""
+ROTATE_AFTER_S = 1.0
+"""A new key is given so long after the session was agreed on: a device that cannot keep it ends the session, and its
+records have come that far all the same."""
 EARLIEST_UTC_MS = 1_767_225_600_000
 """2026-01-01: a machine whose clock is earlier has not been told the time yet, and passes none on."""
 
@@ -56,6 +59,8 @@ class Session:
 
     `told_counter` is told the counter of the device's next advert. `is_alone`: nobody else listens to the device's
     adverts, which therefore may stay silent for as long as the session lasts.
+    `key`: the one of its possible keys that the device seems to have. `has_key` is told its id and next key once it has
+    shown that it has that.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class Session:
         client_factory: ClientFactory,
         told_counter: Callable[[int], None] = lambda counter: None,
         is_alone: bool = False,
+        key: bytes | None = None,
+        has_key: Callable[[str, bytes], None] = lambda _device_id, _key: None,
     ) -> None:
         self._device = device
         self._intake = intake
@@ -73,7 +80,10 @@ class Session:
         self._client_factory = client_factory
         self._told_counter = told_counter
         self._is_alone = is_alone
-        self._seal = link.Session(device.key, is_device=False)
+        self._key = device.key if key is None else key
+        self._has_key = has_key
+        self._rotate_due_s: float | None = None
+        self._seal = link.Session(self._key, is_device=False)
         self._frames: asyncio.Queue[tuple[bytearray, float] | None] = asyncio.Queue()  # with the time they came
         self._came_s = 0.0  # when the frame came that is being read
         self._journal_id = 0
@@ -140,6 +150,8 @@ class Session:
                 await self._commit_and_acknowledge(client)
             if self.is_established and self._clock.monotonic() >= self._time_due_s:
                 await self._send_time(client)
+            if self._rotate_due_s is not None and loop.time() >= self._rotate_due_s:
+                await self._rotate(client)
             if self.is_established and self._room and loop.time() >= self._probe_due_s:
                 self._probe_due_s = loop.time() + PROBE_PERIOD_S
                 await self._probe(client)
@@ -176,15 +188,18 @@ class Session:
             if len(message) != link.BYE_LENGTH:
                 raise LinkError(f"a bye has {link.BYE_LENGTH} bytes, this one has {len(message)}")
             raise TurnOver(message[1])
+        elif kind == link.ROTATED and self._device.next_key is not None:
+            self._has_key(self._device.id, self._device.next_key)
         else:
             raise LinkError(f"unknown message {kind:#x}")
 
     async def _start(self, client: Client, info: link.Info) -> None:
         """Tell the time, and the curve it is to have, then fetch from the first record that is not stored."""
         self._told_counter(info.advert_counter)
+        self._look_at_key()
         self._journal_id = info.journal_id
         self._had_to = -1 if info.acknowledged is None else info.acknowledged
-        await self._intake.meet(self._device.id, info.journal_id, info.newest)
+        await self._intake.meet(self._device.id, info.journal_id, info.newest, info.flags)
         highest = await self._intake.highest(self._device.id, info.journal_id)
         wanted = 0 if highest is None else highest + 1
         if wanted <= self._had_to:
@@ -214,6 +229,19 @@ class Session:
         await self._send(client, link.fetch(wanted))
         if highest is not None and (info.acknowledged is None or info.acknowledged < wanted - 1):
             await self._send(client, link.acknowledge(wanted - 1))
+
+    def _look_at_key(self) -> None:
+        """The device has proved which key it has; where it is not its next one, it is to be given that."""
+        next_key = self._device.next_key
+        if next_key == self._key:
+            self._has_key(self._device.id, self._key)
+        elif next_key is not None:
+            self._rotate_due_s = asyncio.get_running_loop().time() + ROTATE_AFTER_S
+
+    async def _rotate(self, client: Client) -> None:
+        self._rotate_due_s = None
+        assert self._device.next_key is not None
+        await self._send(client, link.rotate(self._device.next_key))
 
     def _take_record(self, data: bytes) -> None:
         if len(data) < records.HEADER_LENGTH:

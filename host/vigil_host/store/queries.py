@@ -26,10 +26,11 @@ _VALUE_DIVISORS = {
 
 @dataclass(frozen=True)
 class StoredDevice:
-    """A device and what it is called."""
+    """A device, what it is called, and the flags it last told of itself (`vigil_wire.link`), None before it did."""
 
     id: str
     name: str
+    flags: int | None
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,8 @@ _SPANNED = Prepared(
 
 def devices(connection: Connection) -> list[StoredDevice]:
     """See `Store.devices`."""
-    found = connection.execute(select(schema.device.c.id, schema.device.c.name).order_by(schema.device.c.id))
-    return [StoredDevice(row.id, row.name) for row in found]
+    found = connection.execute(select(schema.device).order_by(schema.device.c.id))
+    return [StoredDevice(row.id, row.name, row.flags) for row in found]
 
 
 def rows_after(connection: Connection, row_id: int, limit: int) -> list[TrendRow]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -37,6 +37,7 @@ device = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("name", String, nullable=False),
+    Column("flags", Integer),  # as its last info message had them (vigil_wire/link.py); NULL before the first
 )
 
 wearer = Table(

@@ -190,12 +190,15 @@ class Store:
             ledger.note_gaps(connection, device_id, journal_id, [gap], self._clock.utc_ms())
             ledger.advance(connection, device_id, journal_id, self._clock.utc_ms())
 
-    def meet(self, device_id: str, journal_id: int, newest_told: int | None) -> None:
-        """Note that the device has this journal now, up to `newest_told`.
+    def meet(self, device_id: str, journal_id: int, newest_told: int | None, flags: int | None = None) -> None:
+        """Note that the device has this journal now, up to `newest_told`, and what it says of itself (`link.Info`).
 
         What an earlier journal of the device had and nobody fetched is a gap from now on.
         """
         with self._writing() as connection:
+            if flags is not None:
+                is_this = schema.device.c.id == device_id
+                connection.execute(update(schema.device).where(is_this).values(flags=flags))
             ledger.meet(connection, device_id, journal_id, newest_told, self._clock.utc_ms())
 
     def highest(self, device_id: str, journal_id: int) -> int | None:
