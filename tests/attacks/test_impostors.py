@@ -84,7 +84,7 @@ def hello_then(device_key: bytes | None, version: int = link.PROTOCOL_VERSION) -
             return [bytes((link.HELLO, version)) + nonce]
         if device_key is None:
             return []
-        length = link.pack_info(session.out, 4, (7, 1, 0, 100, 50), (0, 5000), (0, 9))
+        length = link.pack_info(session.out, 4, (7, 1, 0, 100, 50), (0, 5000), (0, 9), 0)
         return [bytes(session.out[: session.seal(length)])]
 
     return answers
