@@ -19,7 +19,7 @@ from tests.faults.table import FaultTable, Row
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.ticks import DAY_MS
 from vigil_hal.simulated.flash import SimulatedFlash
-from vigil_host import alerts
+from vigil_host import alerts, silence
 from vigil_host.link import session
 from vigil_host.store import Store
 from vigil_host.store.chain import Signer
@@ -45,7 +45,8 @@ def at_this_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bridges wait for what comes each STEP_S, and look at their alarms as often."""
     journal_on_flash.be_quick(monkeypatch)
     monkeypatch.setattr(session, "QUIET_TIMEOUT_S", 4.0 * STEP_S)
-    monkeypatch.setattr(alerts, "SILENT_AFTER_S", 4.0 * STEP_S)
+    for bound in ("UNKNOWN_S", "LEAST_S", "MOST_S"):
+        monkeypatch.setattr(silence, bound, 4.0 * STEP_S)
     monkeypatch.setattr(alerts, "PERIOD_S", float(STEP_S))
 
 
