@@ -36,6 +36,7 @@ class Device:
     """A device's end of the link on a monitor with some records, and what it was brought to do and to say."""
 
     advert_counter = (0, 1)
+    flags = 0
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig

@@ -92,7 +92,7 @@ async def test_adverts_from_a_room_that_lies(
             genuine.seal(content, 0, number >> 20, number & 0xFFFFF)
             newest = bytes(genuine.advert[7:])
             async with asyncio.timeout(5):
-                while followed[house.home.device_id].hearing.mark != number:
+                while followed[house.home.device_id].mark != number:
                     await websocket.send(as_heard(newest))
                     await answer_tick(websocket)
             return int(hear.call_count + unconfirmed.call_count - before - 1)
