@@ -63,6 +63,8 @@ class Device:
             self.storage.boot,
             reset_cause,
             now_ms,
+            alarm_state=self.storage.alarms,
+            save_alarms=self.storage.save_alarms,
         )
         self.peripheral = Peripheral(bluetooth, self.monitor, self.storage, random, log, now_ms)
         log("vigil: device %s, boot %d" % (keys.device_id(self.storage.device_key), self.storage.boot))
@@ -72,6 +74,7 @@ class Device:
         self.monitor.step(now_ms)
         self.peripheral.step(now_ms)
         monitor = self.monitor
+        monitor.storage_fault = self.storage.fault
         fault = monitor.sampler.fault or monitor.oximetry_fault or monitor.thermometer_fault
         fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
         if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting

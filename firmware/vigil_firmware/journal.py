@@ -190,6 +190,17 @@ class Journal:
             self._out_length = self._decode() if self._is_found(sequence) else 0
         return self._out_length
 
+    @property
+    def unsent_pct(self) -> int:
+        """How much of the ring is taken by records that no host has, by sectors, in %."""
+        first = max(self.acknowledged + 1, self.oldest)
+        if first > self.newest:
+            return 0
+        # A record takes a slot or more: what the newest sector has, and full ones before it, by the numbers' share.
+        kept = self.newest - self.oldest + 1
+        used = self._number - self._tail + 1
+        return (self.newest - first + 1) * used // kept * 100 // self._store.sectors
+
     def next_kept(self, sequence: int) -> int:
         """The first number from `sequence` on whose record can be read; one above `newest` where there is none."""
         sequence = max(sequence, self.oldest)

@@ -7,10 +7,10 @@ radio took them. A frame that was not taken is kept and offered again.
 import struct
 
 from vigil_firmware.ticks import DAY_MS
-from vigil_wire import link
+from vigil_wire import conditions, link, settings
 from vigil_wire.advert import CONTENT_LENGTH
 from vigil_wire.keys import KEY_LENGTH
-from vigil_wire.settings import SettingsError, unpack_curve
+from vigil_wire.settings import Settings, SettingsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from vigil_firmware.monitor import Monitor
-    from vigil_wire.settings import Settings
 
     class Owner(Protocol):
         """What a session asks of the device that it is not the monitor's to answer."""
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
         def refused(self) -> "list[int]":
             """How often what was refused since boot, in the order of link.REFUSALS."""
 
-        def change_settings(self, settings: Settings) -> None:
-            """Put other settings in force and keep them."""
+        def change_settings(self, settings: Settings, author: bytes) -> None:
+            """Put other settings in force, by the wish of `author`, and keep them."""
 
         def open_pairing(self) -> None:
             """Let a phone or gateway pair, for some time."""
@@ -72,6 +71,7 @@ class LinkEnd:
         self._owes_counts = False
         self._owes_rotated = False
         self._live_second = -1
+        self._told_alarms = -1  # the revision of the alarms that the host was told last
         self.mtu = 23
         self._bye_s = -1  # what the host must be told of the end of its turn
         self._is_over = False  # it has been told
@@ -86,6 +86,7 @@ class LinkEnd:
             return
         length = self._session.open(frame, len(frame))
         self.is_proven = True
+        self._monitor.note_host()
         message = frame[_MESSAGE : _MESSAGE + length]
         kind = message[0]
         if kind == link.ASK_INFO and length == 1:
@@ -98,6 +99,10 @@ class LinkEnd:
             self._anchor_time(struct.unpack_from("<HI", message, 1))
         elif kind == link.CURVE:
             self._take_curve(message)
+        elif kind == link.SETTINGS:
+            self._take_settings(message)
+        elif kind == link.ALARM:
+            self._command_alarms(message)
         elif kind == link.ASK_COUNTS and length == 1:
             self._owes_counts = True
         elif kind == link.ROTATE and length == 1 + KEY_LENGTH:
@@ -130,6 +135,9 @@ class LinkEnd:
             elif self._owes_counts:
                 self._owes_counts = False
                 self._seal(link.pack_counts(self._session.out, _MESSAGE, self._owner.refused))
+            elif self._monitor.alarms.revision != self._told_alarms:
+                self._told_alarms = self._monitor.alarms.revision
+                self._seal(self._monitor.pack_alarms(self._session.out, _MESSAGE))
             elif second != self._live_second:
                 self._live_second = second
                 self._seal(self._pack_live(content, content_start))
@@ -178,11 +186,29 @@ class LinkEnd:
 
     def _take_curve(self, message: bytearray) -> None:
         try:
-            settings = self._monitor.settings.with_curve(unpack_curve(message[1:]))
+            wanted = self._monitor.settings.with_curve(settings.unpack_curve(message[1:]))
         except SettingsError as error:
             raise link.LinkError("a curve that cannot be used: " + str(error)) from None
-        if settings.spo2_curve != self._monitor.settings.spo2_curve:
-            self._owner.change_settings(settings)
+        if wanted.spo2_curve != self._monitor.settings.spo2_curve:
+            self._owner.change_settings(wanted, b"")
+
+    def _take_settings(self, message: bytearray) -> None:
+        packed = message[1 : 1 + settings.LENGTH]
+        author = bytes(message[1 + settings.LENGTH :])
+        if len(author) > settings.AUTHOR_MOST_BYTES:
+            raise link.LinkError("an author of %d bytes" % len(author))
+        try:
+            wanted = settings.unpack(packed)
+        except SettingsError as error:
+            raise link.LinkError("settings that cannot be used: " + str(error)) from None
+        if packed != self._monitor.settings.pack():
+            self._owner.change_settings(wanted, author)
+
+    def _command_alarms(self, message: bytearray) -> None:
+        command, condition, by, minutes = link.read_alarm_command(message)
+        if by not in (conditions.BESIDE_WEARER, conditions.FROM_AFAR):
+            raise link.LinkError("an alarm command by %d" % by)
+        self._monitor.command_alarms(command, condition, by, minutes)
 
     def _flush(self) -> bool:
         """Offer the kept frame to the radio; whether there is none left."""

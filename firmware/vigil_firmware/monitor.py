@@ -14,10 +14,12 @@ from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
 from vigil_firmware.utc_clock import UtcClock
 from vigil_firmware.vitals import Vitals
 from vigil_hal.faults import SensorFault
-from vigil_wire import conditions, records, statuses
+from vigil_wire import conditions, link, records, statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vigil_firmware.journal import Journal
     from vigil_firmware.signal.intervals import Intervals
     from vigil_hal.max30102 import Max30102
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
 _ACCELEROMETER_SILENT_MS = 500
+_LONG_S = 30_000  # what counts seconds stops here
+_RESET_BY_WATCHDOG = 3  # machine.WDT_RESET on esp32 and rp2
+_RECORD_BITS = (1 << conditions.ADVERT_BITS) - 1
 STEP_MS = 100  # how often to step
 SENSE_MS = 200  # how often the sensors are drained: the oximeter's FIFO lasts 1.28 s, and each drain costs
 
@@ -48,7 +53,10 @@ class Monitor:
         reset_cause: int,
         now_ms: int,
         accelerometer: "Accelerometer | None" = None,
+        alarm_state: "bytes | bytearray" = b"",
+        save_alarms: "Callable[[bytearray], None] | None" = None,
     ) -> None:
+        """`alarm_state` is what `save_alarms` was given last before this boot."""
         self.vitals = Vitals()
         self.second = 0
         self.thermometer_fault = ""
@@ -80,9 +88,15 @@ class Monitor:
         self._is_breath_due = False
         self._summary = records.Summary()
         self._statuses = bytearray(4)  # for the summary: a tuple would be made anew each time
+        self.must_try_signals = False  # somebody wants to see and hear them all
+        self.storage_fault = ""  # of what is not the journal
+        self._bridge_silent_s = -1 if journal.acknowledged < 0 else 0  # -1: none has ever been here
+        self._save_alarms = save_alarms
         self.alarms = Alarms(settings, self._announce)
-        self._keep(records.BOOT, records.pack_boot(journal.buf, reset_cause, VERSION))
-        self._keep_settings()
+        self.alarms.equipment.was_reset_by_watchdog = reset_cause == _RESET_BY_WATCHDOG
+        self.alarms.restore(alarm_state, now_ms)
+        self._keep(records.BOOT, records.pack_boot(journal.buf, reset_cause, VERSION, self.alarms.bits))
+        self._keep_settings(b"")
 
     def step(self, now_ms: int) -> None:
         """Do all that is due at `now_ms`. Call it at least every 500 ms."""
@@ -112,15 +126,49 @@ class Monitor:
         self._now_ms = now_ms
         self.uptime.advance(now_ms)
         self.second += 1
+        self._look_at_equipment()
         self.alarms.evaluate(self.vitals, now_ms)
+        if self.alarms.is_standby:
+            self._mark_standby()
         self._summarise()
 
-    def apply(self, settings: "Settings") -> None:
-        """Take new settings into use and record them."""
+    def apply(self, settings: "Settings", author: bytes) -> None:
+        """Take new settings into use and record them, and by whose wish (at most settings.AUTHOR_MOST_BYTES)."""
         self.settings = settings
         self._signal.oximetry.use_curve(settings.spo2_curve)
+        self._keep_settings(author)
         self.alarms.apply(settings)
-        self._keep_settings()
+
+    def note_host(self) -> None:
+        """Take note that a host with this device's key has just spoken."""
+        self._bridge_silent_s = 0
+
+    def command_alarms(self, command: int, condition: int, by: int, minutes: int) -> None:
+        """Do what a host's alarm command says (vigil_wire.link); one that is not known, or may not be, does nothing."""
+        now_ms = self._stepped_ms
+        is_beside = by == conditions.BESIDE_WEARER
+        if command == link.ACKNOWLEDGE:
+            self.alarms.acknowledge(condition, by, now_ms)
+        elif command == link.PAUSE_AUDIO and is_beside:
+            self.alarms.pause_audio(now_ms)
+        elif command == link.RESUME_AUDIO:
+            self.alarms.resume_audio(now_ms)
+        elif command == link.BEGIN_STANDBY:
+            self.alarms.begin_standby(minutes, by, now_ms)
+        elif command == link.END_STANDBY:
+            self.alarms.end_standby(now_ms)
+        elif command == link.TRY_SIGNALS:
+            self.must_try_signals = True
+
+    def pack_alarms(self, buf: bytearray, start: int) -> int:
+        """Write an alarms message (vigil_wire.link) at `start`; its length is returned."""
+        alarms = self.alarms
+        rising = 0
+        for index in range(len(conditions.RISING)):
+            rising |= alarms.priority_of(conditions.RISING[index]) << 2 * index
+        bits = (alarms.bits, alarms.acknowledged_bits, alarms.latched_bits)
+        standby_min = (alarms.standby_left_ms + 59_999) // 60_000
+        return link.pack_alarms(buf, start, bits, rising, alarms.pause_left_s(self._stepped_ms), standby_min)
 
     def anchor_time(self, utc_day: int, utc_day_ms: int) -> None:
         """Record that it is now this instant UTC (days since 2000-01-01, milliseconds of the day)."""
@@ -255,26 +303,51 @@ class Monitor:
             vitals.quality,
             self.battery_pct,
             vitals.perfusion.value_or(records.NO_U16),
-            self.alarms.bits,
+            self.alarms.bits & _RECORD_BITS,
             records.SPO2_CALIBRATED if vitals.spo2_is_calibrated else 0,
         )
         self._keep(records.VITALS, length)
         summary.start()
 
-    def _announce(self, condition: int, event: int, value: int, onset_ms: int) -> None:
-        """Put an alarm event into the journal at once, with the uptime at which its evidence began."""
+    def _look_at_equipment(self) -> None:
+        equipment = self.alarms.equipment
+        sampler = self.sampler
+        equipment.rate_error_permille = abs(sampler.rate_error_permille) if sampler.is_rate_known else None
+        battery = self.battery_pct
+        equipment.battery_pct = None if battery == records.NO_U8 else battery
+        journal = self.journal
+        equipment.is_storage_faulty = bool(journal.fault or self.storage_fault)
+        equipment.unsent_pct = journal.unsent_pct if journal.acknowledged >= 0 else None
+        equipment.clock_unset_s = 0 if self.utc.is_set else min(self.second, _LONG_S)
+        if self._bridge_silent_s >= 0:
+            self._bridge_silent_s = min(self._bridge_silent_s + 1, _LONG_S)
+            equipment.bridge_silent_s = self._bridge_silent_s
+
+    def _mark_standby(self) -> None:
+        """Say of each reading that is missing that the sensor is off on purpose."""
+        vitals = self.vitals
+        if vitals.pulse_rate.status != statuses.SENSOR_OFF:
+            return
+        for measurement in (vitals.pulse_rate, vitals.spo2, vitals.ratio, vitals.perfusion, vitals.respiration):
+            measurement.withhold(statuses.STANDBY)
+
+    def _announce(self, condition: int, event: int, priority: int, value: int, onset_ms: int) -> None:
+        """Put an alarm event into the journal at once, with the uptime at which its evidence began.
+
+        The state is kept first: after a cut in between, the record of the boot says which alarms go on.
+        """
+        if self._save_alarms is not None:
+            self._save_alarms(self.alarms.pack())
         day = self.uptime.day
         day_ms = self.uptime.day_ms - ticks_diff(self._now_ms, onset_ms)
         if day_ms < 0:
             day -= 1
             day_ms += DAY_MS
-        priority = conditions.PRIORITIES[condition]
         length = records.pack_alarm(self.journal.buf, condition, event, priority, value, day, day_ms)
         self._keep(records.ALARM, length)
 
-    def _keep_settings(self) -> None:
-        packed = self.settings.pack()
-        self._keep(records.SETTINGS, records.pack_settings(self.journal.buf, packed, len(packed)))
+    def _keep_settings(self, author: bytes) -> None:
+        self._keep(records.SETTINGS, records.pack_settings(self.journal.buf, self.settings.pack(), author))
 
     def _keep(self, kind: int, length: int) -> None:
         self.journal.append(kind, length, self.boot, self.uptime.day, self.uptime.day_ms)

@@ -151,10 +151,10 @@ class Peripheral:
         """What hosts are told of the radio: link.ADDRESS_CHANGES, link.CAN_PAIR."""
         return (link.ADDRESS_CHANGES if self._changes_address else 0) | (link.CAN_PAIR if self._stack.can_pair else 0)
 
-    def change_settings(self, settings: "Settings") -> None:
-        """Put other settings in force and keep them."""
+    def change_settings(self, settings: "Settings", author: bytes) -> None:
+        """Put other settings in force, by the wish of `author`, and keep them."""
         self._storage.save_settings(settings)
-        self._monitor.apply(settings)
+        self._monitor.apply(settings, author)
 
     def open_pairing(self) -> None:
         """Let a phone or gateway pair, for two minutes from now; nothing happens where services are not bonded."""

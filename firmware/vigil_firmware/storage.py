@@ -1,6 +1,6 @@
-"""What a device must remember across a loss of power: its key, settings, boot number, advert counter and bonds.
+"""What a device must remember across a loss of power: its key, settings, boot number, advert counter, bonds and alarms.
 
-Eight blocks of a block device, two for each. Advert counters are reserved 2^14 at a time before any of them is used, so
+Ten blocks of a block device, two for each. Advert counters are reserved 2^14 at a time before any of them is used, so
 that none is used twice whenever the power fails. If one copy of the counters is damaged, the other may lack the newest
 reservation: so each boot leaves one out, and writes both copies. If both are damaged, nobody knows how far the counter
 was, and it starts at a random place (`_random_start`).
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vigil_hal.seams import BlockDevice
 
-BLOCK_COUNT = 8
+BLOCK_COUNT = 10
 BONDS_MOST_BYTES = 1000  # five bonds of NimBLE
 _COUNTERS = "<HHH"
 # Adverts per write of the counter: 2^14 of them last four and a half hours at one a second.
@@ -30,6 +30,7 @@ _SETTINGS_BLOCK = 0
 _COUNTERS_BLOCK = 2
 _KEY_BLOCK = 4
 _BONDS_BLOCK = 6
+_ALARMS_BLOCK = 8
 
 
 def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings, random: "Callable[[int], bytes]") -> None:
@@ -75,6 +76,8 @@ class Storage:
         self.settings = self._read_settings()
         self._bond_copies = TwoCopies(blocks, _BONDS_BLOCK, BONDS_MOST_BYTES)
         self.bonds = bytes(self._bond_copies.read() or b"")
+        self._alarm_copies = TwoCopies(blocks, _ALARMS_BLOCK)
+        self.alarms = bytes(self._alarm_copies.read() or b"")
         boot, self._reserved = self._read_counters(random)
         self.boot = (boot + 1) & 0xFFFF
         self.reserve_adverts()
@@ -89,6 +92,10 @@ class Storage:
         """Keep the secrets of the bonds, as vigil_firmware.bonds packs them, as `save_settings` keeps settings."""
         self.bonds = bonds
         self._write(self._bond_copies, bonds, "bonds")
+
+    def save_alarms(self, state: bytearray) -> None:
+        """Keep the state of the alarms, as vigil_firmware.alarms packs it, as `save_settings` keeps settings."""
+        self._write(self._alarm_copies, state, "alarms")
 
     def rotate_key(self, device_key: bytes) -> None:
         """Make `device_key` this device's, now and later; cut at any instant, it is the old or the new.

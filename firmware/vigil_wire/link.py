@@ -23,6 +23,10 @@ Messages, little-endian, first byte the type:
     16 rotate  the next device key (16)               94 rotated
     17 stay                                           95 counts   what was refused, by kind (u16 each; `REFUSALS`)
     18 pair                                           96 bye      seconds after which to connect again (u8)
+    19 settings  packed (52), who asks (UTF-8, 0-15)  97 alarms   active, acknowledged, latched conditions (u32 each),
+    1A alarm   command, condition, by, minutes (u16)              priorities of conditions.RISING, in two bits each,
+                                                                  first one lowest (u8), audio paused for s (u8),
+                                                                  standby for min (u16)
 
 The flags of `info`: bit 0, the device changes its address every fifteen minutes; bit 1, its radio can pair.
 
@@ -36,6 +40,13 @@ told `rotated`, and then forgets the old: whenever the power fails, the device h
 goes on. The identity that follows from the key (`keys.device_id`) is another, but a host goes on to call the device by
 the one it first had. Who has the old key and records this very session reads the new key in it.
 
+`settings` replaces all settings, curve and all; it is like `curve` otherwise. The record says who asked.
+
+`alarm` is what a button does, from a host. Commands: 1 acknowledge a condition (0xFF: all), 2 pause the audio, 3 end
+the pause, 4 begin standby for `minutes`, 5 end it, 6 try every light and sound. `by` is 1 (somebody beside the wearer)
+or 2 (from afar); from afar an acknowledgement is noted and silences nothing, and the audio cannot be paused. What came
+of it is in the records, and in `alarms`, which the device sends whenever anything in it has changed, and at first.
+
 `pair` opens pairing for two minutes, as the device's button does, for a phone or gateway that is to be bonded.
 
 A device whose adverts nobody hears during a link (a Pico W) ends each session after nine seconds, says `bye` a second
@@ -48,7 +59,7 @@ are under way beyond the newest acknowledged one.
 
 import struct
 
-from vigil_wire import keys
+from vigil_wire import conditions, keys
 from vigil_wire.aes import Aes
 from vigil_wire.ccm import Ccm
 
@@ -76,6 +87,8 @@ ASK_COUNTS = 0x15
 ROTATE = 0x16
 STAY = 0x17
 PAIR = 0x18
+SETTINGS = 0x19
+ALARM = 0x1A
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
@@ -83,8 +96,17 @@ MISSING = 0x93
 ROTATED = 0x94
 COUNTS = 0x95
 BYE = 0x96
+ALARMS = 0x97
 BYE_LENGTH = 2
 LIVE_LENGTH = 17
+
+# Commands of an alarm message.
+ACKNOWLEDGE = 1
+PAUSE_AUDIO = 2
+RESUME_AUDIO = 3
+BEGIN_STANDBY = 4
+END_STANDBY = 5
+TRY_SIGNALS = 6
 
 # Flags of an info message.
 ADDRESS_CHANGES = 1
@@ -94,6 +116,9 @@ _SESSION = b"session" + bytes((PROTOCOL_VERSION,))
 _TO_DEVICE = 0
 _TO_HOST = 1
 _INFO = "<BIHIIIHIHBHB"
+_ALARMS = "<BHHHHHHBBH"
+ALARMS_LENGTH = struct.calcsize(_ALARMS)
+_ALARM = "<BBBBH"
 _NO_SEQUENCE = 0xFFFFFFFF
 
 
@@ -270,6 +295,62 @@ def set_time(utc_day: int, utc_day_ms: int) -> bytes:
 def set_curve(packed: "bytes | bytearray") -> bytes:
     """A message that gives the board's own SpO2 curve, as `settings.pack_curve` has it."""
     return bytes((CURVE,)) + packed
+
+
+def set_settings(packed: "bytes | bytearray", author: bytes) -> bytes:
+    """A message that gives all settings, as `Settings.pack` has them, and who wants them so."""
+    return bytes((SETTINGS,)) + packed + author
+
+
+def alarm_command(command: int, condition: int, by: int, minutes: int = 0) -> bytes:
+    """A message that does what a button does; condition: conditions.ALL where the command is about none."""
+    return struct.pack(_ALARM, ALARM, command, condition, by, minutes)
+
+
+def read_alarm_command(message: "bytes | bytearray | memoryview") -> "tuple[int, int, int, int]":
+    """Command, condition, by whom, and minutes of an alarm message; LinkError where it is of another length."""
+    if len(message) != struct.calcsize(_ALARM):
+        raise LinkError("an alarm message has %d bytes, not %d" % (struct.calcsize(_ALARM), len(message)))
+    _, command, condition, by, minutes = struct.unpack(_ALARM, message)
+    return command, condition, by, minutes
+
+
+def pack_alarms(
+    buf: bytearray, start: int, bits: "tuple[int, int, int]", rising: int, paused_s: int, standby_min: int
+) -> int:
+    """Write an alarms message at `start`; its length is returned. bits: active, acknowledged, latched."""
+    active, acknowledged, latched = bits
+    struct.pack_into(
+        _ALARMS,
+        buf,
+        start,
+        ALARMS,
+        active & 0xFFFF,
+        active >> 16,
+        acknowledged & 0xFFFF,
+        acknowledged >> 16,
+        latched & 0xFFFF,
+        latched >> 16,
+        rising,
+        paused_s,
+        standby_min,
+    )
+    return ALARMS_LENGTH
+
+
+class AlarmState:
+    """An alarms message, read: which conditions are active, acknowledged and latched, one bit each.
+
+    `priorities` are those of conditions.RISING. LinkError where it is of another length.
+    """
+
+    def __init__(self, message: "bytes | bytearray | memoryview") -> None:
+        if len(message) != ALARMS_LENGTH:
+            raise LinkError("an alarms message has %d bytes, this one has %d" % (ALARMS_LENGTH, len(message)))
+        values = struct.unpack(_ALARMS, message)
+        self.active, self.acknowledged, self.latched = (values[1 + 2 * n] | values[2 + 2 * n] << 16 for n in range(3))
+        rising, self.audio_paused_s, self.standby_min = values[7:]
+        self.priorities = [rising >> 2 * index & 3 for index in range(len(conditions.RISING))]
 
 
 def rotate(device_key: "bytes | bytearray") -> bytes:

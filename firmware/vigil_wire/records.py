@@ -14,11 +14,11 @@ the life of a journal (named by its 4-byte journal id), so (device, journal id, 
                        pulse rate mean/min/max (0.1 bpm), SpO2 mean/min/max (0.1 %), temperature mean/min/max (0.01 C),
                        perfusion index (0.01 %), alarm bits (24),
                        respiration rate mean (0.1/min), its status, flags (bit 0: SpO2 on the board's own calibration)
-    alarm (2)          condition, event (raised, cleared), priority, value in the signal's unit,
-                       onset: day and millisecond at which the limit was first crossed
-    boot (3)           reset cause, firmware version (major, minor, patch)
+    alarm (2)          condition, event (vigil_wire.conditions), priority, value in the signal's unit or as the event
+                       says, onset: day and millisecond at which the limit was first crossed
+    boot (3)           reset cause, firmware version (major, minor, patch), alarm bits (32) that go on from before it
     time anchor (4)    UTC: days since 2000-01-01, milliseconds of the day; the header's uptime is the same instant
-    settings (5)       the packed settings now in force
+    settings (5)       the packed settings now in force, and who has set them (UTF-8; empty: nobody but the program)
     loss (6)           first and last sequence number of records overwritten before a host had them
 
 "No value" is 0xFFFF (rates, SpO2, perfusion), -0x8000 (temperature, alarm value) and 0xFF (battery): never zero.
@@ -46,7 +46,7 @@ KIND_NAMES = {
 }
 
 HEADER_LENGTH = 13
-MAX_LENGTH = 64
+MAX_LENGTH = 80
 NO_U16 = 0xFFFF
 NO_S16 = -0x8000
 NO_U8 = 0xFF
@@ -55,7 +55,7 @@ SPO2_CALIBRATED = 1  # bits of a vitals record's flags
 _HEADER = "<IBHHI"
 _VITALS = "<BBBBBBBBHHHHHHhhhHBHHBB"
 _ALARM = "<BBBhHI"
-_BOOT = "<BBBB"
+_BOOT = "<BBBBHH"
 _TIME_ANCHOR = "<HI"
 _LOSS = "<II"
 VITALS_LENGTH = HEADER_LENGTH + struct.calcsize(_VITALS)
@@ -78,9 +78,10 @@ def pack_alarm(
     return ALARM_LENGTH
 
 
-def pack_boot(buf: bytearray, reset_cause: int, version: "tuple[int, int, int]") -> int:
+def pack_boot(buf: bytearray, reset_cause: int, version: "tuple[int, int, int]", alarm_bits: int) -> int:
     """Write a boot's payload after the header; the record's length is returned."""
-    struct.pack_into(_BOOT, buf, HEADER_LENGTH, reset_cause, version[0], version[1], version[2])
+    halves = (alarm_bits & 0xFFFF, alarm_bits >> 16)
+    struct.pack_into(_BOOT, buf, HEADER_LENGTH, reset_cause, version[0], version[1], version[2], halves[0], halves[1])
     return BOOT_LENGTH
 
 
@@ -90,10 +91,12 @@ def pack_time_anchor(buf: bytearray, utc_day: int, utc_day_ms: int) -> int:
     return TIME_ANCHOR_LENGTH
 
 
-def pack_settings(buf: bytearray, packed: bytearray, length: int) -> int:
-    """Write the settings in force after the header; the record's length is returned."""
-    buf[HEADER_LENGTH : HEADER_LENGTH + length] = packed[:length]
-    return HEADER_LENGTH + length
+def pack_settings(buf: bytearray, packed: bytearray, author: bytes) -> int:
+    """Write the settings in force, and who has set them, after the header; the record's length is returned."""
+    end = HEADER_LENGTH + len(packed)
+    buf[HEADER_LENGTH:end] = packed
+    buf[end : end + len(author)] = author
+    return end + len(author)
 
 
 def pack_loss(buf: bytearray, first: int, last: int) -> int:
@@ -275,8 +278,8 @@ def _read_alarm(data: "bytes | bytearray | memoryview") -> "dict[str, int | None
 
 
 def _read_boot(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
-    cause, major, minor, patch = _unpack(_BOOT, data)
-    return {"reset_cause": cause, "major": major, "minor": minor, "patch": patch}
+    cause, major, minor, patch, low, high = _unpack(_BOOT, data)
+    return {"reset_cause": cause, "major": major, "minor": minor, "patch": patch, "alarm_bits": low | high << 16}
 
 
 def _read_time_anchor(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":

@@ -1,13 +1,16 @@
 """The device's settings: validated as a whole, packed to bytes, kept in two alternating copies.
 
-Limits are in the small units of the measurements; 0.1 bpm, 0.1 %, 0.01 C. Delays are in seconds.
+Limits are in the small units of the measurements; 0.1 bpm, 0.1 %, 0.01 C, 0.1 breaths a minute. Delays are in seconds.
+
+`profile` says what the limits were made for, and `profile_version` which edition of that profile; see
+`vigil_host.alarm_profiles`. `latching` 1: what wakes people stays until it is acknowledged, also when it is over.
 
 `spo2_curve` is the board's own calibration: up to eight points (ratio of ratios in thousandths, SpO2 in 0.1 %), between
-which the device goes straight and beyond which it gives no reading; none: the default curve. Packed, a point is three
-bytes: ratio (12 bits), SpO2 (12 bits), little-endian; points that are not used are zeros.
-"""
+which the device goes straight and beyond which it gives no reading; none: the default curve.
 
-import struct
+Packed, little-endian: version; for each of `FIELDS` a byte, (value - least) / step; the curve, a point in three bytes:
+ratio (12 bits), SpO2 (12 bits), points that are not used zeros.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,31 +19,72 @@ if TYPE_CHECKING:
 CURVE_POINTS_MOST = 8
 _POINT_LENGTH = 3
 _CURVE_LENGTH = CURVE_POINTS_MOST * _POINT_LENGTH
-_LAYOUT = "<BBBBHHHHHBBB24s"
-LENGTH = struct.calcsize(_LAYOUT)
-_VERSION = 2
+_VERSION = 3
 
 SERVICES_OFF = 0
 SERVICES_BONDED = 1
 SERVICES_OPEN = 2
 
-# Health Thermometer Service 1.0, Temperature Type; 0 where the site is not said.
+# Health Thermometer Service 1.0, Temperature Type, and two of our own; 0 where the site is not said.
 SITE_UNSAID = 0
-SITE_NAMES = ("unsaid", "armpit", "body", "ear", "finger", "gut", "mouth", "rectum", "toe", "eardrum")
+SITE_NAMES = (
+    "unsaid", "armpit", "body", "ear", "finger", "gut", "mouth", "rectum", "toe", "eardrum", "core patch", "skin",
+)  # fmt: skip
+CORE_SITES = (1, 3, 5, 6, 7, 9, 10)
+"""Sites whose temperature stands for that of the body's core; at others limits on it mean nothing."""
 
-# name, least, most, default. An SpO2 limit under 85 % is not offered (ISO 80601-2-61's default alarm limit).
+PROFILE_NAMES = ("custom", "adult", "nhs home", "scale 2", "opioid night", "child")
+PROFILE_ADULT = 1
+PROFILE_SCALE_2 = 3
+
+# name, least, most, step, default. At most 256 steps each, for a byte.
 FIELDS = (
-    ("summary_interval_s", 1, 60, 5),
-    ("standard_services", SERVICES_OFF, SERVICES_OPEN, SERVICES_BONDED),
-    ("temperature_site", SITE_UNSAID, len(SITE_NAMES) - 1, SITE_UNSAID),
-    ("spo2_low_deci_pct", 850, 990, 900),
-    ("pulse_rate_low_deci_bpm", 250, 900, 500),
-    ("pulse_rate_high_deci_bpm", 600, 2400, 1200),
-    ("temperature_low_centi_c", 3000, 3700, 3500),
-    ("temperature_high_centi_c", 3600, 4200, 3850),
-    ("spo2_delay_s", 0, 60, 10),
-    ("pulse_rate_delay_s", 0, 60, 10),
-    ("temperature_delay_s", 0, 255, 60),
+    ("summary_interval_s", 1, 60, 1, 5),
+    ("standard_services", SERVICES_OFF, SERVICES_OPEN, 1, SERVICES_BONDED),
+    ("temperature_site", SITE_UNSAID, len(SITE_NAMES) - 1, 1, SITE_UNSAID),
+    ("profile", 0, len(PROFILE_NAMES) - 1, 1, PROFILE_ADULT),
+    ("profile_version", 1, 255, 1, 1),
+    ("spo2_low_deci_pct", 800, 990, 10, 920),
+    ("spo2_very_low_deci_pct", 800, 950, 10, 880),
+    ("spo2_fall_deci_pct", 40, 200, 10, 80),
+    ("pulse_rate_low_deci_bpm", 250, 900, 10, 500),
+    ("pulse_rate_very_low_deci_bpm", 250, 900, 10, 400),
+    ("pulse_rate_high_deci_bpm", 600, 2400, 10, 1200),
+    ("pulse_rate_very_high_deci_bpm", 600, 2400, 10, 1300),
+    ("temperature_low_centi_c", 3000, 3700, 10, 3500),
+    ("temperature_very_low_centi_c", 2800, 3700, 10, 3400),
+    ("temperature_high_centi_c", 3600, 4200, 10, 3850),
+    ("temperature_very_high_centi_c", 3600, 4200, 10, 3950),
+    ("respiration_alarms", 0, 1, 1, 1),
+    ("respiration_low_deci_per_min", 80, 300, 10, 90),
+    ("respiration_high_deci_per_min", 150, 400, 10, 250),
+    ("spo2_delay_s", 0, 120, 1, 30),
+    ("spo2_emergency_delay_s", 0, 60, 1, 10),
+    ("pulse_rate_delay_s", 0, 120, 1, 30),
+    ("pulse_rate_emergency_delay_s", 0, 60, 1, 10),
+    ("temperature_delay_s", 0, 255, 1, 60),
+    ("respiration_delay_s", 0, 120, 1, 30),
+    ("latching", 0, 1, 1, 0),
+    ("audio_pause_s", 30, 120, 1, 120),
+)
+LENGTH = 1 + len(FIELDS) + _CURVE_LENGTH
+AUTHOR_MOST_BYTES = 15
+"""Of the name of who asked for them, in UTF-8: what is left of a record."""
+
+# An emergency limit lower than this is for those whose SpO2 is meant to be low (NEWS2 scale 2), and nobody else.
+# ISO 80601-2-61 has it as the least default (recalled in the field, not verified in the standard's text).
+SPO2_VERY_LOW_LEAST_DECI_PCT = 850
+
+# Each must lie below the next.
+_ORDER = (
+    ("spo2_very_low_deci_pct", "spo2_low_deci_pct"),
+    ("pulse_rate_very_low_deci_bpm", "pulse_rate_low_deci_bpm"),
+    ("pulse_rate_low_deci_bpm", "pulse_rate_high_deci_bpm"),
+    ("pulse_rate_high_deci_bpm", "pulse_rate_very_high_deci_bpm"),
+    ("temperature_very_low_centi_c", "temperature_low_centi_c"),
+    ("temperature_low_centi_c", "temperature_high_centi_c"),
+    ("temperature_high_centi_c", "temperature_very_high_centi_c"),
+    ("respiration_low_deci_per_min", "respiration_high_deci_per_min"),
 )
 
 # What a curve must cover. Below its end there is no reading and so no SpO2 alarm: the end must be well under the lowest
@@ -64,48 +108,76 @@ class Settings:
     summary_interval_s: int
     standard_services: int
     temperature_site: int
+    profile: int
+    profile_version: int
     spo2_low_deci_pct: int
+    spo2_very_low_deci_pct: int
+    spo2_fall_deci_pct: int
     pulse_rate_low_deci_bpm: int
+    pulse_rate_very_low_deci_bpm: int
     pulse_rate_high_deci_bpm: int
+    pulse_rate_very_high_deci_bpm: int
     temperature_low_centi_c: int
+    temperature_very_low_centi_c: int
     temperature_high_centi_c: int
+    temperature_very_high_centi_c: int
+    respiration_alarms: int
+    respiration_low_deci_per_min: int
+    respiration_high_deci_per_min: int
     spo2_delay_s: int
+    spo2_emergency_delay_s: int
     pulse_rate_delay_s: int
+    pulse_rate_emergency_delay_s: int
     temperature_delay_s: int
+    respiration_delay_s: int
+    latching: int
+    audio_pause_s: int
 
     def __init__(self, spo2_curve: "Points" = (), **values: int) -> None:
-        for name, least, most, default in FIELDS:
+        for name, least, most, step, default in FIELDS:
             value = values.pop(name, default)
             if not least <= value <= most:
                 raise SettingsError("%s must be between %d and %d, not %d" % (name, least, most, value))
+            if (value - least) % step:
+                raise SettingsError("%s must be a multiple of %d, not %d" % (name, step, value))
             setattr(self, name, value)
         if values:
             raise SettingsError("there is no setting {}".format(", ".join(sorted(values))))
-        if self.pulse_rate_low_deci_bpm >= self.pulse_rate_high_deci_bpm:
-            raise SettingsError("pulse_rate_low_deci_bpm must be below pulse_rate_high_deci_bpm")
-        if self.temperature_low_centi_c >= self.temperature_high_centi_c:
-            raise SettingsError("temperature_low_centi_c must be below temperature_high_centi_c")
+        for lower, upper in _ORDER:
+            if getattr(self, lower) >= getattr(self, upper):
+                raise SettingsError("%s must be below %s" % (lower, upper))
+        if self.spo2_very_low_deci_pct < SPO2_VERY_LOW_LEAST_DECI_PCT and self.profile != PROFILE_SCALE_2:
+            reason = "spo2_very_low_deci_pct under %d needs the profile of NEWS2 scale 2" % SPO2_VERY_LOW_LEAST_DECI_PCT
+            raise SettingsError(reason)
         check_curve(spo2_curve)
         self.spo2_curve = spo2_curve
 
     def with_curve(self, spo2_curve: "Points") -> "Settings":
         """These settings with another SpO2 curve; SettingsError where that cannot be used."""
-        values = {name: getattr(self, name) for name, _, _, _ in FIELDS}
-        return Settings(spo2_curve, **values)
+        return Settings(spo2_curve, **self.values())
+
+    def values(self) -> "dict[str, int]":
+        """All but the curve, by name."""
+        return {field[0]: getattr(self, field[0]) for field in FIELDS}
 
     def pack(self) -> bytearray:
         """The settings as `LENGTH` bytes."""
-        values = [getattr(self, name) for name, _, _, _ in FIELDS]
-        values.append(bytes(pack_curve(self.spo2_curve)))
-        return bytearray(struct.pack(_LAYOUT, _VERSION, *values))
+        packed = bytearray([_VERSION])
+        for name, least, _, step, _ in FIELDS:
+            packed.append((getattr(self, name) - least) // step)
+        packed.extend(pack_curve(self.spo2_curve))
+        return packed
 
 
-def unpack(packed: "bytes | bytearray") -> Settings:
+def unpack(packed: "bytes | bytearray | memoryview") -> Settings:
     """Settings from bytes; SettingsError when they are of another version, damaged or out of bounds."""
     if len(packed) != LENGTH or packed[0] != _VERSION:
         raise SettingsError("these bytes are not settings of version %d" % _VERSION)
-    values = struct.unpack(_LAYOUT, packed)
-    return Settings(unpack_curve(values[-1]), **{FIELDS[index][0]: values[1 + index] for index in range(len(FIELDS))})
+    values = {}
+    for index in range(len(FIELDS)):
+        name, least, _, step, _ = FIELDS[index]
+        values[name] = least + packed[1 + index] * step
+    return Settings(unpack_curve(packed[1 + len(FIELDS) :]), **values)
 
 
 def check_curve(points: "Points") -> None:

@@ -15,6 +15,7 @@ POOR_SIGNAL = 7
 ERRATIC = 8
 OUT_OF_RANGE = 9
 SENSOR_FAULT = 10
+STANDBY = 11  # the sensor is off on purpose
 
 NAMES = (
     "unavailable",
@@ -28,6 +29,7 @@ NAMES = (
     "erratic",
     "out_of_range",
     "sensor_fault",
+    "standby",
 )
 
 # (measurement status bits, device and sensor status bits) of PLX 1.0.1, by code.
@@ -43,6 +45,7 @@ PLX_STATUS = (
     (1 << 15, 1 << 6),  # invalid; erratic
     (1 << 15, 1 << 2),  # invalid; signal-processing irregularity
     (1 << 13, 1 << 14),  # unavailable; sensor malfunctioning
+    (1 << 13, 1 << 11),  # unavailable; sensor unconnected to user
 )
 
 

@@ -48,7 +48,7 @@ def write_record(journal: Journal) -> None:
     uptime_ms = sequence * 5000
     buf = journal.buf
     if sequence == 0:
-        kind, length = records.BOOT, records.pack_boot(buf, 1, (0, 1, 0))
+        kind, length = records.BOOT, records.pack_boot(buf, 1, (0, 1, 0), 0)
     elif sequence % 50 == 1:
         day, day_ms = divmod(9_800 * 86_400_000 + uptime_ms, 86_400_000)
         kind, length = records.TIME_ANCHOR, records.pack_time_anchor(buf, day, day_ms)

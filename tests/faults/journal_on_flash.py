@@ -21,9 +21,9 @@ def write_record(journal: Journal, number: int) -> tuple[int, int]:
     """Pack the `number`th record of a life that has all kinds; its kind and length."""
     buf = journal.buf
     if number % BOOT_EVERY == 0:
-        return records.BOOT, records.pack_boot(buf, number & 7, (1, 2, number & 0xFF))
+        return records.BOOT, records.pack_boot(buf, number & 7, (1, 2, number & 0xFF), 0)
     if number % SETTINGS_EVERY == 0:
-        return records.SETTINGS, records.pack_settings(buf, bytearray([number & 0xFF] * 41), 41)
+        return records.SETTINGS, records.pack_settings(buf, bytearray([number & 0xFF] * 52), b"")
     if number % ALARM_EVERY == 0:
         return records.ALARM, records.pack_alarm(buf, number % 8, 1 + number % 2, 3, 880 - number % 30, 0, number)
     return records.VITALS, write_summary(journal, number)

@@ -40,8 +40,8 @@ def boot(life: Life, at_ms: int) -> None:
     """Without a cut: a watchdog."""
     life.reboot()
     life.boot += 1
-    keep(life, records.BOOT, records.pack_boot(life.journal.buf, 3, (0, 1, 0)), at_ms)
-    keep(life, records.SETTINGS, records.pack_settings(life.journal.buf, bytearray(range(41)), 41), at_ms)
+    keep(life, records.BOOT, records.pack_boot(life.journal.buf, 3, (0, 1, 0), 0), at_ms)
+    keep(life, records.SETTINGS, records.pack_settings(life.journal.buf, bytearray(range(52)), b"Ada"), at_ms)
 
 
 def anchor(life: Life, at_ms: int) -> None:

@@ -98,7 +98,7 @@ class Journal:
 
     def restart(self) -> bytes:
         self.boot += 1
-        return self._add(records.BOOT, 0, lambda buf: records.pack_boot(buf, 1, (0, 1, 0)))
+        return self._add(records.BOOT, 0, lambda buf: records.pack_boot(buf, 1, (0, 1, 0), 0))
 
     def anchor(self, uptime_ms: int, utc_ms: int = UTC_MS) -> bytes:
         day = divmod(utc_ms - 946_684_800_000, 86_400_000)

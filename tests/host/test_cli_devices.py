@@ -196,7 +196,7 @@ def test_how_a_device_is_protected(
             for sequence, setting in enumerate((SERVICES_OPEN, services)):
                 packed = Settings(standard_services=setting).pack()
                 records.pack_header(buf, sequence, records.SETTINGS, 1, 0, 0)
-                length = records.pack_settings(buf, packed, len(packed))
+                length = records.pack_settings(buf, packed, b"")
                 store.commit(ID, 1, [bytes(buf[:length])])
     today = datetime.date.today().isoformat()
     (device,) = json.loads(told(vigil("devices", "--json")))
@@ -294,7 +294,7 @@ def test_readings_say_whose_curve_they_are_read_with(record: Path, curve: Any, w
     buf = bytearray(records.MAX_LENGTH)
     packed = Settings(curve).pack()
     records.pack_header(buf, 4, records.SETTINGS, 1, 0, 40_000)
-    length = records.pack_settings(buf, packed, len(packed))
+    length = records.pack_settings(buf, packed, b"")
     with Store.open(record) as store:
         store.commit(ID, 1, [bytes(buf[:length])])
     assert told(vigil("readings")).splitlines()[-1] == words

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigil_wire import records, statuses
+from vigil_wire.settings import AUTHOR_MOST_BYTES, LENGTH
 
 U8 = st.integers(0, 0xFF)
 U16 = st.integers(0, 0xFFFF)
@@ -31,11 +32,11 @@ def every_kind() -> dict[int, bytes]:
     buf = header(records.ALARM)
     made[records.ALARM] = bytes(buf[: records.pack_alarm(buf, 0, 1, 3, 865, 4, 99)])
     buf = header(records.BOOT)
-    made[records.BOOT] = bytes(buf[: records.pack_boot(buf, 1, (0, 1, 0))])
+    made[records.BOOT] = bytes(buf[: records.pack_boot(buf, 1, (0, 1, 0), 5)])
     buf = header(records.TIME_ANCHOR)
     made[records.TIME_ANCHOR] = bytes(buf[: records.pack_time_anchor(buf, 9800, 12345)])
     buf = header(records.SETTINGS)
-    made[records.SETTINGS] = bytes(buf[: records.pack_settings(buf, bytearray(b"settings"), 8)])
+    made[records.SETTINGS] = bytes(buf[: records.pack_settings(buf, bytearray(b"settings"), b"Ada")])
     buf = header(records.LOSS)
     made[records.LOSS] = bytes(buf[: records.pack_loss(buf, 3, 6)])
     return made
@@ -81,11 +82,11 @@ def test_alarm_round_trip(
     }
 
 
-@given(U8, U8, U8, U8)
-def test_boot_round_trip(cause: int, major: int, minor: int, patch: int) -> None:
+@given(U8, U8, U8, U8, st.integers(0, (1 << 30) - 1))
+def test_boot_round_trip(cause: int, major: int, minor: int, patch: int, alarm_bits: int) -> None:
     buf = header(records.BOOT)
-    length = records.pack_boot(buf, cause, (major, minor, patch))
-    expected = {"reset_cause": cause, "major": major, "minor": minor, "patch": patch}
+    length = records.pack_boot(buf, cause, (major, minor, patch), alarm_bits)
+    expected = {"reset_cause": cause, "major": major, "minor": minor, "patch": patch, "alarm_bits": alarm_bits}
     assert records.Record(buf[:length]).fields == expected
 
 
@@ -103,14 +104,14 @@ def test_loss_round_trip(first: int, last: int) -> None:
     assert records.Record(buf[:length]).fields == {"first": first, "last": last}
 
 
-@given(st.binary(max_size=records.MAX_LENGTH - records.HEADER_LENGTH))
-def test_settings_round_trip(packed: bytes) -> None:
+@given(st.binary(min_size=LENGTH, max_size=LENGTH), st.binary(max_size=AUTHOR_MOST_BYTES))
+def test_settings_round_trip(packed: bytes, author: bytes) -> None:
     buf = header(records.SETTINGS)
-    length = records.pack_settings(buf, bytearray(packed + b"more"), len(packed))
+    length = records.pack_settings(buf, bytearray(packed), author)
     assert len(buf) == records.MAX_LENGTH
     record = records.Record(buf[:length])
-    assert record.fields == {"length": len(packed)}
-    assert record.data[records.HEADER_LENGTH :] == packed
+    assert record.fields == {"length": LENGTH + len(author)}
+    assert record.data[records.HEADER_LENGTH :] == packed + author
 
 
 @given(

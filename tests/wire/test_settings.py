@@ -7,13 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigil_wire import records
-from vigil_wire.settings import FIELDS, LENGTH, Settings, SettingsError, pack_curve, unpack, unpack_curve
+from vigil_wire.settings import (
+    FIELDS,
+    LENGTH,
+    PROFILE_SCALE_2,
+    Settings,
+    SettingsError,
+    pack_curve,
+    unpack,
+    unpack_curve,
+)
 
 CURVE = ((400, 990), (700, 900), (1100, 760))
 _VALUES = st.fixed_dictionaries(
     {},
     optional={
-        **{name: st.integers(least, most) for name, least, most, _ in FIELDS},
+        **{
+            name: st.integers(0, (most - least) // step).map(lambda steps, least=least, step=step: least + steps * step)
+            for name, least, most, step, _ in FIELDS
+        },
         "spo2_curve": st.sampled_from([(), CURVE, tuple((300 + 100 * n, 1040 - 70 * n) for n in range(8))]),
     },
 )
@@ -24,7 +36,7 @@ def test_settings_survive_packing_or_are_refused_as_a_whole(values: dict[str, An
     try:
         settings = Settings(**values)
     except SettingsError as error:
-        assert "must be below" in str(error)
+        assert "must be below" in str(error) or "needs the profile of NEWS2 scale 2" in str(error)
         return
     packed = settings.pack()
     assert len(packed) == LENGTH
@@ -35,12 +47,14 @@ def test_settings_survive_packing_or_are_refused_as_a_whole(values: dict[str, An
 
 def test_defaults_are_within_their_own_bounds() -> None:
     settings = Settings()
-    assert {name: getattr(settings, name) for name, _, _, _ in FIELDS} == {row[0]: row[3] for row in FIELDS}
+    assert {name: getattr(settings, name) for name, *_ in FIELDS} == {row[0]: row[4] for row in FIELDS}
 
 
 @pytest.mark.parametrize("row", FIELDS, ids=lambda row: row[0])
-def test_each_bound_is_kept(row: tuple[str, int, int, int]) -> None:
-    name, least, most, _ = row
+def test_each_bound_is_kept(row: tuple[str, int, int, int, int]) -> None:
+    name, least, most, step, _ = row
+    assert (most - least) % step == 0
+    assert (most - least) // step < 256
     for value in (least - 1, most + 1):
         with pytest.raises(SettingsError, match=f"{name} must be between {least} and {most}"):
             Settings(**{name: value})
@@ -52,6 +66,11 @@ def test_each_bound_is_kept(row: tuple[str, int, int, int]) -> None:
         ({"pulse_rate_low_deci_bpm": 900, "pulse_rate_high_deci_bpm": 900}, "pulse_rate_low_deci_bpm must be below"),
         ({"temperature_low_centi_c": 3700, "temperature_high_centi_c": 3600}, "temperature_low_centi_c must be below"),
         ({"spo2_low": 900}, "no setting spo2_low"),
+        ({"spo2_low_deci_pct": 905}, "spo2_low_deci_pct must be a multiple of 10"),
+        ({"spo2_very_low_deci_pct": 930}, "spo2_very_low_deci_pct must be below spo2_low_deci_pct"),
+        ({"pulse_rate_very_low_deci_bpm": 500}, "pulse_rate_very_low_deci_bpm must be below"),
+        ({"pulse_rate_high_deci_bpm": 1400}, "pulse_rate_high_deci_bpm must be below pulse_rate_very_high"),
+        ({"spo2_very_low_deci_pct": 840}, "spo2_very_low_deci_pct under 850 needs the profile of NEWS2 scale 2"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(values: dict[str, int], says: str) -> None:
@@ -83,8 +102,13 @@ def test_curve_that_no_device_can_use_is_refused_with_its_reason(curve: Any, say
 
 
 def test_another_curve_leaves_the_other_settings_as_they_are() -> None:
-    settings = Settings(spo2_low_deci_pct=880, temperature_site=7).with_curve(CURVE)
-    assert (settings.spo2_low_deci_pct, settings.temperature_site, settings.spo2_curve) == (880, 7, CURVE)
+    settings = Settings(spo2_low_deci_pct=900, temperature_site=7).with_curve(CURVE)
+    assert (settings.spo2_low_deci_pct, settings.temperature_site, settings.spo2_curve) == (900, 7, CURVE)
+
+
+def test_only_those_whose_oxygen_is_meant_to_be_low_may_have_a_lower_emergency_limit() -> None:
+    settings = Settings(spo2_very_low_deci_pct=830, profile=PROFILE_SCALE_2)
+    assert unpack(settings.pack()).spo2_very_low_deci_pct == 830
 
 
 def test_a_hole_among_packed_points_is_refused() -> None:
@@ -106,7 +130,7 @@ def test_any_bytes_are_settings_or_an_error(packed: bytes) -> None:
 def test_bytes_of_another_version_are_refused() -> None:
     packed = Settings().pack()
     packed[0] += 1
-    with pytest.raises(SettingsError, match="not settings of version 2"):
+    with pytest.raises(SettingsError, match="not settings of version 3"):
         unpack(packed)
 
 
