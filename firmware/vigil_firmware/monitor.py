@@ -338,11 +338,9 @@ class Monitor:
         """
         if self._save_alarms is not None:
             self._save_alarms(self.alarms.pack())
-        day = self.uptime.day
         day_ms = self.uptime.day_ms - ticks_diff(self._now_ms, onset_ms)
-        if day_ms < 0:
-            day -= 1
-            day_ms += DAY_MS
+        day = self.uptime.day + day_ms // DAY_MS
+        day_ms %= DAY_MS
         length = records.pack_alarm(self.journal.buf, condition, event, priority, value, day, day_ms)
         self._keep(records.ALARM, length)
 

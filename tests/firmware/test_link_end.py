@@ -20,6 +20,7 @@ class Wire:
         self.room = 1000
         self.refused: list[bytes] = []
         self.changes: list[Settings] = []
+        self.authors: list[bytes] = []
         self.advert_counter = (0x12345, 0x6789A)
         self.flags = link.CAN_PAIR
         self.keys: list[bytes] = []
@@ -37,9 +38,10 @@ class Wire:
         self.host.hear(bytes(frame))
         return True
 
-    def change_settings(self, settings: Settings) -> None:
+    def change_settings(self, settings: Settings, author: bytes) -> None:
         self.changes.append(settings)
-        self.rig.monitor.apply(settings)
+        self.authors.append(author)
+        self.rig.monitor.apply(settings, author)
 
     def rotate_key(self, device_key: bytes, asked: LinkEnd) -> None:
         assert asked is self.end
