@@ -214,7 +214,8 @@ class _Baseline:
 
 def is_off(vitals: Vitals) -> bool:
     """Whether the sensor touches nobody."""
-    return vitals.pulse_rate.status in (statuses.SENSOR_OFF, statuses.STANDBY)
+    pulse = vitals.pulse_rate.status
+    return pulse == statuses.SENSOR_OFF or pulse == statuses.STANDBY
 
 
 def is_read(vitals: Vitals) -> bool:

@@ -278,7 +278,8 @@ class Alarms:
     def begin_standby(self, minutes: int, by: int, now_ms: int) -> bool:
         """Take note that the sensor is taken off on purpose, for so long at most; whether that may be.
 
-        Not from afar while an alarm is about the wearer or of high priority; who is beside them acknowledges it by that.
+        Not from afar while an alarm is about the wearer or of high priority; who is beside them acknowledges by it what
+        is about them.
         """
         if not 1 <= minutes <= STANDBY_MOST_MIN:
             return False
@@ -359,7 +360,7 @@ class Alarms:
         return 0
 
     def _is_named(self, vitals: "Vitals") -> bool:
-        """Whether an alarm says already why there is no reading. Of a fault that is not enough where it matters most."""
+        """Whether an alarm says why there is no reading; that of a fault is not enough after worrying readings."""
         if self.bits >> conditions.SENSOR_OFF & 1:
             return True
         is_broken = vitals.pulse_rate.status == statuses.SENSOR_FAULT
