@@ -148,7 +148,7 @@ def changed(present: Settings, changes: Mapping[str, int]) -> Settings:
 
     What was NEWS2 scale 2 stays that: its limits have bounds of their own.
     """
-    values = present.values() | changes
+    values = {**present.values(), **changes}
     if values != present.values() and present.profile != settings.PROFILE_SCALE_2:
         values |= {"profile": settings.PROFILE_NAMES.index(CUSTOM), "profile_version": 1}
     return _checked("these limits", present.spo2_curve, values)
