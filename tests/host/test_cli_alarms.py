@@ -8,21 +8,24 @@ from click.testing import CliRunner, Result
 
 from vigil_host import alarm_profiles, emergency_number
 from vigil_host.cli import main
-from vigil_host.config import ConfigError, emergency_number_file
+from vigil_host.config import ConfigError, devices_file, emergency_number_file
+from vigil_host.devices import Devices
 from vigil_host.store import Store
-from vigil_wire import records, settings
+from vigil_wire import keys, records, settings
 from vigil_wire.settings import Settings
 
-ID = "7a718bab"
+KEY = bytes(range(16))
+ID = keys.device_id(KEY)
 CURVE = ((400, 990), (700, 900), (1100, 760))
 IN_FORCE = Settings(CURVE, summary_interval_s=10, temperature_site=settings.SITE_NAMES.index("finger"))
 
 
 @pytest.fixture(autouse=True)
 def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder of the test's own, and a wide terminal."""
+    """A data folder of the test's own where Ada's clip is known, and a wide terminal."""
     monkeypatch.setenv("VIGIL_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "160")
+    Devices(devices_file()).add(keys.setup_code(KEY), "Ada", "Ada's clip")
     return tmp_path / "data"
 
 
@@ -39,16 +42,10 @@ def record(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes, str]]:
-    """What the running bridge is asked for: device, settings, author."""
-    found: list[tuple[str, bytes, str]] = []
-
-    def ask(_store: Store, device_id: str, packed: bytes, author: str) -> None:
-        found.append((device_id, packed, author))
-
-    monkeypatch.setattr(Store, "ask_settings", ask, raising=False)
-    return found
+def wished() -> tuple[Settings, str] | None:
+    """What the bridge is to give to the device, and by whose wish."""
+    device = Devices(devices_file()).get(ID)
+    return (settings.unpack_fields(device.settings), device.settings_by) if device.settings else None
 
 
 def alarms(*args: str) -> Result:
@@ -94,59 +91,58 @@ def test_limits_in_force_are_shown_with_who_set_them(record: Path) -> None:
     assert (said["limits"]["spo2_low_pct"], said["limits"]["latching"]) == (92, False)
 
 
-def test_a_profile_is_asked_for_and_the_rest_stays(record: Path, asked: list[tuple[str, bytes, str]]) -> None:
+def test_a_profile_is_asked_for_and_the_rest_stays(record: Path) -> None:
     text = told(alarms("set", "Ada's clip", "--profile", "nhs-home", "--by", "Bea", "--db", str(record)))
-    ((device_id, packed, author),) = asked
-    wanted = settings.unpack(packed)
-    assert (device_id, author) == (ID, "Bea")
-    assert packed == alarm_profiles.load("nhs-home").settings(IN_FORCE).pack()
-    assert (wanted.spo2_curve, wanted.summary_interval_s) == (CURVE, 10)
-    assert "gets profile nhs-home (version 1) when" in text
+    found = wished()
+    assert found is not None and found[1] == "Bea"
+    assert found[0].with_curve(CURVE).pack() == alarm_profiles.load("nhs-home").settings(IN_FORCE).pack()
+    assert "gets the profile nhs-home (version 1) when" in text
     assert "spo2_low_pct: 92 -> 95" in text and "spo2_very_low_pct: 88 -> 93" in text
+    shown = told(alarms("show", "Ada's clip", "--db", str(record)))
+    assert "Profile: adult" in shown  # what is in force, until the device's record says otherwise
+    assert "next connected, by Bea: spo2_low_pct: 92 -> 95, spo2_very_low_pct: 88 -> 93." in shown
 
 
-def test_single_limits_and_the_site(record: Path, asked: list[tuple[str, bytes, str]]) -> None:
-    limits = ("--limit", "spo2_low_pct=90", "--limit", "temperature_high_c=38.2")
-    text = told(alarms("set", ID, *limits, "--site", "mouth", "--by", "Bea", "--db", str(record)))
-    wanted = settings.unpack(asked[0][1])
+def test_single_limits_and_the_site_add_to_what_waits(record: Path) -> None:
+    told(alarms("set", ID, "--limit", "spo2_low_pct=90", "--by", "Bea", "--db", str(record)))
+    more = ("--limit", "temperature_high_c=38.2", "--site", "mouth")
+    text = told(alarms("set", ID, *more, "--by", "Cleo", "--db", str(record)))
+    found = wished()
+    assert found is not None and found[1] == "Cleo"
+    wanted = found[0]
     assert (wanted.spo2_low_deci_pct, wanted.temperature_high_centi_c, wanted.profile) == (900, 3820, 0)
     assert settings.SITE_NAMES[wanted.temperature_site] == "mouth"
-    assert "temperature taken at: finger -> mouth" in text
+    assert "temperature taken at: finger -> mouth" in text and "gets the profile custom (version 1)" in text
 
 
-def test_what_is_so_already_is_not_asked_for(record: Path, asked: list[tuple[str, bytes, str]]) -> None:
+def test_what_is_so_already_is_not_asked_for(record: Path) -> None:
     assert "already" in told(alarms("set", ID, "--profile", "adult", "--by", "Bea", "--db", str(record)))
-    assert asked == []
+    assert wished() is None
 
 
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
         (("--by", "Bea"), "say what is to change: --profile, --limit or --site"),
-        (("--by", " ", "--site", "ear"), "--by is a name of 1 to 15 bytes, not ' '"),
-        (("--by", "Dr. Ärmelkanal-B", "--site", "ear"), "--by is a name of 1 to 15 bytes"),
+        (("--by", " ", "--site", "ear"), "who changes settings is named in 1 to 15 bytes, not ' '"),
+        (("--by", "Dr. Ärmelkanal-B", "--site", "ear"), "who changes settings is named in 1 to 15 bytes"),
         (("--by", "Bea", "--profile", "nurse"), "there is no profile 'nurse'"),
         (("--by", "Bea", "--limit", "spo2_low_pct=60"), "spo2_low_pct is a whole number from 80 to 99, not 60"),
         (("--by", "Bea", "--limit", "spo2_low_pct=88"), "these limits: spo2_very_low_pct must be below spo2_low_pct"),
         (("--by", "Bea", "--limit", "spo2_very_low_pct=84"), "these limits: spo2_very_low_pct below 85 is for those"),
     ],
 )
-def test_what_cannot_be_is_refused_and_not_asked_for(
-    record: Path, asked: list[tuple[str, bytes, str]], options: tuple[str, ...], problem: str
-) -> None:
+def test_what_cannot_be_is_refused_and_not_asked_for(record: Path, options: tuple[str, ...], problem: str) -> None:
     assert refused(alarms("set", ID, *options, "--db", str(record))).startswith(problem)
-    assert asked == []
+    assert wished() is None
 
 
-def test_a_device_that_has_told_no_settings(tmp_path: Path, asked: list[tuple[str, bytes, str]]) -> None:
+def test_a_device_that_has_told_no_settings(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    with Store.open(path) as store:
-        store.add_device(ID, "Ada's clip", "Ada")
-    assert "has not told its settings yet" in refused(alarms("show", ID, "--db", str(path)))
-    assert "has not told its settings yet" in refused(
-        alarms("set", ID, "--profile", "adult", "--by", "Bea", "--db", str(path))
-    )
-    assert asked == []
+    Store.open(path).close()
+    for command in (("show", ID), ("set", ID, "--profile", "adult", "--by", "Bea")):
+        assert "has not told its settings yet" in refused(alarms(*command, "--db", str(path)))
+    assert wished() is None
 
 
 def test_the_emergency_number_is_kept_and_shown(data_folder: Path) -> None:

@@ -11,9 +11,10 @@ from rich.table import Table
 from vigil_host import alarm_profiles, emergency_number
 from vigil_host.alarm_profiles import LIMITS, NAMES, ProfileError
 from vigil_host.cli.problems import fail, in_one_line
-from vigil_host.cli.records import device_in, record_file
-from vigil_host.config import ConfigError
-from vigil_host.devices import DevicesError
+from vigil_host.cli.records import record_file
+from vigil_host.config import ConfigError, devices_file
+from vigil_host.devices import Devices, DevicesError, KnownDevice
+from vigil_host.limits import author_in, settings_in
 from vigil_host.store import Store, StoreError
 from vigil_host.web import words
 from vigil_wire import records, settings
@@ -58,20 +59,22 @@ def show(device: str, db: Path | None, as_json: bool) -> None:
 
     Example: **vigil alarms show "Ada's clip"**
     """
-    with _problems(), Store.read(record_file(db)) as store:
-        device_id = device_in(store, device)
-        present, author = _in_force(store, device_id)
+    with _problems():
+        known = Devices(devices_file()).get(device)
+        present, author = _in_force(known, db)
+        wish = _wish(known, present)
     limits = {key: limit.said(getattr(present, limit.setting)) for key, limit in LIMITS.items()}
     site = settings.SITE_NAMES[present.temperature_site]
     if as_json:
         said = {
-            "device": device_id,
+            "device": known.id,
             "profile": settings.PROFILE_NAMES[present.profile],
             "profile_version": present.profile_version,
             "set_by": author or None,
             "temperature_site": site,
             "spo2_is_calibrated": bool(present.spo2_curve),
             "limits": {key: json.loads(value) for key, value in limits.items()},
+            "waiting": _differences(present, wish),
         }
         click.echo(json.dumps(said))
         return
@@ -83,6 +86,8 @@ def show(device: str, db: Path | None, as_json: bool) -> None:
     is_core = present.temperature_site in settings.CORE_SITES
     judged = "its limits count" if is_core else "its limits are off, a change from what is usual is told"
     click.echo(f"Temperature is taken at: {site}; {judged}. SpO2: {words.spo2_curve(bool(present.spo2_curve))}.")
+    if waiting := _differences(present, wish):
+        click.echo(f"Waiting until the bridge is next connected, by {known.settings_by}: {', '.join(waiting)}.")
 
 
 @click.command(name="set")
@@ -101,24 +106,23 @@ def change(
     """
     if not (profile or single or site):
         fail("say what is to change: --profile, --limit or --site")
-    if not author.strip() or not author.isprintable() or len(author.encode()) > settings.AUTHOR_MOST_BYTES:
-        fail(f"--by is a name of 1 to {settings.AUTHOR_MOST_BYTES} bytes, not {author!r}")
-    with _problems(), Store.read(record_file(db)) as store:
-        device_id = device_in(store, device)
-        present, _ = _in_force(store, device_id)
-        wanted = alarm_profiles.load(profile).settings(present) if profile else present
+    with _problems():
+        devices = Devices(devices_file())
+        known = devices.get(device)
+        before = _wish(known, _in_force(known, db)[0])
+        wanted = alarm_profiles.load(profile).settings(before) if profile else before
         wanted = alarm_profiles.changed(wanted, dict(alarm_profiles.limit_in(each) for each in single))
         if site:
             values = wanted.values() | {"temperature_site": settings.SITE_NAMES.index(site)}
             wanted = Settings(wanted.spo2_curve, **values)
-        if wanted.pack() == present.pack():
-            click.echo(f"{device_id} has these limits already.")
+        if wanted.pack() == before.pack():
+            click.echo(f"{known.name} ({known.id}) has these limits already, or gets them.")
             return
-        store.ask_settings(device_id, bytes(wanted.pack()), author)  # type: ignore[attr-defined]
-    click.echo(f"{device_id} gets profile {_named(wanted)} when the bridge is next connected with it:")
-    for line in _differences(present, wanted):
+        devices.want_settings(known.id, wanted, author)
+    name = f"{known.name} ({known.id})"
+    click.echo(f"{name} gets the profile {_named(wanted)} when the bridge is next connected with it:")
+    for line in _differences(before, wanted):
         click.echo(f"  {line}")
-    click.echo(f"`vigil alarms show {device_id}` shows what is in force.")
 
 
 @click.command()
@@ -135,19 +139,23 @@ def number(digits: str | None) -> None:
     click.echo(f"In an emergency, alarm texts say: call {found or 'your emergency number'}.")
 
 
-def _in_force(store: Store, device_id: str) -> tuple[Settings, str]:
+def _in_force(known: KnownDevice, db: Path | None) -> tuple[Settings, str]:
     """The settings that a device recorded last, and who set them ("": nobody). Raises SettingsError."""
-    record = store.newest_record(device_id, records.SETTINGS)
+    with Store.read(record_file(db)) as store:
+        record = store.newest_record(known.id, records.SETTINGS)
     if record is None:
-        raise SettingsError(f"{device_id} has not told its settings yet: let the bridge meet it first")
-    end = records.HEADER_LENGTH + settings.LENGTH
+        raise SettingsError(f"{known.name} ({known.id}) has not told its settings yet: let the bridge meet it first")
     try:
-        present = settings.unpack(record[records.HEADER_LENGTH : end])
+        return settings_in(record), author_in(record)
     except SettingsError as error:
-        raise SettingsError(
-            f"the settings that {device_id} told last are of another version of Vigil: {error}"
-        ) from None
-    return present, record[end:].decode(errors="replace")
+        raise SettingsError(f"{known.name} ({known.id}) told its settings in another version: {error}") from None
+
+
+def _wish(known: KnownDevice, present: Settings) -> Settings:
+    """The settings that a device is to have; those it has where nobody asked for others."""
+    if known.settings is None:
+        return present
+    return settings.unpack_fields(known.settings, present.spo2_curve)
 
 
 def _named(present: Settings) -> str:
