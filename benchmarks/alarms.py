@@ -28,9 +28,8 @@ def main() -> None:
         sys.exit(f"{RECORDINGS}: there is no uw_*.reference.csv")
     by_engine = [sum(alarms(rows, delay_s) for rows in runs) for delay_s in PUBLISHED]
     alone = [sum(crossings(rows, delay_s) for rows in runs) for delay_s in PUBLISHED]
-    print(
-        f"alarms of SpO2 < {LIMIT_PCT} %   Vigil, {len(runs)} runs   limit alone, {len(runs)} runs   published, 6 runs"
-    )
+    here = f"{len(runs)} runs"
+    print(f"alarms of SpO2 < {LIMIT_PCT} %   Vigil, {here}   limit alone, {here}   published, 6 runs")
     for index, delay_s in enumerate(PUBLISHED):
         print(f"delay {delay_s:2} s {by_engine[index]:21} {alone[index]:21} {PUBLISHED[delay_s]:19}")
     seconds = sum(len(rows) for rows in runs)

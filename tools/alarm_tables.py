@@ -4,6 +4,7 @@ Run it after changing a condition, a profile or its words; a test says when that
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from vigil_host import languages
@@ -17,10 +18,10 @@ DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "alarms.md"
 # What a condition's signal is called, its unit, and what its number is divided by; without a unit it is a yes or no.
 _SIGNALS = {
     "spo2": ("oxygen", " %", 10),
-    "spo2_fall": ("oxygen, points under the last minute's best,", "", 10),
+    "spo2_fall": ("drop of oxygen within a minute", " points", 10),
     "pulse_rate": ("pulse", " bpm", 10),
     "temperature": ("temperature", " °C", 100),
-    "temperature_change": ("skin, difference from what is usual,", " °C", 100),
+    "temperature_change": ("change of the skin from what is usual", " °C", 100),
     "respiration": ("breaths a minute", "", 10),
     "rate_error": ("error of its speed", " %", 10),
     "battery": ("charge", " %", 1),
@@ -93,7 +94,7 @@ def _alarm(name: str) -> languages.Alarm:
     return _ENGLISH.alarm(name, profile="adult", emergency_number=None, is_calibrated=True, has_cooled=False)
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
 
