@@ -14,6 +14,7 @@ _COMMANDS = {
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "rooms": "The rooms whose bridges may join this one: list, add, remove.",
+    "alarms": "Alarm limits and profiles: explain, set, and try them on vitals that were recorded.",
     "readings": "What is in the record.",
     "verify": "Whether the record, or an exported part of it, is as it was stored.",
     "export": "A part of the record as a file that can be proved to somebody else.",
