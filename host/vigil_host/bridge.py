@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
+from vigil_host.delivery.delivery import Delivery
 from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.events import Events
 from vigil_host.link.adapter import ClientFactory, ScannerFactory
@@ -14,6 +16,7 @@ from vigil_host.link.marks import Marks
 from vigil_host.link.reconnect import keep_connected
 from vigil_host.link.session import Session
 from vigil_host.live import Live
+from vigil_host.own_conditions import OwnConditions
 from vigil_host.rooms.known import KnownRooms
 from vigil_host.rooms.primary import Rooms
 from vigil_host.store import Store
@@ -30,7 +33,7 @@ class Bridge:
     `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms` are the
     home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none. `is_alone`:
     nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only when it
-    hears nothing.
+    hears nothing. `people_path` is the file of people who are told of alarms; None: nobody is told.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Bridge:
         known_rooms: KnownRooms | None = None,
         is_alone: bool = False,
         scan_restart_s: float | None = None,
+        people_path: Path | None = None,
     ) -> None:
         self._listen_only = listen_only
         self._is_alone = is_alone
@@ -53,6 +57,12 @@ class Bridge:
         self.events = Events()
         self.live = Live(devices.list, self._clock)
         self.alerts = Alerts(store, self.live, self.events, self._clock)
+        self.delivery = (
+            Delivery(store, self.events, self._clock, people_path, self.alerts.refresh)
+            if people_path and not listen_only
+            else None
+        )
+        self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh)
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
@@ -101,6 +111,10 @@ class Bridge:
                 self.rooms.follow()
             group.create_task(self._listener.run())
             group.create_task(self.alerts.run())
+            if not self._listen_only:
+                group.create_task(self._own.run())
+            if self.delivery:
+                group.create_task(self.delivery.run())
             problem = ""
             while True:
                 await self._clock.sleep(DEVICES_PERIOD_S)

@@ -30,6 +30,10 @@ ALARMS = {
     "no_reading": Alarm("No reading", "The sensor is on but cannot read, so oxygen and pulse are not watched."),
     "sensor_fault": Alarm("Sensor fault", "A sensor in the device has failed, so its readings are missing."),
     DEVICE_SILENT: Alarm("Device is silent", "Nothing is heard from the device, so its wearer is not watched."),
+    "delivery_failing": Alarm("Nobody could be reached", "No message about an alarm has been taken by any service."),
+    "bridge_restarted": Alarm("Bridge restarted", "The bridge was not running for a while, and runs again."),
+    "clock_wrong": Alarm("Clock is wrong", "The bridge's clock has jumped or is behind, so times may be wrong."),
+    "link_stale": Alarm("No record comes", "The device is heard but not met, so its record does not come."),
     RADIO_DEAF: Alarm("Bridge hears nothing", "The bridge's Bluetooth hears nothing at all: restart its computer."),
 }
 
