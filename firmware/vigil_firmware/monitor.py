@@ -31,7 +31,7 @@ _THERMOMETER_SILENT_S = 5
 _ACCELEROMETER_SILENT_MS = 500
 _LONG_S = 30_000  # what counts seconds stops here
 _RESET_BY_WATCHDOG = 3  # machine.WDT_RESET on esp32 and rp2
-_RECORD_BITS = (1 << conditions.ADVERT_BITS) - 1
+_RECORD_BITS = 0xFFFF  # of alarms in a vitals record: with more it would take twice the room on flash
 STEP_MS = 100  # how often to step
 SENSE_MS = 200  # how often the sensors are drained: the oximeter's FIFO lasts 1.28 s, and each drain costs
 

@@ -59,18 +59,6 @@ class Delivery:
         active = await asyncio.to_thread(self._store.active_alarms)
         return any(alarm.condition == outbox.DELIVERY_FAILING for alarm in active)
 
-    async def acknowledge(self, alarm_id: int, person: str, utc_ms: int | None = None) -> bool:
-        """Note that a person has acknowledged an alarm: nobody more is told. False: it is over, or acknowledged already.
-
-        It does not silence the device, which only somebody beside the wearer may do.
-        """
-        at_ms = self._clock.utc_ms() if utc_ms is None else utc_ms
-        done = await self._store.on_writer(self._store.transact, outbox.acknowledge, alarm_id, person, at_ms)
-        if done:
-            await self._changed()
-            self._wake.set()
-        return done
-
     async def snooze(self, wearer: str, condition: str, seconds: int, person: str) -> None:
         """Tell nobody of this condition of this wearer for so long; raises SnoozeError."""
         now_ms, now_utc_ms = self._steady.now_ms(), self._clock.utc_ms()

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from vigil_host.delivery.people import Person
 from vigil_wire import conditions
 
-ACKNOWLEDGED_MOST_MS = 300_000
-"""So long an acknowledgement of a high priority alarm that goes on is good (IEC 60601-1-8 leaves it to the maker)."""
 RETURN_MS = 30_000
 """What comes back so soon after its end is the same episode: no all clear between, no new start of the ladder."""
 LATE_WAIT_MS = 30_000
@@ -79,15 +77,6 @@ def follow(telling: Telling, priority: str, is_acknowledged: bool, is_silenced: 
     if telling.held_ms is not None and not is_held:
         return replace(telling, begun_ms=telling.begun_ms + now_ms - telling.held_ms, held_ms=None)
     return telling
-
-
-def is_acknowledgement_spent(telling: Telling, now_ms: int) -> bool:
-    """Whether a high priority alarm has been acknowledged for so long that somebody must do so again."""
-    return (
-        telling.priority == "high"
-        and telling.acknowledged_ms is not None
-        and now_ms - telling.acknowledged_ms >= ACKNOWLEDGED_MOST_MS
-    )
 
 
 def due(

@@ -181,20 +181,6 @@ def leave(connection: Connection, left: Pending, why: str) -> None:
     _mark(connection, left, next_ms=None, problem=why)
 
 
-def acknowledge(connection: Connection, alarm_id: int, person: str, utc_ms: int) -> bool:
-    """Note that a person has acknowledged an alarm; False where it is over or acknowledged already."""
-    done = connection.execute(
-        update(schema.alarm)
-        .where(
-            schema.alarm.c.id == alarm_id,
-            schema.alarm.c.ended_utc_ms.is_(None),
-            schema.alarm.c.acknowledged_utc_ms.is_(None),
-        )
-        .values(acknowledged_utc_ms=utc_ms, acknowledged_by=person)
-    )
-    return done.rowcount > 0
-
-
 def snooze(
     connection: Connection, wearer: str, condition: str, seconds: int, person: str, now_ms: int, now_utc_ms: int
 ) -> None:
@@ -350,14 +336,6 @@ def _is_late(telling: Telling) -> bool:
 def _go_on(connection: Connection, scene: Scene, case: _Case, active: set[str], full: _Alarms) -> bool:
     """The next step for an alarm that is active; says whether the alarm was changed."""
     is_acknowledged = case.alarm.acknowledged_utc_ms is not None
-    is_spent = is_acknowledged and escalation.is_acknowledgement_spent(case.telling, scene.now_ms)
-    if is_spent:
-        is_acknowledged = False
-        connection.execute(
-            update(schema.alarm)
-            .where(schema.alarm.c.id == case.alarm.id)
-            .values(acknowledged_utc_ms=None, acknowledged_by=None)
-        )
     is_silenced = escalation.is_covered(case.alarm.condition, active) or _is_snoozed(connection, case, scene.now_ms)
     telling = escalation.follow(case.telling, case.alarm.priority, is_acknowledged, is_silenced, scene.now_ms)
     if telling != case.telling:
@@ -373,10 +351,10 @@ def _go_on(connection: Connection, scene: Scene, case: _Case, active: set[str], 
         _write(connection, scene, telling, person, ALARM, telling.priority, title, body)
     is_failing = bool(told) and all(each.is_failing for each in told.values())
     if telling.held_ms is None and (is_failing or scene.is_unusable):
-        return is_spent | alarms.set_bridge_condition(
+        return alarms.set_bridge_condition(
             connection, case.alarm.device, DELIVERY_FAILING, telling.priority, scene.now_utc_ms
         )
-    return is_spent
+    return False
 
 
 def _tell_end(connection: Connection, scene: Scene, case: _Case, full: _Alarms) -> None:
@@ -447,7 +425,7 @@ def _write(
 
 
 def _told(connection: Connection, telling: Telling, any_stage: bool = False) -> dict[str, Told]:
-    """What became of the newest messages of a stage or, of any, whether something was sent: of an episode, by person."""
+    """By person: what became of the newest message of an episode's stage or, of all stages, whether any was sent."""
     message, delivery = schema.message, schema.delivery
     wanted = (
         select(message, delivery.c.attempts, delivery.c.next_ms, delivery.c.sent_utc_ms)

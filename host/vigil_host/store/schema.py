@@ -202,6 +202,8 @@ rolled_up = Table("rolled_up", metadata, Column("record", Integer, primary_key=T
 
 # One row per occurrence of an alarm condition. What the device's records say of it is referred to, not copied;
 # `noticed_utc_ms` and `ended_utc_ms` are when the bridge learnt of its beginning and end (NULL: it is active).
+# `boot` is the newest boot whose record says that it goes on from before (NULL: it is of one boot).
+# `acknowledged_*` are NULL while nobody has acknowledged it, or it sounds again; by: DEVICE_BUTTON, or a person's name.
 alarm = Table(
     "alarm",
     metadata,
@@ -215,6 +217,7 @@ alarm = Table(
     Column("raised_record", ForeignKey("record.id")),
     Column("ended_utc_ms", Integer),
     Column("cleared_record", ForeignKey("record.id")),
+    Column("boot", Integer),
     Column("acknowledged_utc_ms", Integer),
     Column("acknowledged_by", String),
     Column("is_latched", Integer, nullable=False, server_default="0"),

@@ -293,6 +293,16 @@ class Store:
         with self._writing() as connection:
             return alarms.set_bridge_condition(connection, device_id, condition, priority, self._clock.utc_ms())
 
+    def acknowledge_alarm(self, alarm_id: int, by: str) -> bool:
+        """Note that `by`, a person, acknowledges an alarm; False where it is over or acknowledged already."""
+        with self._writing() as connection:
+            return alarms.acknowledge(connection, alarm_id, by, self._clock.utc_ms())
+
+    def unacknowledge_alarm(self, alarm_id: int) -> None:
+        """Note that an alarm must be acknowledged again."""
+        with self._writing() as connection:
+            alarms.unacknowledge(connection, alarm_id)
+
     def active_alarms(self) -> list[Alarm]:
         """Return the alarms that are active, in the order they were noticed."""
         with self._reading() as connection:
