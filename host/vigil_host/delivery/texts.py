@@ -6,8 +6,16 @@ from datetime import datetime
 
 from vigil_host.store.queries import Alarm
 from vigil_host.web import words
+from vigil_wire import conditions
 
-_UNITS = {"spo2": "%", "pulse_rate": "bpm", "temperature": "°C", "respiration": "breaths per minute"}
+_UNITS = {
+    "spo2": "%",
+    "spo2_fall": "points down",
+    "pulse_rate": "bpm",
+    "temperature": "°C",
+    "respiration": "breaths per minute",
+}
+_SIGNALS = {kind.name: kind.signal for kind in conditions.TABLE}
 _DO_NOW = {
     "high": "Go to {wearer} now. If they are unwell or you are in doubt, call the emergency number.",
     "medium": "Look after {wearer} soon.",
@@ -88,8 +96,8 @@ def _still(active: Sequence[Alarm]) -> str:
 
 
 def _value(alarm: Alarm, is_calibrated: bool) -> str:
-    signal = words.alarm(alarm.condition).signal
+    signal = _SIGNALS.get(alarm.condition, "")
     if alarm.value is None or signal not in _UNITS:
         return ""
-    value = f", {alarm.value:g} {_UNITS[signal]}"
-    return value + (" (uncalibrated, ±4)" if signal == "spo2" and not is_calibrated else "")
+    is_oxygen = signal in ("spo2", "spo2_fall")
+    return f", {alarm.value:g} {_UNITS[signal]}" + (" (uncalibrated, ±4)" if is_oxygen and not is_calibrated else "")
