@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,7 @@ class Taken:
     topic: str
     title: str
     body: str
-    headers: dict[str, str] = field(repr=False)
+    headers: Message = field(repr=False)
 
 
 class NtfyServer:
@@ -48,7 +49,7 @@ class NtfyServer:
                 elif topic in server.refusing:
                     self._answer(403, {"error": "forbidden"})
                 else:
-                    server.taken.append(Taken(topic, title, said, dict(self.headers.items())))
+                    server.taken.append(Taken(topic, title, said, self.headers))
                     sequence = self.headers.get("X-Sequence-ID") if server._has_sequences else None
                     self._answer(200, {"id": "a", **({"sequence_id": sequence} if sequence else {})})
 

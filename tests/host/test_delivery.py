@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.host.ntfy import NtfyServer
+
 from vigil_host.clock import Clock
 from vigil_host.delivery import outbox
 from vigil_host.delivery.delivery import Delivery
