@@ -173,7 +173,7 @@ class AlarmDisplay:
                 display.text(self._lines[index], 0, index * _LINE_PIXELS)
             display.show()
         except OSError as error:
-            self.fault = "the display does not answer (%s)" % error
+            self.fault = "the display does not answer (errno %s); check its wiring" % error.errno
             self._retry_s = _RETRY_S
             return
         self.fault = ""

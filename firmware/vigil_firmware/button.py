@@ -60,7 +60,7 @@ class Contact:
             raw = not self._pin.value()
             self.fault = ""
         except OSError as error:
-            self.fault = "the button cannot be read (%s)" % error
+            self.fault = "the button cannot be read (errno %s)" % error.errno
             return
         if raw != self._raw:
             self._raw = raw

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vigil_hal.seams import Output
 
 _RETRY_MS = 500
+_EIO = 5
 _TEST_NOTICE = "Signal test"
 _UNKNOWN = -1
 
@@ -44,25 +45,29 @@ class OutputPart:
 
     def set(self, level: int, now_ms: int) -> None:
         """Switch it to this level."""
-        if self._output is None or level == self._level:
+        output = self._output
+        if output is None or level == self._level:
             return
         if self._is_waiting and ticks_diff(now_ms, self._failed_ms) < _RETRY_MS:
             return
-        try:
-            self._output.value(level)
-        except OSError as error:
-            self._fail(error, now_ms)
-            return
-        self._level = level
-        self._is_waiting = False
-        self.fault = ""
+        errno = _switch(output, level)
+        self._is_waiting = errno != 0
+        if errno:
+            self._level = _UNKNOWN
+            self._failed_ms = now_ms
+            self.fault = "the %s fails (errno %d); check its wiring" % (self._name, errno)
+        else:
+            self._level = level
+            self.fault = ""
 
-    def _fail(self, error: OSError, now_ms: int) -> None:
-        self._level = _UNKNOWN
-        self._is_waiting = True
-        self._failed_ms = now_ms
-        if not self.fault:
-            self.fault = "the %s fails (%s): its alarms are not noticed there" % (self._name, error)
+
+def _switch(output: "Output", level: int) -> int:
+    """Switch it; the error's number where it does not take that, else 0."""
+    try:
+        output.value(level)
+        return 0
+    except OSError as error:
+        return error.errno or _EIO
 
 
 class Indicators:

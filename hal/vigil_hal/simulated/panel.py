@@ -29,7 +29,7 @@ class _Part:
         """The tick; OSError from a broken part."""
         self.calls += 1
         if self.is_broken:
-            raise OSError(_EIO)
+            raise OSError(_EIO, "broken")
         return self._clock_ms()
 
 
@@ -132,10 +132,11 @@ class SimulatedButton(_Part):
         self._edges.append((at_ms, 0))
         self._edges.append(((at_ms + for_ms) & _MASK, 1))
 
-    def value(self) -> int:
-        """The level at this instant."""
+    def value(self, level: "int | None" = None) -> int:
+        """The level at this instant; it is an input, and takes none."""
         now_ms = self._answer()
         level = 1
+        # Edges that are long over are wrong again half a period of the tick later: a test is shorter.
         for at_ms, after in self._edges:
             since_ms = _since(now_ms, at_ms)
             if since_ms < 0:
