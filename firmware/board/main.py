@@ -62,28 +62,27 @@ def panel():
     """Return the lights, buzzers and the button of this board."""
     pin = dict(SIGNALS.get(sys.platform, {}))
     pin.update(pins())
-    buzzer = None
+    light = buzzer = vibration = button = None
+    if "light" in pin:
+        numbers = pin["light"]
+        light = RgbLight(*map(output, numbers)) if isinstance(numbers, list) else output(numbers)
     if "beeper" in pin:
         buzzer = output(pin["beeper"])
     elif "buzzer" in pin:
         buzzer = ToneBuzzer(machine.PWM(machine.Pin(pin["buzzer"]), freq=TONE_HZ, duty_u16=0))
-    button = None
+    if "vibration" in pin:
+        vibration = output(pin["vibration"])
     if "button" in pin:
         button = machine.Pin(pin["button"], machine.Pin.IN, machine.Pin.PULL_UP)
-    return Panel(light(pin.get("light")), buzzer, output(pin.get("vibration")), None, button)
+    return Panel(light, buzzer, vibration, None, button)
 
 
-def output(number):
-    """Return a pin that is an output, low at first; None for no number."""
-    return None if number is None else machine.Pin(number, machine.Pin.OUT, value=0)
+def output(number: int):
+    """Return a pin that is an output, low at first."""
+    return machine.Pin(number, machine.Pin.OUT, value=0)
 
 
-def light(numbers):
-    """Return the light on one pin or on three."""
-    return RgbLight(*[output(number) for number in numbers]) if isinstance(numbers, list) else output(numbers)
-
-
-def timer(purpose):
+def timer(purpose: int):
     """Return a timer that is not used yet, by its place in TIMERS."""
     return machine.Timer(TIMERS[sys.platform][purpose] if sys.platform in TIMERS else -1)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vigil_firmware.alarms import Alarms
-    from vigil_hal.seams import Pin
+    from vigil_hal.seams import Input
 
 HOLD_MS = 3_000
 LOOK_MS = 2_000  # from a pause to a press that acknowledges
@@ -42,7 +42,7 @@ _PHYSIOLOGICAL_BITS = conditions.mask_of(conditions.PHYSIOLOGICAL)
 class Contact:
     """A button's pin without its bounces. `tick` may interrupt the rest: it only counts, `take_press` takes."""
 
-    def __init__(self, pin: "Pin", now_ms: int) -> None:
+    def __init__(self, pin: "Input", now_ms: int) -> None:
         self.fault = ""
         self._pin = pin
         self.is_down = True  # until it was seen up: one that is down at first is no press
@@ -91,7 +91,7 @@ class Contact:
 class Button:
     """Does what the presses mean. `done` counts what they did; see the table above."""
 
-    def __init__(self, pin: "Pin", alarms: "Alarms", open_pairing: "Callable[[], None]", now_ms: int) -> None:
+    def __init__(self, pin: "Input", alarms: "Alarms", open_pairing: "Callable[[], None]", now_ms: int) -> None:
         self.contact = Contact(pin, now_ms)
         self.done = 0
         self._alarms = alarms

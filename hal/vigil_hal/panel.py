@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vigil_hal.seams import Display, Output, Pin
+    from vigil_hal.seams import Display, Input, Output
 
 
 class Panel:
@@ -17,7 +17,7 @@ class Panel:
         buzzer: "Output | None" = None,
         vibration: "Output | None" = None,
         display: "Display | None" = None,
-        button: "Pin | None" = None,
+        button: "Input | None" = None,
     ) -> None:
         self.light = light
         self.buzzer = buzzer

@@ -32,20 +32,20 @@ if TYPE_CHECKING:
         def writeto(self, __address: int, __data: ReadableBuffer) -> int:
             """Write the data; return the number of bytes acknowledged."""
 
-    class Pin(Protocol):
-        """A digital pin."""
+    class Input(Protocol):
+        """What is read: a button. A `machine.Pin` is one, with no wrapper."""
 
-        def value(self, __level: int = ...) -> int | None:
-            """Set the level (0 or 1), or return it when called without one."""
+        def value(self) -> int | None:
+            """Return the level, 0 or 1. OSError where it cannot be read."""
 
     class PWM(Protocol):
         """A pin that makes a square wave."""
 
-        def freq(self, __hz: int = ...) -> int | None:
-            """Set the frequency, or return it when called without one."""
+        def freq(self, __hz: int) -> object:
+            """Set the frequency."""
 
-        def duty_u16(self, __duty: int = ...) -> int | None:
-            """Set for how much of each period the pin is high, 0 to 65535, or return it; 0 is silence."""
+        def duty_u16(self, __duty: int) -> object:
+            """Set for how much of each period the pin is high, 0 to 65535; 0 is silence."""
 
     class Output(Protocol):
         """What is switched: a buzzer, a vibration motor, a light. A `machine.Pin` is one, with no wrapper.

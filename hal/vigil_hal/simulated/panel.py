@@ -132,8 +132,8 @@ class SimulatedButton(_Part):
         self._edges.append((at_ms, 0))
         self._edges.append(((at_ms + for_ms) & _MASK, 1))
 
-    def value(self, level: "int | None" = None) -> int:
-        """The level at this instant; it is an input, and takes none."""
+    def value(self) -> int:
+        """The level at this instant."""
         now_ms = self._answer()
         level = 1
         # Edges that are long over are wrong again half a period of the tick later: a test is shorter.
