@@ -1,4 +1,7 @@
-"""A tier that cannot run here is named, with what adds it; where all are required the run fails."""
+"""A tier that cannot run here is named, with what adds it; where all are required the run fails. Tables are printed.
+
+That holds as well where workers run the tests.
+"""
 
 import shutil
 import subprocess
@@ -52,3 +55,29 @@ def test_no_tier_left_out_is_said_too(tests: Path) -> None:
 
 def test_soak_tests_run_when_asked_for(tests: Path) -> None:
     assert "1 passed, 2 deselected" in run(tests, "-m", "soak", VIGIL_LONG="1").stdout
+
+
+TABLE = """
+class Table:
+    is_clean = {is_clean}
+    def lines(self): return ["fault  lost", "cut      17"]
+def test_table(printed_tables): printed_tables.append(Table())
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_table_that_is_not_clean_fails_the_run(tests: Path, workers: str) -> None:
+    (tests / "test_rest.py").write_text(TABLE.format(is_clean=False))
+    done = run(tests, "-n", workers, "test_rest.py")
+    assert "\nfault  lost\ncut      17\n" in done.stdout
+    assert "1 passed" in done.stdout
+    assert done.returncode == 1
+
+
+def test_workers_hand_over_their_tables_and_what_was_left_out(tests: Path) -> None:
+    (tests / "test_rest.py").write_text(TABLE.format(is_clean=True))
+    done = run(tests, "-n", "1")
+    assert "\nfault  lost\ncut      17\n" in done.stdout
+    assert "tiers left out: browser (1 tests)" in done.stdout
+    assert done.returncode == 0
+    assert run(tests, "-n", "1", VIGIL_REQUIRE_ALL_TIERS="1").returncode == 1
