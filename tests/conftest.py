@@ -6,12 +6,13 @@ VIGIL_REQUIRE_ALL_TIERS=1 the run then fails. Tests marked `soak`, and long sear
 VIGIL_LONG=1.
 
 `make test` runs two workers of pytest-xdist. What runs against the machine's clock is all done by one of them, one test
-after another, and so is what fills one table.
+after another.
 
 `python tests/conftest.py` prints the Debian packages that are missing.
 """
 
 import os
+import pickle
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from typing import Any, Protocol
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadScopeScheduling
 
 _TESTS = Path(__file__).resolve().parent
@@ -32,6 +34,9 @@ _REQUIRE_ALL = os.environ.get("VIGIL_REQUIRE_ALL_TIERS") == "1"
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("long", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("long" if _LONG else "ci")
+if not _LONG:
+    # Else constants of whichever modules happen to be imported would be tried too: other examples after other tests.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 @dataclass(frozen=True)
@@ -81,16 +86,8 @@ class Table(Protocol):
     def lines(self) -> list[str]:
         """The table as text."""
 
-
-@dataclass(frozen=True)
-class _FilledElsewhere:
-    """A worker's table."""
-
-    is_clean: bool
-    text: list[str]
-
-    def lines(self) -> list[str]:
-        return self.text
+    def add(self, other: Any) -> None:
+        """Take in what another table of this kind has."""
 
 
 _TABLES = pytest.StashKey[list[Table]]()
@@ -128,20 +125,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 class _Scheduling(LoadScopeScheduling):
-    """One worker gets all that runs in real time; files go to either, and so do the faults as one."""
+    """A worker gets whole files; one gets all that runs in real time."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.split("::")[0])
-        folder = file.parent.name
-        if folder in _IN_REAL_TIME:
-            return "real time"
-        return folder if folder == "faults" else str(file)
+        return "real time" if file.parent.name in _IN_REAL_TIME else str(file)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
-    """Share the tests out."""
-    return _Scheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling | None:
+    """Share the tests out, where no other way was asked for by `--dist`."""
+    return _Scheduling(config, log) if config.option.dist == "load" else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -149,7 +143,12 @@ def pytest_testnodedown(node: Any) -> None:
     """Take over what a worker had to say at its end."""
     said = getattr(node, "workeroutput", {})
     node.config.stash[_LEFT_OUT].update(said.get("left_out", {}))
-    node.config.stash[_TABLES] += [_FilledElsewhere(*table) for table in said.get("tables", ())]
+    tables = node.config.stash[_TABLES]
+    for table in map(pickle.loads, said.get("tables", ())):
+        if same := [other for other in tables if type(other) is type(table)]:
+            same[0].add(table)
+        else:
+            tables.append(table)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -157,7 +156,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     left_out, tables = session.config.stash[_LEFT_OUT], session.config.stash[_TABLES]
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["left_out"] = dict(left_out)
-        output["tables"] = [(table.is_clean, table.lines()) for table in tables]
+        output["tables"] = [pickle.dumps(table) for table in tables]
     is_red = (_REQUIRE_ALL and left_out) or not all(table.is_clean for table in tables)
     if is_red and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
