@@ -149,6 +149,9 @@ class DeviceDouble:
     acks: list[int] = field(default_factory=list)
     curves: list[bytes] = field(default_factory=list)
     counter: int = 0  # of its next advert
+    refused: list[int] = field(default_factory=lambda: [0] * len(link.REFUSALS))
+    asked_counts: int = 0
+    pairings: int = 0  # how often it was told to open pairing
     stays: int = 0  # how often it was told that it may stay
     bye_s: int | None = None  # said after all records
     keys: list[bytes] = field(default_factory=list)  # those given to it
@@ -224,6 +227,12 @@ class ClientDouble:
             device.told_time.append(message)
         elif message[0] == link.STAY:
             device.stays += 1
+        elif message[0] == link.PAIR:
+            device.pairings += 1
+        elif message[0] == link.ASK_COUNTS:
+            device.asked_counts += 1
+            length = link.pack_counts(self._session.out, 4, device.refused)
+            self.send(bytes(self._session.out[4 : 4 + length]))
         elif message[0] == link.CURVE:
             device.curves.append(message[1:])
         elif message[0] == link.ROTATE:

@@ -211,11 +211,40 @@ def test_how_a_device_is_protected(
         "standard_services": in_json[0],
         "can_pair": in_json[1],
         "changes_address": in_json[2],
+        "refused": None,
+        "refused_utc_ms": None,
     }
     lines = told(vigil("devices")).splitlines()
     assert max(len(line) for line in lines) <= 80
     assert " ".join(lines[1:-2]).split() == [ID, "Ada's", "clip", "Ada", "Lovelace", today, *in_table]
     assert "Adverts are always encrypted" in lines[-2]
+
+
+def test_what_a_device_has_refused_is_listed(data_folder: Path) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Ada's clip")
+    with Store.open(data_folder / "vigil.db") as store:
+        store.add_device(ID, "Ada's clip")
+        store.meet(ID, 1, None, link.CAN_PAIR)
+        assert store.note_refused(ID, [0] * len(link.REFUSALS)) == (0,) * len(link.REFUSALS)
+        assert "refused" not in told(vigil("devices"))
+        assert store.note_refused(ID, [31, 0, 0, 0, 0, 2, 0]) == (0,) * len(link.REFUSALS)
+    (device,) = json.loads(told(vigil("devices", "--json")))
+    assert device["refused"] == {
+        "forged": 31,
+        "out_of_order": 0,
+        "malformed": 0,
+        "other_version": 0,
+        "unknown_message": 0,
+        "unproven": 2,
+        "turned_away": 0,
+    }
+    said = datetime.datetime.fromtimestamp(device["refused_utc_ms"] / 1000)
+    lines = told(vigil("devices")).splitlines()
+    assert lines[2:5] == [
+        f"Ada's clip has refused since it was switched on, as it said at {said:%Y-%m-%d %H:%M}:",
+        "     31 forged or damaged frames",
+        "      2 connections that never proved that they know the key",
+    ]
 
 
 def test_a_record_that_cannot_be_read_is_said_and_the_devices_are_listed(data_folder: Path) -> None:

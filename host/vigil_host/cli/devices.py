@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from vigil_host.curve_file import CurveError, read_curve
 from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError, KnownDevice
 from vigil_host.protection import Protection, protection_of
 from vigil_host.store import Store, StoreError
-from vigil_wire import keys
+from vigil_wire import keys, link
 
 
 @click.group(name="devices", invoke_without_command=True)
@@ -44,6 +45,8 @@ def command(context: click.Context, as_json: bool, db: Path | None) -> None:
         click.echo("No device is known yet: `vigil devices add --code CODE --wearer NAME`.")
         return
     Console().print(_table(known, protections))
+    for each in known:
+        _echo_refused(each, protections[each.id])
     click.echo("Adverts are always encrypted and the record link sealed, with the device's key.")
     click.echo("Services: Bluetooth's standard ones. An address changes every 15 min, or stays.")
 
@@ -200,6 +203,17 @@ def _table(known: Sequence[KnownDevice], protections: dict[str, Protection]) -> 
         address = {True: "changes", False: "stays", None: unknown}[protection.changes_address]
         table.add_row(each.id, each.name, each.wearer, key_since, services, address)
     return table
+
+
+def _echo_refused(device: KnownDevice, protection: Protection) -> None:
+    """Say what the device has refused, if anything: who tries to get in can be seen here."""
+    if not protection.refused or not any(protection.refused.values()) or protection.refused_utc_ms is None:
+        return
+    said = datetime.datetime.fromtimestamp(protection.refused_utc_ms / 1000)
+    click.echo(f"{device.name} has refused since it was switched on, as it said at {said:%Y-%m-%d %H:%M}:")
+    for number, words in zip(protection.refused.values(), link.REFUSALS, strict=True):
+        if number:
+            click.echo(f"{number:>7} {words}")
 
 
 def _problems() -> contextlib.AbstractContextManager[None]:
