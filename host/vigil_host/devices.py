@@ -9,8 +9,8 @@ A device is called by the id it was added with, for good, although another follo
 next key beside the one in use, and `settle` forgets the old one when the device has shown that it has the next: at
 every instant the file has the key that the device has.
 
-`ask_pairing` leaves a wish for the running bridge, which takes it out when it has had the device open pairing. It lapses
-after seconds: a device must not let anybody pair at an hour when its owner no longer thinks of it.
+`ask_pairing` leaves a wish for the running bridge, which takes it out when it has had the device open pairing. It
+lapses after seconds: no device must let anybody pair at an hour when its owner no longer thinks of it.
 """
 
 import contextlib

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import struct
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -388,6 +389,18 @@ class AirDouble:
         data = AdvertisementData(None, {advert.COMPANY_ID: sealed}, {}, [], None, -60, ())
         for scanner in list(self.scanners):
             scanner.heard(ble_device or BLEDevice("C0:FF:EE:00:00:01", None, None), data)
+
+
+@pytest.fixture
+def system_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A system bus of the test's own."""
+    address = f"unix:path={tmp_path}/bus"
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+    command = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", f"--address={address}")
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout is not None and daemon.stdout.readline()
+        yield
+        daemon.terminate()
 
 
 @pytest.fixture
