@@ -68,6 +68,7 @@ TIERS = (
     Tier("capture", "what went over the air, read back by tshark", ("tshark",), debian="tshark"),
     Tier("browser", "the page in headless Chromium", ("chromium", "chromium-browser"), debian="chromium"),
     Tier("services", "a real MQTT broker", ("mosquitto",), debian="mosquitto"),
+    Tier("bus", "BlueZ's place taken on a real D-Bus", ("dbus-daemon",), debian="dbus"),
     Tier("faults", "power cuts, bus errors, lost links, killed bridges"),
     Tier("attacks", "what strangers, impostors and a taken-over room may try"),
     Tier("house", "the project itself: imports, portability, packaging"),
