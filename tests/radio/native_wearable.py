@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from bleak import BleakClient
-from bumble import hci
+from bumble import hci, ll
+from bumble.core import PhysicalTransport
 from bumble.pairing import PairingDelegate
 from bumble.transport.common import PacketParser
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -39,6 +40,7 @@ except ValueError:
 _FIND_LIBRARY = ":".join([*sorted({str(asset(package).parent) for package in PACKAGES}), ".frozen"])
 _ZEPHYRS_ADDRESS = 0xFC09  # a vendor's command: is there a static address?
 _READ_BYTES = 4096
+_FIRST_INTERVAL_S = 0.1
 
 
 @cache
@@ -66,10 +68,31 @@ class SerialController(AirController):
         self._line = line
         self._parser = PacketParser(self)
         self.host = self._sender = _Sender(line)
+        self._held: list[Callable[[], None]] = []  # data that came before the link's first interval was over
 
     def read(self) -> None:
         """Take what the host has sent."""
         self._parser.feed_data(os.read(self._line, _READ_BYTES))
+
+    def on_ll_advertising_pdu(self, packet: ll.AdvertisingPdu) -> None:
+        """Take a connection request; no data crosses a radio before the first interval, and NimBLE would lose it."""
+        super().on_ll_advertising_pdu(packet)
+        if isinstance(packet, ll.ConnectInd):
+            self._held.append(lambda: None)
+            asyncio.get_running_loop().call_later(_FIRST_INTERVAL_S, self._release)
+
+    def on_link_acl_data(self, sender_address: hci.Address, transport: PhysicalTransport, data: bytes) -> None:
+        """Pass data on to the host."""
+        take = super().on_link_acl_data
+        if self._held:
+            self._held.append(lambda: take(sender_address, transport, data))
+        else:
+            take(sender_address, transport, data)
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for take in held:
+            take()
 
     def on_packet(self, packet: bytes) -> None:
         """Take one packet. BTstack sends two commands that Bumble does not know."""
