@@ -65,7 +65,6 @@ class Central(Visitor):
             frame = await self._next(client, frames)
             self.greeted += frame[4 : 4 + seal.open(frame, len(frame))][0] == link.INFO
 
-
     async def _next(self, client: Any, frames: "asyncio.Queue[bytearray]") -> bytearray:
         """The next frame, unless the device hangs up, as it does in time; this machine may be slow."""
         while frames.empty():
