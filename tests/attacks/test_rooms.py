@@ -171,7 +171,7 @@ async def test_frames_that_a_room_changes(
             Log(change).client(air),
         )
         running = asyncio.create_task(room.run())
-        async with asyncio.timeout(30 + changes):
+        async with asyncio.timeout(30 + 5 * changes):
             while wearable.journal.acknowledged <= 100:
                 await wearable.live(0.1)
                 stored, kept = house.home.stored(), wearable.kept()
