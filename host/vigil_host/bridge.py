@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
+from vigil_host.delivery.delivery import Delivery
 from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.events import Events
 from vigil_host.limits import LimitsInForce
@@ -15,6 +17,7 @@ from vigil_host.link.marks import Marks
 from vigil_host.link.reconnect import keep_connected
 from vigil_host.link.session import Session
 from vigil_host.live import Live
+from vigil_host.own_conditions import OwnConditions
 from vigil_host.recheck import Recheck
 from vigil_host.rooms.known import KnownRooms
 from vigil_host.rooms.primary import Rooms
@@ -33,7 +36,7 @@ class Bridge:
     that is `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms`
     are the home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
     `is_alone`: nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only
-    when it hears nothing.
+    when it hears nothing. `people_path`: the people who are told of alarms; None: nobody is told.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Bridge:
         known_rooms: KnownRooms | None = None,
         is_alone: bool = False,
         scan_restart_s: float | None = None,
+        people_path: Path | None = None,
     ) -> None:
         self._listen_only = listen_only
         self._is_alone = is_alone
@@ -58,6 +62,12 @@ class Bridge:
         self.limits = LimitsInForce(store, devices, self.events)
         recheck = Recheck(self.limits.settings, self._clock)
         self.alerts = Alerts(store, self.live, self.events, self._clock, recheck)
+        self.delivery = (
+            Delivery(store, self.events, self._clock, people_path, self.alerts.refresh)
+            if people_path and not listen_only
+            else None
+        )
+        self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh)
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
@@ -128,6 +138,10 @@ class Bridge:
             group.create_task(self._listener.run())
             group.create_task(self.limits.run())
             group.create_task(self.alerts.run())
+            if not self._listen_only:
+                group.create_task(self._own.run())
+            if self.delivery:
+                group.create_task(self.delivery.run())
             problem = ""
             while True:
                 await self._clock.sleep(DEVICES_PERIOD_S)

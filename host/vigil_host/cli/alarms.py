@@ -1,13 +1,13 @@
-"""`vigil alarms`: what makes an alarm, for whom, and what it would have done."""
+"""`vigil alarms`: what makes an alarm, for whom, what it would have done, and whether people would hear of it."""
 
 import rich_click as click
 
-from vigil_host.cli import alarms_replay, alarms_settings
+from vigil_host.cli import alarms_replay, alarms_settings, alarms_test
 
 
 @click.group(name="alarms")
 def command() -> None:
-    """Limits and profiles: explain them, set them, try them on vitals that were recorded.
+    """Limits and profiles: explain them, set them, try them on vitals that were recorded; drill those who are told.
 
     Example: **vigil alarms profiles nhs-home**
     """
@@ -18,3 +18,4 @@ command.add_command(alarms_settings.profiles)
 command.add_command(alarms_settings.show)
 command.add_command(alarms_settings.change)
 command.add_command(alarms_settings.number)
+command.add_command(alarms_test.test)

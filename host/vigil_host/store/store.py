@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import ParamSpec, TextIO, TypeVar
+from typing import Concatenate, ParamSpec, TextIO, TypeVar
 
 from sqlalchemy import Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -129,6 +129,16 @@ class Store:
         """Run `function` in the writer's thread, after everything asked for before."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+    def transact(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `function` with the writer's connection, in one transaction: on return it is on disk."""
+        with self._writing() as connection:
+            return function(connection, *args, **kwargs)
+
+    def look(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `function`, which only reads, with a connection that sees one moment."""
+        with self._reading() as connection:
+            return function(connection, *args, **kwargs)
 
     # Devices and wearers
 
