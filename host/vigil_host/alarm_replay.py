@@ -191,7 +191,7 @@ def _reason(
     lasted = f" for {lasted_s} s" if lasted_s else ""
     if kind.signal == "no_reading":
         if event == conditions.RISEN:
-            why = "the last were in alarm or close to it" if priority == conditions.HIGH else f"{held_s} s by now"
+            why = "the last were in alarm or close to it" if priority == conditions.HIGH else "for a minute by now"
             return f"still no reading of both pulse and SpO2, and {why}"
         return f"no reading of both pulse and SpO2{lasted}" if begins else "both pulse and SpO2 are read again"
     quantity = _QUANTITIES[{"spo2_fall": "spo2", "temperature_change": "temperature"}.get(kind.signal, kind.signal)]

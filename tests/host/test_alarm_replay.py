@@ -101,7 +101,7 @@ def test_a_second_without_a_row_is_no_reading(write: Write) -> None:
     rows = "".join(f"{second},72,97,\n" for second in (*range(10), *range(100, 110)))
     assert events(write(HEADER + rows)) == [
         (30, "no_reading", "raised", "low"),
-        (70, "no_reading", "risen", "medium"),
+        (69, "no_reading", "risen", "medium"),  # the sixtieth second without
         (101, "no_reading", "cleared", "low"),
     ]
 
