@@ -193,15 +193,15 @@ class LinkEnd:
             self._owner.change_settings(wanted, b"")
 
     def _take_settings(self, message: bytearray) -> None:
-        packed = message[1 : 1 + settings.LENGTH]
-        author = bytes(message[1 + settings.LENGTH :])
+        fields = message[1 : 1 + settings.FIELDS_LENGTH]
+        author = bytes(message[1 + settings.FIELDS_LENGTH :])
         if len(author) > settings.AUTHOR_MOST_BYTES:
             raise link.LinkError("an author of %d bytes" % len(author))
         try:
-            wanted = settings.unpack(packed)
+            wanted = settings.unpack_fields(fields, self._monitor.settings.spo2_curve)
         except SettingsError as error:
             raise link.LinkError("settings that cannot be used: " + str(error)) from None
-        if packed != self._monitor.settings.pack():
+        if fields != self._monitor.settings.pack_fields():
             self._owner.change_settings(wanted, author)
 
     def _command_alarms(self, message: bytearray) -> None:

@@ -1,8 +1,8 @@
 """The alarm conditions, as data: one row for each, for device and host alike. Words as in IEC 60601-1-8.
 
 A condition's place in `TABLE` is its number in records and its bit in alarm bits: rows are never moved or taken out,
-and a new one goes to the end. Adverts have room for the first 24 bits (`ADVERT_BITS`); what comes after is told by record
-and by the record link. A *physiological* condition is about the wearer, a *technical* one about the equipment.
+and a new one goes to the end. Adverts have room for the first 24 bits (`ADVERT_BITS`); what comes after is told by
+record and by the record link. A *physiological* condition is about the wearer, a *technical* one about the equipment.
 
 A condition holds while its signal (`vigil_firmware.alarm_signals`) is beyond its limit, as long as its on-delay; it is
 over when valid readings are within the limit, by the hysteresis, as long as its off-delay.

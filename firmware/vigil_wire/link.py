@@ -23,7 +23,7 @@ Messages, little-endian, first byte the type:
     16 rotate  the next device key (16)               94 rotated
     17 stay                                           95 counts   what was refused, by kind (u16 each; `REFUSALS`)
     18 pair                                           96 bye      seconds after which to connect again (u8)
-    19 settings  packed (52), who asks (UTF-8, 0-15)  97 alarms   active, acknowledged, latched conditions (u32 each),
+    19 settings  fields (28), who asks (UTF-8, 0-15)  97 alarms   active, acknowledged, latched conditions (u32 each),
     1A alarm   command, condition, by, minutes (u16)              priorities of conditions.RISING, in two bits each,
                                                                   first one lowest (u8), audio paused for s (u8),
                                                                   standby for min (u16)
@@ -40,7 +40,8 @@ told `rotated`, and then forgets the old: whenever the power fails, the device h
 goes on. The identity that follows from the key (`keys.device_id`) is another, but a host goes on to call the device by
 the one it first had. Who has the old key and records this very session reads the new key in it.
 
-`settings` replaces all settings, curve and all; it is like `curve` otherwise. The record says who asked.
+`settings` replaces all settings but the curve (`Settings.pack_fields`); it is like `curve` otherwise. The record that
+the device then writes says who asked.
 
 `alarm` is what a button does, from a host. Commands: 1 acknowledge a condition (0xFF: all), 2 pause the audio, 3 end
 the pause, 4 begin standby for `minutes`, 5 end it, 6 try every light and sound. `by` is 1 (somebody beside the wearer)
@@ -297,9 +298,9 @@ def set_curve(packed: "bytes | bytearray") -> bytes:
     return bytes((CURVE,)) + packed
 
 
-def set_settings(packed: "bytes | bytearray", author: bytes) -> bytes:
-    """A message that gives all settings, as `Settings.pack` has them, and who wants them so."""
-    return bytes((SETTINGS,)) + packed + author
+def set_settings(fields: "bytes | bytearray", author: bytes) -> bytes:
+    """A message that gives all settings but the curve, as `Settings.pack_fields` has them, and who wants them so."""
+    return bytes((SETTINGS,)) + fields + author
 
 
 def alarm_command(command: int, condition: int, by: int, minutes: int = 0) -> bytes:

@@ -9,7 +9,7 @@ Limits are in the small units of the measurements; 0.1 bpm, 0.1 %, 0.01 C, 0.1 b
 which the device goes straight and beyond which it gives no reading; none: the default curve.
 
 Packed, little-endian: version; for each of `FIELDS` a byte, (value - least) / step; the curve, a point in three bytes:
-ratio (12 bits), SpO2 (12 bits), points that are not used zeros.
+ratio (12 bits), SpO2 (12 bits), points that are not used zeros. A host that wants other settings sends all but that.
 """
 
 TYPE_CHECKING = False
@@ -67,7 +67,8 @@ FIELDS = (
     ("latching", 0, 1, 1, 0),
     ("audio_pause_s", 30, 120, 1, 120),
 )
-LENGTH = 1 + len(FIELDS) + _CURVE_LENGTH
+FIELDS_LENGTH = 1 + len(FIELDS)
+LENGTH = FIELDS_LENGTH + _CURVE_LENGTH
 AUTHOR_MOST_BYTES = 15
 """Of the name of who asked for them, in UTF-8: what is left of a record."""
 
@@ -162,22 +163,34 @@ class Settings:
 
     def pack(self) -> bytearray:
         """The settings as `LENGTH` bytes."""
+        packed = self.pack_fields()
+        packed.extend(pack_curve(self.spo2_curve))
+        return packed
+
+    def pack_fields(self) -> bytearray:
+        """All but the curve, as `FIELDS_LENGTH` bytes."""
         packed = bytearray([_VERSION])
         for name, least, _, step, _ in FIELDS:
             packed.append((getattr(self, name) - least) // step)
-        packed.extend(pack_curve(self.spo2_curve))
         return packed
 
 
 def unpack(packed: "bytes | bytearray | memoryview") -> Settings:
     """Settings from bytes; SettingsError when they are of another version, damaged or out of bounds."""
-    if len(packed) != LENGTH or packed[0] != _VERSION:
+    if len(packed) != LENGTH:
+        raise SettingsError("packed settings have %d bytes, not %d" % (LENGTH, len(packed)))
+    return unpack_fields(packed[:FIELDS_LENGTH], unpack_curve(packed[FIELDS_LENGTH:]))
+
+
+def unpack_fields(packed: "bytes | bytearray | memoryview", spo2_curve: "Points" = ()) -> Settings:
+    """Settings from what `Settings.pack_fields` gave, and a curve; SettingsError as for `unpack`."""
+    if len(packed) != FIELDS_LENGTH or packed[0] != _VERSION:
         raise SettingsError("these bytes are not settings of version %d" % _VERSION)
     values = {}
     for index in range(len(FIELDS)):
         name, least, _, step, _ = FIELDS[index]
         values[name] = least + packed[1 + index] * step
-    return Settings(unpack_curve(packed[1 + len(FIELDS) :]), **values)
+    return Settings(spo2_curve, **values)
 
 
 def check_curve(points: "Points") -> None:

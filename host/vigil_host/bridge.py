@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
+from vigil_host.delivery.delivery import Delivery
 from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.events import Events
+from vigil_host.limits import LimitsInForce
 from vigil_host.link.adapter import ClientFactory, ScannerFactory
 from vigil_host.link.intake import Intake
 from vigil_host.link.listener import Listener
@@ -14,9 +17,12 @@ from vigil_host.link.marks import Marks
 from vigil_host.link.reconnect import keep_connected
 from vigil_host.link.session import Session
 from vigil_host.live import Live
+from vigil_host.own_conditions import OwnConditions
+from vigil_host.recheck import Recheck
 from vigil_host.rooms.known import KnownRooms
 from vigil_host.rooms.primary import Rooms
 from vigil_host.store import Store
+from vigil_wire import conditions, link
 
 DEVICES_PERIOD_S = 2.0
 
@@ -26,11 +32,11 @@ _log = logging.getLogger(__name__)
 class Bridge:
     """Ties the parts together. `store` and `devices` are the caller's, and stay open after `close`.
 
-    `live`, `alerts` and `events` are what a page shows; `received` counts the records that came. A bridge that is
-    `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms` are the
-    home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none. `is_alone`:
-    nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only when it
-    hears nothing.
+    `live`, `alerts`, `limits` and `events` are what a page shows; `received` counts the records that came. A bridge
+    that is `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms`
+    are the home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
+    `is_alone`: nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only
+    when it hears nothing. `people_path`: the people who are told of alarms; None: nobody is told.
     """
 
     def __init__(
@@ -44,6 +50,7 @@ class Bridge:
         known_rooms: KnownRooms | None = None,
         is_alone: bool = False,
         scan_restart_s: float | None = None,
+        people_path: Path | None = None,
     ) -> None:
         self._listen_only = listen_only
         self._is_alone = is_alone
@@ -52,7 +59,15 @@ class Bridge:
         self._devices = devices
         self.events = Events()
         self.live = Live(devices.list, self._clock)
-        self.alerts = Alerts(store, self.live, self.events, self._clock)
+        self.limits = LimitsInForce(store, devices, self.events)
+        recheck = Recheck(self.limits.settings, self._clock)
+        self.alerts = Alerts(store, self.live, self.events, self._clock, recheck)
+        self.delivery = (
+            Delivery(store, self.events, self._clock, people_path, self.alerts.refresh)
+            if people_path and not listen_only
+            else None
+        )
+        self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh)
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
@@ -64,12 +79,33 @@ class Bridge:
         self._client_factory = self.rooms.clients_beside(client_factory) if self.rooms else client_factory
         self._followed: dict[str, KnownDevice] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._sessions: dict[str, Session] = {}  # the newest with each device
         self._running: asyncio.Task[None] | None = None
 
     @property
     def received(self) -> int:
         """How many records came over record links, those that were sent again too."""
         return self._intake.received
+
+    def send(self, device_id: str, message: bytes) -> bool:
+        """Send a message (`vigil_wire.link`) to a device; False where there is no session with it.
+
+        It may be lost with the session: what it brought about is in the device's records.
+        """
+        session = self._sessions.get(device_id)
+        return session is not None and session.post(message)
+
+    async def acknowledge(self, alarm_id: int, by: str, is_beside: bool = False) -> bool:
+        """Acknowledge an alarm in the name of a person; False where it is over or acknowledged already.
+
+        `is_beside`: they say that they are with the wearer, so the device's sound ends too. Raises StoreError.
+        """
+        alarm = await self.alerts.acknowledge(alarm_id, by)
+        if alarm is not None and alarm.condition in conditions.NAMES:
+            number = conditions.NAMES.index(alarm.condition)
+            where = conditions.BESIDE_WEARER if is_beside else conditions.FROM_AFAR
+            self.send(alarm.device_id, link.alarm_command(link.ACKNOWLEDGE, number, where))
+        return alarm is not None
 
     async def run(self) -> None:
         """Run until `close`, or until cancelled; raises what a part could not go on after."""
@@ -100,7 +136,12 @@ class Bridge:
             if self.rooms:
                 self.rooms.follow()
             group.create_task(self._listener.run())
+            group.create_task(self.limits.run())
             group.create_task(self.alerts.run())
+            if not self._listen_only:
+                group.create_task(self._own.run())
+            if self.delivery:
+                group.create_task(self.delivery.run())
             problem = ""
             while True:
                 await self._clock.sleep(DEVICES_PERIOD_S)
@@ -129,10 +170,12 @@ class Bridge:
         for device_id, device in self._followed.items():
             is_known = device_id in known
             is_as_it_was = is_known and known[device_id].spo2_curve == device.spo2_curve
+            if is_known and known[device_id].settings != device.settings:
+                is_as_it_was = False
             if is_known and known[device_id].next_key not in (None, device.next_key):
                 is_as_it_was = False
             if not is_as_it_was and device_id in self._keepers:
-                self._keepers.pop(device_id).cancel()  # a new session brings the new curve, or the new key
+                self._keepers.pop(device_id).cancel()  # a new session brings the new curve, settings or key
         for device in known.values():
             if device.id not in self._keepers and not self._listen_only:
                 self._keepers[device.id] = group.create_task(self._keep(device.id, device.name))
@@ -154,7 +197,7 @@ class Bridge:
         )
 
     def _session(self, device_id: str) -> Session:
-        return Session(
+        self._sessions[device_id] = Session(
             self._followed[device_id],
             self._intake,
             self._clock,
@@ -164,6 +207,7 @@ class Bridge:
             key=self._listener.key_of(device_id),
             has_key=self._shown_keys.__setitem__,
         )
+        return self._sessions[device_id]
 
 
 def _is_cancelled() -> bool:

@@ -25,6 +25,7 @@ from vigil_host import private_file, system_keyring
 from vigil_host.curve_file import as_toml, points_of
 from vigil_host.system_keyring import SystemKeyringError
 from vigil_wire import keys
+from vigil_wire.settings import AUTHOR_MOST_BYTES, Settings, unpack_fields
 
 if TYPE_CHECKING:
     from vigil_wire.settings import Points
@@ -41,8 +42,10 @@ class DevicesError(Exception):
 class KnownDevice:
     """A device this bridge may listen to: eight hex digits that name it, its names, its 16-byte key.
 
-    `spo2_curve`: the curve it is to have, () for the default one; None: whichever it has. `key_since`: the day the key
-    was drawn here or came here, None where that was not noted. `next_key`: the key it is to have; it may have it now.
+    `spo2_curve`: the curve it is to have, () for the default one; None: whichever it has. `settings`: the others it is
+    to have, as `Settings.pack_fields` has them, by the wish of `settings_by`; None: whichever it has. `key_since`: the
+    day the key was drawn here or came here, None where that was not noted. `next_key`: the key it is to have; it may
+    have it now.
     """
 
     id: str
@@ -53,6 +56,8 @@ class KnownDevice:
     key_since: datetime.date | None = None
     next_key: bytes | None = field(default=None, repr=False)
     next_key_since: datetime.date | None = None
+    settings: bytes | None = None
+    settings_by: str = ""
 
     @property
     def possible_keys(self) -> tuple[bytes, ...]:
@@ -145,6 +150,18 @@ class Devices:
             self._write({**self._devices, calibrated.id: calibrated})
         return calibrated
 
+    def want_settings(self, device: str, wanted: Settings, by: str) -> KnownDevice:
+        """Have the device with this id or name use these settings, all but the curve, by the wish of `by`.
+
+        Raises DevicesError where that name has no room in the device's record.
+        """
+        if not by.strip() or not by.isprintable() or len(by.encode()) > AUTHOR_MOST_BYTES:
+            raise DevicesError(f"who changes settings is named in 1 to {AUTHOR_MOST_BYTES} bytes, not {by!r}")
+        with self._changing():
+            changed = replace(self.get(device), settings=bytes(wanted.pack_fields()), settings_by=by)
+            self._write({**self._devices, changed.id: changed})
+        return changed
+
     def remove(self, device: str) -> KnownDevice:
         """Forget the device with this id or name, its key too; what it has recorded stays in the store."""
         with self._changing():
@@ -214,6 +231,8 @@ class Devices:
             _checked_day(table.get("key_since")),
             self._key(table["next_key"], place) if "next_key" in table else None,
             _checked_day(table.get("next_key_since")),
+            bytes(Settings(**table["settings"]).pack_fields()) if "settings" in table else None,
+            table.get("settings_by", ""),
         )
 
     def _key(self, written: str, place: str | None) -> bytes:
@@ -292,6 +311,9 @@ def _as_toml(device: KnownDevice, is_key_elsewhere: bool) -> str:
         lines.append(key_line("next_key", device.next_key, device.next_key_since))
     if device.spo2_curve is not None:
         lines.append(as_toml(device.spo2_curve))
+    if device.settings is not None:
+        values = ", ".join(f"{name} = {value}" for name, value in unpack_fields(device.settings).values().items())
+        lines.append(f"settings_by = {_quoted(device.settings_by)}\nsettings = {{ {values} }}\n")
     return "".join(lines)
 
 

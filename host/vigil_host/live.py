@@ -18,6 +18,7 @@ from vigil_host.silence import Silence
 from vigil_host.store.queries import TrendRow, status_name
 from vigil_wire import conditions, statuses
 from vigil_wire.advert import Content
+from vigil_wire.link import AlarmState
 
 STALE_AFTER_S = 5.0
 NO_RECORD = "no_record"
@@ -37,6 +38,8 @@ class LiveView:
     reading there was and its age; `held_*` is that reading where a display may still show it, marked as held.
     `quality` (0-100) is that of the pulse and SpO2; None where there is no pulse or no record link, which tells it.
     `active` names the alarm conditions in what was last heard. `room` is where a room bridge hears it; None: here.
+    `audio_paused_s` and `standby_s`: for how long the device's sound is paused, and its sensor off on purpose, yet;
+    None: it is not so, or, where there is no record link to tell it, not known.
     """
 
     device_id: str
@@ -70,6 +73,8 @@ class LiveView:
     last_respiration_age_s: float | None
     battery_pct: float | None
     active: list[str]
+    audio_paused_s: float | None
+    standby_s: float | None
 
 
 @dataclass
@@ -95,6 +100,8 @@ class _State:
     spo2: _Reading = field(default_factory=_Reading)
     temperature: _Reading = field(default_factory=_Reading)
     respiration: _Reading = field(default_factory=_Reading)
+    audio_paused_until_s: float = 0.0
+    standby_until_s: float = 0.0
     record: TrendRow | None = None  # the newest whose time is known
     record_until_s: float = 0.0
     silence: Silence = field(default_factory=Silence)
@@ -158,6 +165,14 @@ class Live:
         if value is not None:
             state.respiration.value = value
             state.respiration.heard_s = written_s
+
+    def update_alarm_state(self, device_id: str, alarms: AlarmState) -> None:
+        """Take in what the device says of its alarms over the link."""
+        now = self._clock.monotonic()
+        state = self._state(device_id)
+        state.heard_s = now
+        state.audio_paused_until_s = now + alarms.audio_paused_s
+        state.standby_until_s = now + alarms.standby_min * 60
 
     def heard(self, device_id: str) -> None:
         """Note that the device has said something, if only a record: it is not silent."""
@@ -225,6 +240,8 @@ class Live:
             last_respiration_age_s=_age(state.respiration, now),
             battery_pct=content.battery_pct if content else None,
             active=conditions.names_of(state.content.alarm_bits) if state.content else [],
+            audio_paused_s=_left(state.audio_paused_until_s, now) if state.connected else None,
+            standby_s=_left(state.standby_until_s, now) if state.connected else None,
         )
 
 
@@ -259,6 +276,10 @@ def _held(reading: _Reading, status: int | None, now: float) -> float | None:
     """The last reading where a display may still show it; `status` is None where the device is not heard."""
     is_held = reading.holds and status is not None and held.may_show(status, now - reading.heard_s)
     return reading.value if is_held else None
+
+
+def _left(until_s: float, now: float) -> float | None:
+    return until_s - now if until_s > now else None
 
 
 def _age(reading: _Reading, now: float) -> float | None:

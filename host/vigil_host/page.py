@@ -1,12 +1,9 @@
 """A running bridge with its page: what `vigil bridge` and `vigil demo` have in common."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from vigil_host.bridge import Bridge
-from vigil_host.devices import Devices
-from vigil_host.limits import LimitsInForce
 from vigil_host.store import Store
 from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
@@ -14,22 +11,14 @@ from vigil_host.web.server import WebServer
 
 
 @contextlib.asynccontextmanager
-async def page_of(
-    bridge: Bridge, store: Store, devices: Devices, access: Access, host: str, port: int
-) -> AsyncIterator[str]:
+async def page_of(bridge: Bridge, store: Store, access: Access, host: str, port: int) -> AsyncIterator[str]:
     """Serve the page of a bridge that the caller runs; its address is given. Raises PortError."""
-    limits = LimitsInForce(store, devices, bridge.events)
-    following = asyncio.create_task(limits.run())
-    server = WebServer(
-        create_app(store, bridge.live, bridge.alerts, bridge.events, access=access, limits=limits, rooms=bridge.rooms),
-        host,
-        port,
+    app = create_app(
+        store, bridge.live, bridge.alerts, bridge.events, access=access, limits=bridge.limits, rooms=bridge.rooms
     )
+    server = WebServer(app, host, port)
+    address = await server.start()
     try:
-        address = await server.start()
-        try:
-            yield address
-        finally:
-            await server.close()
+        yield address
     finally:
-        following.cancel()
+        await server.close()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vigil_host.devices import KnownDevice
+from vigil_host.limits import settings_in
 from vigil_host.store import Store
 from vigil_wire import link, records, settings
 from vigil_wire.settings import SettingsError
@@ -51,6 +52,6 @@ def _services(record: bytes | None) -> str | None:
     if record is None:
         return None
     try:
-        return _SERVICES[settings.unpack(record[records.HEADER_LENGTH :]).standard_services]
+        return _SERVICES[settings_in(record).standard_services]
     except SettingsError:
         return None

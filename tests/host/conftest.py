@@ -88,17 +88,20 @@ class Journal:
         states = (statuses.VALIDATED, statuses.VALIDATED, statuses.UNAVAILABLE, respiration_status)
         return self._add(records.VITALS, uptime_ms, lambda buf: summary.pack(buf, states, 95, 80, 250, 0, flags))
 
-    def alarm(self, event: int, uptime_ms: int, condition: int = conditions.SPO2_LOW, onset_ms: int = 0) -> bytes:
-        priority = conditions.PRIORITIES[condition]
+    def alarm(
+        self, event: int, uptime_ms: int, condition: int = conditions.SPO2_LOW, onset_ms: int = 0, value: int = 865
+    ) -> bytes:
+        is_known = condition < len(conditions.PRIORITIES) and event != conditions.RISEN
+        priority = conditions.PRIORITIES[condition] if is_known else conditions.HIGH
         return self._add(
             records.ALARM,
             uptime_ms,
-            lambda buf: records.pack_alarm(buf, condition, event, priority, 865, *divmod(onset_ms, 86_400_000)),
+            lambda buf: records.pack_alarm(buf, condition, event, priority, value, *divmod(onset_ms, 86_400_000)),
         )
 
-    def restart(self) -> bytes:
+    def restart(self, alarm_bits: int = 0) -> bytes:
         self.boot += 1
-        return self._add(records.BOOT, 0, lambda buf: records.pack_boot(buf, 1, (0, 1, 0), 0))
+        return self._add(records.BOOT, 0, lambda buf: records.pack_boot(buf, 1, (0, 1, 0), alarm_bits))
 
     def anchor(self, uptime_ms: int, utc_ms: int = UTC_MS) -> bytes:
         day = divmod(utc_ms - 946_684_800_000, 86_400_000)
@@ -114,6 +117,7 @@ def content_of(
     pulse_rate: int = 720,
     status: int = statuses.VALIDATED,
     spo2_status: int | None = None,
+    spo2: int = 970,
 ) -> bytearray:
     """Fifteen bytes of advert content; `status` is that of all three, unless SpO2 has its own."""
     buf = bytearray(advert.CONTENT_LENGTH)
@@ -122,7 +126,7 @@ def content_of(
         0,
         (status, status if spo2_status is None else spo2_status, status),
         alarm_bits,
-        (pulse_rate, 970, 3660, 25, 80, newest),
+        (pulse_rate, spo2, 3660, 25, 80, newest),
     )
     return buf
 

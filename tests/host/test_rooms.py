@@ -58,7 +58,7 @@ class House:
     async def primary(self) -> AsyncIterator[Bridge]:
         """Run it."""
         bridge = Bridge(self.home.store, self.devices, self.air.scanner, self._own_client, known_rooms=self.known)
-        async with page_of(bridge, self.home.store, self.devices, Access(), "127.0.0.1", self.port) as self.address:
+        async with page_of(bridge, self.home.store, Access(), "127.0.0.1", self.port) as self.address:
             self.port = int(self.address.rstrip("/").rpartition(":")[2])
             running = asyncio.create_task(bridge.run())
             await asyncio.sleep(0.05)

@@ -44,7 +44,7 @@ class House:
             known_rooms=self.known,
             is_alone=True,  # the device's time flies: turns would be over before anything is said
         )
-        page = page_of(bridge, self.home.store, self.home.devices, Access(), "127.0.0.1", 0)
+        page = page_of(bridge, self.home.store, Access(), "127.0.0.1", 0)
         async with page as self.address:
             running = asyncio.create_task(bridge.run())
             try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vigil_firmware import led_gain, signal
+from vigil_firmware import alarm_signals, alarms, led_gain, signal
 from vigil_firmware.button import Button, Contact
 from vigil_firmware.device import Device
 from vigil_firmware.indicators import Indicators, OutputPart
@@ -271,8 +271,14 @@ def _functions_of(package: ModuleType) -> list[Callable[..., Any]]:
     found = []
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
-        mine = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
-        for each in mine:
+        found += _functions_of_module(module)
+    return found
+
+
+def _functions_of_module(module: ModuleType) -> list[Callable[..., Any]]:
+    found: list[Any] = []
+    for each in vars(module).values():
+        if getattr(each, "__module__", "") == module.__name__:
             members = vars(each).values() if inspect.isclass(each) else [each]
             found += [member.fget if isinstance(member, property) else member for member in members]
     return [each for each in found if inspect.isfunction(each)]
@@ -316,3 +322,9 @@ def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None
         max30102._shift_right,
     )
     assert large_frames(*functions) == {}
+
+
+def test_frames_of_the_alarms_that_are_needed_each_second_stay_off_the_boards_heap() -> None:
+    at_events = {"acknowledge", "begin_standby", "pack", "restore", "_tell", "_announce"}  # and in standby
+    large = large_frames(*_functions_of_module(alarms), *_functions_of_module(alarm_signals))
+    assert {name.split(".")[-1] for name in large} == at_events | {"_mind_standby"}

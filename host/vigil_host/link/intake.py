@@ -8,6 +8,7 @@ from vigil_host.link.adapter import InRoom
 from vigil_host.live import Live, Source
 from vigil_host.store import Gap, Store
 from vigil_wire.advert import Content
+from vigil_wire.link import AlarmState
 
 
 class Intake:
@@ -35,6 +36,11 @@ class Intake:
         """
         self._live.update(device_id, content, source, rssi_dbm, quality, room.name if room else None)
         self._alerts.hear(device_id, content, source)
+        self._events.publish("live")
+
+    def hear_alarm_state(self, device_id: str, state: AlarmState) -> None:
+        """Take in what the device says, over the link, of acknowledgements, pauses and standby."""
+        self._live.update_alarm_state(device_id, state)
         self._events.publish("live")
 
     def hear_unconfirmed(self, device_id: str, content: Content) -> None:

@@ -84,7 +84,8 @@ class Session:
         self._has_key = has_key
         self._rotate_due_s: float | None = None
         self._seal = link.Session(self._key, is_device=False)
-        self._frames: asyncio.Queue[tuple[bytearray, float] | None] = asyncio.Queue()  # with the time they came
+        # Frames with the time they came, messages to be sent, and None for the end of the link.
+        self._frames: asyncio.Queue[tuple[bytearray, float] | bytes | None] = asyncio.Queue()
         self._came_s = 0.0  # when the frame came that is being read
         self._journal_id = 0
         self._expected = 0
@@ -97,6 +98,7 @@ class Session:
         self._probe_due_s = 0.0
         self._probed_s: float | None = None  # when the info was asked for that has not come yet
         self.is_established = False
+        self._has_ended = False
 
     async def run(self, ble_device: BLEDevice) -> NoReturn:
         """Connect and receive until the connection ends, which is always an exception.
@@ -115,6 +117,13 @@ class Session:
             await self._receive(client)
         finally:
             await self._end(client)
+
+    def post(self, message: bytes) -> bool:
+        """Send a message, in its turn; False where there is no session. It is lost where that ends before."""
+        if not self.is_established or self._has_ended:
+            return False
+        self._frames.put_nowait(message)
+        return True
 
     def _arrived(self, _characteristic: object, frame: bytearray) -> None:
         if self._frames.qsize() < MOST_FRAMES:
@@ -141,6 +150,9 @@ class Session:
                 if not self._is_pending() and loop.time() >= quiet_s:
                     raise LinkError(f"nothing came for {QUIET_TIMEOUT_S:.0f} s") from None
             else:
+                if isinstance(frame, bytes):  # posted here
+                    await self._send(client, frame)
+                    continue
                 quiet_s = loop.time() + QUIET_TIMEOUT_S
                 was_pending = self._is_pending()
                 await self._take(client, frame)
@@ -165,6 +177,8 @@ class Session:
         if kind == link.LIVE:
             content, quality = _live_of(message)
             self._intake.hear(self._device.id, content, "link", quality=quality, room=self._room)
+        elif kind == link.ALARMS:
+            self._intake.hear_alarm_state(self._device.id, link.AlarmState(message))
         elif kind == link.INFO:
             info = link.Info(message)
             self._probed_s = None
@@ -226,6 +240,8 @@ class Session:
             await self._send(client, bytes((link.STAY,)))
         if self._device.spo2_curve is not None:
             await self._send(client, link.set_curve(settings.pack_curve(self._device.spo2_curve)))
+        if self._device.settings is not None:
+            await self._send(client, link.set_settings(self._device.settings, self._device.settings_by.encode()))
         await self._send(client, link.fetch(wanted))
         if highest is not None and (info.acknowledged is None or info.acknowledged < wanted - 1):
             await self._send(client, link.acknowledge(wanted - 1))
@@ -297,15 +313,19 @@ class Session:
         length = self._seal.seal(len(message))
         await client.write_gatt_char(link.CONTROL_UUID, bytes(self._seal.out[:length]), response=True)
 
-    async def _next_frame(self) -> bytearray:
+    async def _next_frame(self) -> bytearray | bytes:
+        """The next frame that came, or (bytes) the next message that is to be sent."""
         came = await self._frames.get()
         if came is None:
             raise BleakError("the link was lost")
+        if isinstance(came, bytes):
+            return came
         frame, self._came_s = came
         return frame
 
     async def _end(self, client: Client) -> None:
         """Keep what has come, and leave."""
+        self._has_ended = True
         self._intake.set_connected(self._device.id, False)
         if self._is_pending():
             try:

@@ -11,13 +11,26 @@ Which of two tellings is the newer one is decided by sequence number: content na
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, exists, func, insert, select, update
 
 from vigil_host.store import schema
 from vigil_wire import conditions, records
 
 DEVICE = "device"
 BRIDGE = "bridge"
+DEVICE_BUTTON = "the button on the device"
+BESIDE_WEARER = "somebody beside the wearer"
+FROM_AFAR = "somebody from afar"
+_ACKNOWLEDGERS = {
+    conditions.AT_DEVICE: DEVICE_BUTTON,
+    conditions.BESIDE_WEARER: BESIDE_WEARER,
+    conditions.FROM_AFAR: FROM_AFAR,
+}
+
+
+_BEYOND_ADVERTS = conditions.NAMES[conditions.ADVERT_BITS :]
+"""Conditions that live content has no bits for: records alone tell of them."""
+_UNACKNOWLEDGED: dict[str, Any] = {"acknowledged_utc_ms": None, "acknowledged_by": None}
 
 
 class LiveBits(NamedTuple):
@@ -41,22 +54,19 @@ class AlarmRecord(NamedTuple):
     fields: dict[str, int | None]
 
 
-def name_of(condition: int) -> str:
-    """Name of a condition number, of a newer firmware's too."""
-    return conditions.names_of(1 << condition)[0]
-
-
 def apply_records(connection: Connection, device: str, new: Iterable[AlarmRecord], now_utc_ms: int) -> bool:
     """Bring the rows in line with new alarm and boot records, in sequence order; says whether any came."""
     came = False
     for entry in sorted(new, key=lambda entry: (entry.journal, entry.sequence)):
         came = True
         if entry.kind == records.BOOT:
-            _end_before_boot(connection, device, entry, now_utc_ms)
+            _take_boot(connection, device, entry, now_utc_ms)
         elif entry.fields["event"] == conditions.RAISED:
             _raised(connection, device, entry, now_utc_ms)
-        else:
+        elif entry.fields["event"] == conditions.CLEARED:
             _cleared(connection, device, entry, now_utc_ms)
+        else:
+            _changed(connection, device, entry, now_utc_ms)
     return came
 
 
@@ -68,27 +78,29 @@ def apply_live(connection: Connection, device: str, live: LiveBits, now_utc_ms: 
     heard = conditions.names_of(live.bits | live.lingering)
     for name, row in active.items():
         is_newer = row.journal == journal and row.raised_sequence is not None and row.raised_sequence > newest
-        if name not in heard and not is_newer:
+        if name not in heard and name not in _BEYOND_ADVERTS and not is_newer:
             _set(connection, row.id, ended_utc_ms=now_utc_ms)
             changed = True
-    for number in range(24):
-        if not live.bits >> number & 1 or name_of(number) in active:
+    for number in range(conditions.ADVERT_BITS):
+        if not live.bits >> number & 1 or conditions.name_of(number) in active:
             continue
-        if _last_cleared(connection, device, journal, name_of(number)) > newest:
+        if _last_cleared(connection, device, journal, conditions.name_of(number)) > newest:
             continue
         known = number < len(conditions.PRIORITIES)
         priority = conditions.PRIORITIES[number] if known else conditions.MEDIUM
+        changed = True
+        if _taken_over(connection, device, conditions.name_of(number), heard_sequence=newest):
+            continue
         connection.execute(
             insert(schema.alarm).values(
                 device=device,
-                condition=name_of(number),
+                condition=conditions.name_of(number),
                 priority=conditions.PRIORITY_NAMES[priority],
                 source=DEVICE,
                 noticed_utc_ms=now_utc_ms,
                 heard_sequence=newest,
             )
         )
-        changed = True
     return changed
 
 
@@ -101,7 +113,7 @@ def set_bridge_condition(
         for row in active:
             _set(connection, row.id, ended_utc_ms=now_utc_ms)
         return bool(active)
-    if active:
+    if active or any(row.condition == condition for row in _active(connection, device, DEVICE)):
         return False
     connection.execute(
         insert(schema.alarm).values(
@@ -115,10 +127,29 @@ def set_bridge_condition(
     return True
 
 
+def acknowledge(connection: Connection, alarm_id: int, by: str, now_utc_ms: int) -> bool:
+    """Note that a person has acknowledged an alarm; False where it is over or acknowledged already."""
+    done = connection.execute(
+        update(schema.alarm)
+        .where(
+            schema.alarm.c.id == alarm_id,
+            schema.alarm.c.ended_utc_ms.is_(None),
+            schema.alarm.c.acknowledged_utc_ms.is_(None),
+        )
+        .values(acknowledged_utc_ms=now_utc_ms, acknowledged_by=by)
+    )
+    return done.rowcount > 0
+
+
+def unacknowledge(connection: Connection, alarm_id: int) -> None:
+    """Note that an alarm is to be acknowledged again."""
+    _set(connection, alarm_id, **_UNACKNOWLEDGED)
+
+
 def _raised(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms: int) -> None:
     """A raised record completes the oldest row that was heard of at or after it, else makes one."""
-    condition = name_of(entry.fields["condition"] or 0)
-    priority = conditions.PRIORITY_NAMES[min(entry.fields["priority"] or 0, conditions.HIGH)]
+    condition = conditions.name_of(entry.fields["condition"] or 0)
+    priority = _priority(entry)
     for row in _heard_only(connection, device, condition):
         if _low16(row.heard_sequence - entry.sequence) >= -1:  # content may go out just before its record is written
             _set(connection, row.id, raised_record=entry.row_id, priority=priority)
@@ -126,6 +157,8 @@ def _raised(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms:
     for row in _active(connection, device, DEVICE):
         if row.condition == condition:  # raised again, and the end in between is lost
             _set(connection, row.id, ended_utc_ms=now_utc_ms)
+    if _taken_over(connection, device, condition, raised_record=entry.row_id, priority=priority):
+        return
     connection.execute(
         insert(schema.alarm).values(
             device=device,
@@ -138,10 +171,19 @@ def _raised(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms:
     )
 
 
+def _taken_over(connection: Connection, device: str, condition: str, **values: Any) -> bool:
+    """Make what the bridge had raised itself the device's own, which tells of it only now; whether there was any."""
+    for row in _active(connection, device, BRIDGE):
+        if row.condition == condition:
+            _set(connection, row.id, source=DEVICE, **values)
+            return True
+    return False
+
+
 def _cleared(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms: int) -> None:
     """A cleared record ends the newest occurrence of its boot before it; or, that being over, tells of one itself."""
-    condition = name_of(entry.fields["condition"] or 0)
-    same_boot = select(schema.record.c.boot).where(schema.record.c.id == entry.row_id).scalar_subquery()
+    condition = conditions.name_of(entry.fields["condition"] or 0)
+    this_boot = _boot_of(entry)
     row = connection.execute(
         select(schema.alarm.c.id, schema.alarm.c.cleared_record)
         .join(schema.record, schema.record.c.id == schema.alarm.c.raised_record)
@@ -149,7 +191,7 @@ def _cleared(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms
             schema.alarm.c.device == device,
             schema.alarm.c.condition == condition,
             schema.record.c.journal == entry.journal,
-            schema.record.c.boot == same_boot,
+            func.coalesce(schema.alarm.c.boot, schema.record.c.boot) == this_boot,
             schema.record.c.sequence < entry.sequence,
         )
         .order_by(schema.record.c.sequence.desc())
@@ -173,7 +215,7 @@ def _cleared(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms
         insert(schema.alarm).values(
             device=device,
             condition=condition,
-            priority=conditions.PRIORITY_NAMES[min(entry.fields["priority"] or 0, conditions.HIGH)],
+            priority=_priority(entry),
             source=DEVICE,
             noticed_utc_ms=now_utc_ms,
             raised_record=entry.row_id,
@@ -183,20 +225,71 @@ def _cleared(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms
     )
 
 
-def _end_before_boot(connection: Connection, device: str, boot: AlarmRecord, now_utc_ms: int) -> None:
-    """A boot ends what was active before it: the device starts with no alarm and raises again what still holds."""
+def _changed(connection: Connection, device: str, entry: AlarmRecord, now_utc_ms: int) -> None:
+    """What else a record tells of a condition that is active: another priority, latched, acknowledged or not."""
+    number, event = entry.fields["condition"], entry.fields["event"]
+    if number is None or number == conditions.ALL:
+        return
+    values: dict[str, Any] = {}
+    if event == conditions.RISEN:
+        values = {"priority": _priority(entry), **_UNACKNOWLEDGED}
+    elif event == conditions.LATCHED:
+        values = {"is_latched": 1}
+    elif event == conditions.SOUNDS_AGAIN:
+        values = {"is_latched": 0, **_UNACKNOWLEDGED}
+    elif event == conditions.ACKNOWLEDGED:
+        by = _ACKNOWLEDGERS.get(entry.fields["value"] or 0, DEVICE_BUTTON)
+        values = {"acknowledged_utc_ms": now_utc_ms, "acknowledged_by": by}
     for row in _active(connection, device, DEVICE):
+        if values and row.condition == conditions.name_of(number):
+            if event == conditions.ACKNOWLEDGED and row.acknowledged_by is not None and by != DEVICE_BUTTON:
+                continue  # by a person whose name is known here: this is what the device says of it
+            _set(connection, row.id, **values)
+
+
+def _take_boot(connection: Connection, device: str, boot: AlarmRecord, now_utc_ms: int) -> None:
+    """A boot says what goes on from before it; it ends all else that was active, and begins what nobody has told of."""
+    going_on = set(conditions.names_of(boot.fields["alarm_bits"] or 0))
+    _end_before_boot(connection, device, boot, now_utc_ms, going_on)
+    active = _active(connection, device, DEVICE)
+    for row in active:
+        if row.condition in going_on:
+            _set(connection, row.id, boot=_boot_of(boot))
+    for name in going_on - {row.condition for row in active}:
+        if _taken_over(connection, device, name, raised_record=boot.row_id):
+            continue
+        number = conditions.NAMES.index(name) if name in conditions.NAMES else None
+        priority = conditions.MEDIUM if number is None else conditions.PRIORITIES[number]
+        connection.execute(
+            insert(schema.alarm).values(
+                device=device,
+                condition=name,
+                priority=conditions.PRIORITY_NAMES[priority],
+                source=DEVICE,
+                noticed_utc_ms=now_utc_ms,
+                raised_record=boot.row_id,
+            )
+        )
+
+
+def _end_before_boot(
+    connection: Connection, device: str, boot: AlarmRecord, now_utc_ms: int, going_on: set[str]
+) -> None:
+    """End what was active before a boot and is not among `going_on`."""
+    for row in _active(connection, device, DEVICE):
+        if row.condition in going_on:
+            continue
         if row.raised_sequence is None:
             before = _low16(row.heard_sequence - boot.sequence) < 0
         else:
             before = row.journal != boot.journal or row.raised_sequence < boot.sequence
         if before:
             _set(connection, row.id, cleared_record=boot.row_id, ended_utc_ms=now_utc_ms)
-    for alarm_id in _heard_to_end(connection, device, boot):
+    for alarm_id in _heard_to_end(connection, device, boot, going_on):
         _set(connection, alarm_id, cleared_record=boot.row_id)
 
 
-def _heard_to_end(connection: Connection, device: str, boot: AlarmRecord) -> list[int]:
+def _heard_to_end(connection: Connection, device: str, boot: AlarmRecord, going_on: set[str]) -> list[int]:
     """Occurrences whose end was heard of, after this boot as it turns out: no record between says of another end."""
     raised, between, gap = schema.record.alias("raised"), schema.record.alias("between"), schema.gap
     is_other_boot = exists().where(
@@ -222,6 +315,7 @@ def _heard_to_end(connection: Connection, device: str, boot: AlarmRecord) -> lis
             schema.alarm.c.cleared_record.is_(None),
             raised.c.journal == boot.journal,
             raised.c.sequence < boot.sequence,
+            schema.alarm.c.condition.not_in(going_on),
             ~is_other_boot,
             ~is_gap,
         )
@@ -290,6 +384,15 @@ def _expanded(connection: Connection, device: str, sequence_low: int) -> tuple[i
     if stored is None:
         return None, sequence_low
     return stored.journal, stored.sequence + _low16(sequence_low - stored.sequence)
+
+
+def _boot_of(entry: AlarmRecord) -> ScalarSelect[int]:
+    """The boot of a record."""
+    return select(schema.record.c.boot).where(schema.record.c.id == entry.row_id).scalar_subquery()
+
+
+def _priority(entry: AlarmRecord) -> str:
+    return conditions.PRIORITY_NAMES[min(entry.fields["priority"] or 0, conditions.HIGH)]
 
 
 def _low16(difference: int) -> int:

@@ -14,14 +14,17 @@ from vigil_host.store.prepared import Prepared
 from vigil_host.store.times import utc_ms_of
 from vigil_wire import conditions, statuses
 
-# What an alarm record's integer value is divided by, for the conditions that are about a reading.
-_VALUE_DIVISORS = {
-    "spo2_low": 10,
-    "pulse_rate_low": 10,
-    "pulse_rate_high": 10,
-    "temperature_low": 100,
-    "temperature_high": 100,
+# What an alarm record's integer value is divided by, by the signal that its condition watches.
+_DIVISORS = {
+    "spo2": 10,
+    "spo2_fall": 10,
+    "pulse_rate": 10,
+    "respiration": 10,
+    "temperature": 100,
+    "temperature_change": 100,
+    "rate_error": 10,
 }
+_VALUE_DIVISORS = {kind.name: _DIVISORS.get(kind.signal, 1) for kind in conditions.TABLE}
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Alarm:
     before they are there, when the bridge heard of it. None: not known, or not over (see `active`). Where one is not
     known because of a boot without a time anchor, it lies between its `earliest` and `latest`, as far as these are
     known. `value` is the reading at the alarm, in bpm, % or degrees Celsius, where the condition is about one.
+    `acknowledged_by` is None while nobody has acknowledged it, or it sounds again; `is_latched`: it is over, and kept
+    until somebody does.
     """
 
     id: int
@@ -127,6 +132,9 @@ class Alarm:
     onset_latest_utc_ms: int | None = None
     cleared_earliest_utc_ms: int | None = None
     cleared_latest_utc_ms: int | None = None
+    acknowledged_utc_ms: int | None = None
+    acknowledged_by: str | None = None
+    is_latched: bool = False
 
 
 MOST_GAPS = 100
@@ -294,6 +302,7 @@ def alarms(connection: Connection, since_utc_ms: int | None) -> list[Alarm]:
             alarm,
             raised.c.journal.label("raised_journal"),
             raised.c.boot.label("raised_boot"),
+            raised.c.uptime_ms.label("raised_uptime_ms"),
             schema.alarm_event.c.onset_uptime_ms,
             schema.alarm_event.c.value,
             cleared.c.journal.label("cleared_journal"),
@@ -405,7 +414,9 @@ def _trend_row(row: Row[Any], place: Place) -> TrendRow:
 def _alarm(row: Row[Any], places: Places) -> Alarm:
     onset, cleared = Place(row.noticed_utc_ms), Place(row.ended_utc_ms)
     if row.raised_record is not None:
-        onset = places.of(row.device, row.raised_journal, row.raised_boot, row.onset_uptime_ms)
+        # A boot that says that it goes on tells of no onset: it was before that.
+        uptime_ms = row.raised_uptime_ms if row.onset_uptime_ms is None else row.onset_uptime_ms
+        onset = places.of(row.device, row.raised_journal, row.raised_boot, uptime_ms)
     if row.cleared_record is not None:
         cleared = places.of(row.device, row.cleared_journal, row.cleared_boot, row.cleared_uptime_ms)
     return Alarm(
@@ -417,11 +428,14 @@ def _alarm(row: Row[Any], places: Places) -> Alarm:
         active=row.ended_utc_ms is None,
         onset_utc_ms=onset.utc_ms,
         cleared_utc_ms=cleared.utc_ms,
-        value=_scaled(row.value, _VALUE_DIVISORS[row.condition]) if row.condition in _VALUE_DIVISORS else None,
+        value=_scaled(row.value, _VALUE_DIVISORS.get(row.condition, 1)),
         onset_earliest_utc_ms=onset.earliest_utc_ms,
         onset_latest_utc_ms=onset.latest_utc_ms,
         cleared_earliest_utc_ms=cleared.earliest_utc_ms,
         cleared_latest_utc_ms=cleared.latest_utc_ms,
+        acknowledged_utc_ms=row.acknowledged_utc_ms,
+        acknowledged_by=row.acknowledged_by,
+        is_latched=bool(row.is_latched),
     )
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0005"
+REVISION = "0007"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -202,6 +202,8 @@ rolled_up = Table("rolled_up", metadata, Column("record", Integer, primary_key=T
 
 # One row per occurrence of an alarm condition. What the device's records say of it is referred to, not copied;
 # `noticed_utc_ms` and `ended_utc_ms` are when the bridge learnt of its beginning and end (NULL: it is active).
+# `boot` is the newest boot whose record says that it goes on from before (NULL: it is of one boot).
+# `acknowledged_*` are NULL while nobody has acknowledged it, or it sounds again; by: DEVICE_BUTTON, or a person's name.
 alarm = Table(
     "alarm",
     metadata,
@@ -215,6 +217,75 @@ alarm = Table(
     Column("raised_record", ForeignKey("record.id")),
     Column("ended_utc_ms", Integer),
     Column("cleared_record", ForeignKey("record.id")),
+    Column("boot", Integer),
+    Column("acknowledged_utc_ms", Integer),
+    Column("acknowledged_by", String),
+    Column("is_latched", Integer, nullable=False, server_default="0"),
     Index("ix_alarm_active", "device", "condition", unique=True, sqlite_where=text("ended_utc_ms IS NULL")),
     Index("ix_alarm_device_condition", "device", "condition"),
+)
+
+# How far the telling of people about an alarm has come: see delivery/escalation.py. Names that end in `_ms` alone are
+# instants of the escalation's own time (delivery/steady.py). `episode` is the first alarm of a condition that came back
+# soon after it had ended: people are told of all these as of one.
+telling = Table(
+    "telling",
+    metadata,
+    Column("alarm", ForeignKey("alarm.id"), primary_key=True),
+    Column("episode", Integer, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("begun_ms", Integer, nullable=False),
+    Column("held_ms", Integer),
+    Column("acknowledged_ms", Integer),
+    Column("ended_ms", Integer),
+    Column("stage", Integer, nullable=False),
+    Column("is_over", Integer, nullable=False),
+    Index("ix_telling_open", "alarm", sqlite_where=text("is_over = 0")),
+    Index("ix_telling_episode", "episode"),
+)
+
+# A message to a person: written in the transaction that decided it. `kind`: alarm, all_clear, or late.
+message = Table(
+    "message",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alarm", ForeignKey("alarm.id"), nullable=False),
+    Column("person", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("decided_ms", Integer, nullable=False),
+    Column("decided_utc_ms", Integer, nullable=False),
+    Column("title", String, nullable=False),
+    Column("body", String, nullable=False),
+    Index("ix_message_alarm", "alarm"),
+    sqlite_autoincrement=True,
+)
+
+# A message on its way to one of the person's addresses, which are told apart by names without secrets. It is pending
+# while `next_ms` says when it is tried next; after that it was sent, or `problem` says why not.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("message", ForeignKey("message.id"), primary_key=True),
+    Column("service", String, primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("next_ms", Integer),
+    Column("sent_utc_ms", Integer),
+    Column("problem", String),
+    Index("ix_delivery_pending", "next_ms", sqlite_where=text("next_ms IS NOT NULL")),
+)
+
+# What somebody has asked not to be told of for a while; not what is of a higher priority than it was then.
+snooze = Table(
+    "snooze",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("wearer", ForeignKey("wearer.id"), nullable=False),
+    Column("condition", String, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("until_ms", Integer, nullable=False),
+    Column("made_utc_ms", Integer, nullable=False),
+    Column("by", String, nullable=False),
+    Index("ix_snooze_wearer", "wearer", "condition"),
 )

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import ParamSpec, TextIO, TypeVar
+from typing import Concatenate, ParamSpec, TextIO, TypeVar
 
 from sqlalchemy import Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -129,6 +129,16 @@ class Store:
         """Run `function` in the writer's thread, after everything asked for before."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+    def transact(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `function` with the writer's connection, in one transaction: on return it is on disk."""
+        with self._writing() as connection:
+            return function(connection, *args, **kwargs)
+
+    def look(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `function`, which only reads, with a connection that sees one moment."""
+        with self._reading() as connection:
+            return function(connection, *args, **kwargs)
 
     # Devices and wearers
 
@@ -282,6 +292,16 @@ class Store:
         """Raise a condition the bridge itself has found, or clear it (None); says whether anything changed."""
         with self._writing() as connection:
             return alarms.set_bridge_condition(connection, device_id, condition, priority, self._clock.utc_ms())
+
+    def acknowledge_alarm(self, alarm_id: int, by: str) -> bool:
+        """Note that `by`, a person, acknowledges an alarm; False where it is over or acknowledged already."""
+        with self._writing() as connection:
+            return alarms.acknowledge(connection, alarm_id, by, self._clock.utc_ms())
+
+    def unacknowledge_alarm(self, alarm_id: int) -> None:
+        """Note that an alarm must be acknowledged again."""
+        with self._writing() as connection:
+            alarms.unacknowledge(connection, alarm_id)
 
     def active_alarms(self) -> list[Alarm]:
         """Return the alarms that are active, in the order they were noticed."""
