@@ -21,13 +21,13 @@ demo: $(VENV)/.demo ## install Vigil into .venv and start the demo: a simulated 
 	@$(BIN)/vigil demo $(ARGS)
 
 test: $(VENV)/.dev system-programs ## install what tests need and run every tier that can run here
-	@$(PYTEST) --durations=15 $(ARGS)
+	@$(PYTEST) -n 2 --durations=15 $(ARGS)
 
 faults: $(VENV)/.dev ## cut the power, flip bits, kill the bridge, and print what was lost: nothing may be
-	@$(PYTEST) -m faults -q $(ARGS)
+	@$(PYTEST) tests/faults -n 2 --dist loadfile -q $(ARGS)
 
 attacks: $(VENV)/.dev ## try what strangers and others may, and print what was accepted: nothing may be
-	@$(PYTEST) tests/attacks -q $(ARGS)
+	@$(PYTEST) tests/attacks -n 2 --dist loadfile -q $(ARGS)
 
 lint: $(VENV)/.dev .typings/esp32/.$(STUBS) .typings/rp2/.$(STUBS) ## check style and types, the board's files against each port
 	$(BIN)/ruff check .
