@@ -44,7 +44,7 @@ SOURCES = {
     conditions.SPO2_FALLING: "spo2",
 }
 WHY_UNREAD = (conditions.SENSOR_OFF, conditions.NO_READING, conditions.SENSOR_FAULT)
-SETTINGS = (
+SETTINGS: tuple[dict[str, int], ...] = (
     {"latching": 1},
     {},
     {"temperature_site": 1, "latching": 1},
