@@ -16,10 +16,11 @@ from tests.host.ntfy import NtfyServer
 from vigil_host.clock import Clock
 from vigil_host.delivery import outbox
 from vigil_host.delivery.delivery import Delivery
+from vigil_host.delivery.services import refused
 from vigil_host.events import Events
 from vigil_host.store import Store
 
-PEOPLE = [f"person{number:02}" for number in range(12)]
+PEOPLE = [f"person{number:02}" for number in range(8)]
 RUNG_S = 30
 SPEED = 150
 """How much faster than a clock on the wall the bridge's clocks go here, through all its lives."""
@@ -43,6 +44,7 @@ def test_killed_at_any_moment_every_step_is_told(tmp_path: Path, fault_table: An
     path = tmp_path / "vigil.db"
     with NtfyServer() as server:
         _write_people(tmp_path / "people.toml", server)
+        assert refused(server.url("x")) is None  # Apprise is loaded here, once, and not in every process anew
         with Store.open(path, clock=clock) as store:
             store.add_device(device_id, "Clip", "Ada")
             store.set_bridge_condition(device_id, "spo2_very_low", "high")
