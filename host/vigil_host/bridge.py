@@ -72,6 +72,7 @@ class Bridge:
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
         self._shown_keys: dict[str, bytes] = {}  # of devices that have shown that they have their next key
+        self._opened_pairing: set[str] = set()  # devices that were told to, as somebody wished
         self._listener = Listener(
             self._intake, self._clock, scanner_factory, marks, scan_restart_s, self._shown_keys.__setitem__
         )
@@ -149,6 +150,7 @@ class Bridge:
                     self.rooms.follow()
                 try:
                     await self._forget_old_keys()
+                    await self._forget_pairing_wishes()
                     await asyncio.to_thread(self._devices.reload)  # the system's keyring may take its time
                 except DevicesError as error:
                     if str(error) != problem:
@@ -158,6 +160,7 @@ class Bridge:
                 problem = ""
                 if self._devices.list() != [*self._followed.values()]:
                     await self._follow(group)
+                self._pass_on_pairing_wishes()
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         """Listen to and connect with the devices that are known now, and no others."""
@@ -188,6 +191,20 @@ class Bridge:
             await asyncio.to_thread(self._devices.settle, device_id, key)
             self._shown_keys.pop(device_id)
 
+    async def _forget_pairing_wishes(self) -> None:
+        """Take the wishes that came true out of the devices file, which tells who wished. Raises DevicesError."""
+        for device_id in [*self._opened_pairing]:
+            await asyncio.to_thread(self._devices.forget_pairing, device_id)
+            self._opened_pairing.remove(device_id)
+
+    def _pass_on_pairing_wishes(self) -> None:
+        now_s = self._clock.utc_ms() / 1000
+        for device in self._devices.list():
+            session = self._sessions.get(device.id)
+            is_wished = device.pair_before is not None and now_s <= device.pair_before.timestamp()
+            if is_wished and session is not None and session.is_established and device.id not in self._opened_pairing:
+                session.ask_pairing()
+
     async def _keep(self, device_id: str, name: str) -> None:
         await keep_connected(
             name,
@@ -206,6 +223,7 @@ class Bridge:
             self._is_alone,
             key=self._listener.key_of(device_id),
             has_key=self._shown_keys.__setitem__,
+            opened_pairing=self._opened_pairing.add,
         )
         return self._sessions[device_id]
 

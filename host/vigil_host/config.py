@@ -115,6 +115,11 @@ def join_code_file() -> Path:
     return data_folder() / "join-code"
 
 
+def emergency_number_file() -> Path:
+    """Return the path of the emergency number; raises ConfigError."""
+    return data_folder() / "emergency-number"
+
+
 def signing_key_file() -> Path:
     """Return the path of the key that signs the record's checkpoints; raises ConfigError."""
     return data_folder() / "signing-key.pem"

@@ -1,16 +1,21 @@
-"""`vigil alarms`: what alarms do."""
+"""`vigil alarms`: what makes an alarm, for whom, what it would have done, and whether people would hear of it."""
 
 import rich_click as click
 
-from vigil_host.cli.alarms_test import test
+from vigil_host.cli import alarms_replay, alarms_settings, alarms_test
 
 
 @click.group(name="alarms")
 def command() -> None:
-    """Send a drill through every way by which people are told of alarms.
+    """Limits and profiles: explain them, set them, try them on vitals that were recorded; drill those who are told.
 
-    Example: **vigil alarms test**
+    Example: **vigil alarms profiles nhs-home**
     """
 
 
-command.add_command(test)
+command.add_command(alarms_replay.replay)
+command.add_command(alarms_settings.profiles)
+command.add_command(alarms_settings.show)
+command.add_command(alarms_settings.change)
+command.add_command(alarms_settings.number)
+command.add_command(alarms_test.test)

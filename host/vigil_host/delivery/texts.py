@@ -30,7 +30,7 @@ def when(utc_ms: int) -> str:
 
 def of_alarm(alarm: Alarm, wearer: str, is_calibrated: bool) -> tuple[str, str]:
     """Title and text of an alarm that is active."""
-    said = words.alarm(alarm.condition)
+    said = words.alarm(alarm.condition, is_calibrated=is_calibrated)
     title = f"{alarm.priority.upper()}: {said.title}, {wearer}"
     since = _since(alarm)
     parts = [f"{wearer}: {said.title}{_value(alarm, is_calibrated)}{since}.", said.meaning]

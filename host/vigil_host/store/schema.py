@@ -9,6 +9,7 @@ A change here goes with a new migration; a test compares the two.
 """
 
 from sqlalchemy import (
+    JSON,
     Column,
     ForeignKey,
     Index,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -38,6 +39,8 @@ device = Table(
     Column("id", String, primary_key=True),
     Column("name", String, nullable=False),
     Column("flags", Integer),  # as its last info message had them (vigil_wire/link.py); NULL before the first
+    Column("refused", JSON),  # its newest counts message: a list in the order of `link.REFUSALS`
+    Column("refused_utc_ms", Integer),  # when that came
 )
 
 wearer = Table(

@@ -211,6 +211,15 @@ class Store:
                 connection.execute(update(schema.device).where(is_this).values(flags=flags))
             ledger.meet(connection, device_id, journal_id, newest_told, self._clock.utc_ms())
 
+    def note_refused(self, device_id: str, refused: Sequence[int]) -> tuple[int, ...]:
+        """Note what the device says it has refused since its boot; return what was noted before, all 0 at first."""
+        with self._writing() as connection:
+            is_this = schema.device.c.id == device_id
+            before = connection.execute(select(schema.device.c.refused).where(is_this)).scalar()
+            now = {"refused": [*refused], "refused_utc_ms": self._clock.utc_ms()}
+            connection.execute(update(schema.device).where(is_this).values(now))
+        return tuple(before or [0] * len(refused))
+
     def highest(self, device_id: str, journal_id: int) -> int | None:
         """Newest sequence number up to which every one is stored or a noted gap: the next one is to be fetched.
 
