@@ -378,7 +378,7 @@ def test_who_could_not_be_told_in_time_learns_of_it_after(home: Home) -> None:
     home.server.refusing = set()
     home.go(40)
     assert home.server.titles() == [f"For information: {VERY_LOW}"]
-    assert "You could not be told of it in time." in home.server.taken[0].body
+    assert "A message of it may not have reached you in time." in home.server.taken[0].body
 
 
 def test_a_restart_goes_on_where_it_stood(home: Home) -> None:

@@ -47,7 +47,10 @@ def all_clear(alarm: Alarm, wearer: str, active: Sequence[Alarm]) -> tuple[str, 
 def unreached(alarm: Alarm, wearer: str, active: Sequence[Alarm]) -> tuple[str, str]:
     """Title and text for those whom no message of an alarm reached before it was over."""
     title = f"For information: {words.alarm(alarm.condition).title}, {wearer}"
-    return title, f"{_span(alarm, wearer)} You could not be told of it in time. It is over.{_still(active)}"
+    return (
+        title,
+        f"{_span(alarm, wearer)} A message of it may not have reached you in time. It is over.{_still(active)}",
+    )
 
 
 def late(alarms: Sequence[Alarm], wearer: str, active: Sequence[Alarm]) -> tuple[str, str]:
