@@ -155,7 +155,7 @@ def test_what_is_said(home: Home, journal: Any) -> None:
     since = datetime.fromtimestamp((UTC_MS - 20_000) / 1000).strftime("%d %b %H:%M")
     assert message.title.startswith("HIGH: ") and message.title.endswith(", Ada")
     assert f"86.5 % (uncalibrated, ±4) since {since}." in message.body
-    assert "Do now: Go to Ada now." in message.body
+    assert "Do now: Go to the person now. If they look ill" in message.body
     assert message.headers["X-Priority"] == "max"
     (kept,) = home.store.look(outbox.newest_messages, 10)
     assert (kept.person, kept.kind, kept.body) == ("ada", "alarm", message.body)
