@@ -221,17 +221,6 @@ def test_nothing_outside_the_static_folder_is_served(client: TestClient) -> None
         assert client.get(path).status_code in (404, 405)
 
 
-def test_every_condition_and_status_has_words() -> None:
-    assert set(conditions.NAMES) < set(words.ALARMS)
-    assert set(statuses.NAMES) | {words.STALE, words.NO_RECORD} == set(words.STATUSES)
-    assert set(words.PRIORITIES) == set(conditions.PRIORITY_NAMES[1:])
-    for number in range(conditions.PHYSIOLOGICAL_COUNT):
-        assert words.ALARMS[conditions.NAMES[number]].signal in ("spo2", "pulse_rate", "temperature")
-    for said in words.ALARMS.values():
-        assert len(said.title) <= 20
-        assert len(said.meaning.split()) <= 16 and said.meaning.count(".") == 1
-
-
 def test_a_time_is_never_said_better_than_it_is_known() -> None:
     assert words.time("10:00", None, None) == "10:00"
     assert words.time(None, "09:00", "11:00") == "time between 09:00 and 11:00"

@@ -1,63 +1,19 @@
 """What the page says: one plain sentence for every alarm, status and link, for a reader of twelve.
 
-Every text of the page that depends on the state of a wearer or a device is here; the page itself has none of its own.
+Every text of the page that depends on the state of a wearer or a device comes from here; the page itself has none of
+its own. What can be translated is in `vigil_host.languages`.
 """
 
-from dataclasses import dataclass
-
-from vigil_host.alerts import DEVICE_SILENT, RADIO_DEAF
-from vigil_host.live import NO_RECORD
+from vigil_host import languages
+from vigil_host.languages import Alarm
 from vigil_host.store import UntimedReadings
 from vigil_wire import conditions
 
-
-@dataclass(frozen=True)
-class Alarm:
-    """What an alarm is called, what it means, and which measurement it is about (None: about the equipment)."""
-
-    title: str
-    meaning: str
-    signal: str | None = None
-
-
-ALARMS = {
-    "spo2_low": Alarm("Low oxygen", "There is less oxygen in the blood than the limit allows.", "spo2"),
-    "pulse_rate_low": Alarm("Slow pulse", "The heart beats more slowly than the limit allows.", "pulse_rate"),
-    "pulse_rate_high": Alarm("Fast pulse", "The heart beats faster than the limit allows.", "pulse_rate"),
-    "temperature_low": Alarm("Low temperature", "The body is colder than the limit allows.", "temperature"),
-    "temperature_high": Alarm("High temperature", "The body is warmer than the limit allows.", "temperature"),
-    "sensor_off": Alarm("Sensor is off", "The sensor is not on the skin, so nothing is measured."),
-    "no_reading": Alarm("No reading", "The sensor is on but cannot read, so oxygen and pulse are not watched."),
-    "sensor_fault": Alarm("Sensor fault", "A sensor in the device has failed, so its readings are missing."),
-    DEVICE_SILENT: Alarm("Device is silent", "Nothing is heard from the device, so its wearer is not watched."),
-    RADIO_DEAF: Alarm("Bridge hears nothing", "The bridge's Bluetooth hears nothing at all: restart its computer."),
-}
-
-PRIORITIES = {"high": "High priority", "medium": "Medium priority", "low": "Low priority"}
-
+_WORDS = languages.load(languages.of_this_machine())
 STALE = "stale"
-
-STATUSES = {
-    "unavailable": "No sensor for this",
-    "validated": "Clear signal",
-    "early_estimate": "Still settling, may change",
-    "questionable": "Uncertain, weak signal",
-    "acquiring": "Measuring, no reading yet",
-    "sensor_off": "Sensor is off the skin",
-    "low_perfusion": "Too little blood flow at the sensor",
-    "poor_signal": "Signal too noisy, keep still",
-    "erratic": "Signal jumps too much to read",
-    "out_of_range": "Outside what the sensor can measure",
-    "sensor_fault": "Sensor fault",
-    STALE: "Device not heard",
-    NO_RECORD: "No new record from the device",
-}
-
-LINKS = {
-    "connected": "Connected",
-    "adverts": "Heard by broadcast",
-    "silent": "Not heard",
-}
+STATUSES = {name: _WORDS.status(name).short for name in _WORDS.statuses()}
+PRIORITIES = _WORDS.names("priority")
+LINKS = _WORDS.names("link")
 
 
 def link(name: str, room: str | None) -> str:
@@ -70,13 +26,9 @@ def rooms(connected: list[tuple[str, bool]]) -> str:
     return ", ".join(f"{name}: {'connected' if is_connected else 'not connected'}" for name, is_connected in connected)
 
 
-UNCALIBRATED = "Not calibrated: ±4 points or worse"
-CALIBRATED = "Calibrated for this sensor"
-
-
 def spo2_curve(is_calibrated: bool) -> str:
     """How far SpO2 can be trusted by the curve it is read with."""
-    return CALIBRATED if is_calibrated else UNCALIBRATED
+    return _WORDS.names("spo2_curve")["calibrated" if is_calibrated else "uncalibrated"]
 
 
 def gap(count: int | None, reason: str) -> str:
@@ -107,13 +59,13 @@ def untimed(readings: UntimedReadings) -> str:
     return ", ".join(parts)
 
 
-def alarm(condition: str) -> Alarm:
+def alarm(
+    condition: str, profile: str = "adult", is_calibrated: bool = False, emergency_number: str | None = None
+) -> Alarm:
     """The words for `condition`; one this program does not know is still shown, never hidden."""
-    known = ALARMS.get(condition)
-    if known:
-        return known
-    name = condition.replace("_", " ").capitalize()
-    return Alarm(name, "This page does not know this alarm: look at the device.")
+    return _WORDS.alarm(
+        condition, profile=profile, is_calibrated=is_calibrated, emergency_number=emergency_number, has_cooled=False
+    )
 
 
 def priority(condition: str) -> str:
@@ -125,4 +77,4 @@ def priority(condition: str) -> str:
 
 def status(name: str) -> str:
     """The words for a measurement's status."""
-    return STATUSES.get(name) or f"No reading ({name.replace('_', ' ')})"
+    return _WORDS.status(name).short
