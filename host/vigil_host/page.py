@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from vigil_host.bridge import Bridge
+from vigil_host.devices import Devices
 from vigil_host.store import Store
 from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
@@ -11,10 +12,24 @@ from vigil_host.web.server import WebServer
 
 
 @contextlib.asynccontextmanager
-async def page_of(bridge: Bridge, store: Store, access: Access, host: str, port: int) -> AsyncIterator[str]:
-    """Serve the page of a bridge that the caller runs; its address is given. Raises PortError."""
+async def page_of(
+    bridge: Bridge, store: Store, access: Access, host: str, port: int, devices: Devices | None
+) -> AsyncIterator[str]:
+    """Serve the page of a bridge that the caller runs; its address is given. Raises PortError.
+
+    `devices` None: the page only shows, because the record and the devices are another bridge's.
+    """
     app = create_app(
-        store, bridge.live, bridge.alerts, bridge.events, access=access, limits=bridge.limits, rooms=bridge.rooms
+        store,
+        bridge.live,
+        bridge.alerts,
+        bridge.events,
+        access=access,
+        limits=bridge.limits,
+        rooms=bridge.rooms,
+        settings=bridge.limits.settings,
+        hand=bridge if devices else None,
+        devices=devices,
     )
     server = WebServer(app, host, port)
     address = await server.start()
