@@ -21,13 +21,13 @@ demo: $(VENV)/.demo ## install Vigil into .venv and start the demo: a simulated 
 	@$(BIN)/vigil demo $(ARGS)
 
 test: $(VENV)/.dev system-programs ## install what tests need and run every tier that can run here
-	@$(PYTEST) --durations=15 $(ARGS)
+	@$(PYTEST) -n 2 --durations=15 $(ARGS)
 
 faults: $(VENV)/.dev ## cut the power, flip bits, kill the bridge, and print what was lost: nothing may be
-	@$(PYTEST) -m faults -q $(ARGS)
+	@$(PYTEST) tests/faults -n 2 --dist loadfile -q $(ARGS)
 
 attacks: $(VENV)/.dev ## try what strangers and others may, and print what was accepted: nothing may be
-	@$(PYTEST) tests/attacks -q $(ARGS)
+	@$(PYTEST) tests/attacks -n 2 --dist loadfile -q $(ARGS)
 
 lint: $(VENV)/.dev .typings/esp32/.$(STUBS) .typings/rp2/.$(STUBS) ## check style and types, the board's files against each port
 	$(BIN)/ruff check .
@@ -44,7 +44,7 @@ fuzz: $(VENV)/.dev ## search for inputs that break a property, 5,000 random ones
 
 # Accuracy first, which takes the longest; ARGS are its own. All run, and then it fails if a figure was not reached.
 bench: $(VENV)/.bench ## measure accuracy beside other programs, the driver, what it costs a device, replay, journal, ledger, plots
-	@missed=; for name in accuracy driver device radio journal replay_speed ledger trend sync; do \
+	@missed=; for name in accuracy alarms driver device radio journal replay_speed ledger trend sync; do \
 	  printf '\n%s\n' "$$name"; [ "$$name" = accuracy ] && arguments="$(ARGS)" || arguments=; \
 	  $(BIN)/python "benchmarks/$$name.py" $$arguments || missed="$$missed $$name"; \
 	done; [ -z "$$missed" ] || { echo "not reached:$$missed"; exit 1; }

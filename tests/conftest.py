@@ -5,19 +5,26 @@ Where a tier's requirement is missing its tests are skipped and the summary name
 VIGIL_REQUIRE_ALL_TIERS=1 the run then fails. Tests marked `soak`, and long searches by hypothesis, run with
 VIGIL_LONG=1.
 
+`make test` runs two workers of pytest-xdist. What runs against the machine's clock is all done by one of them, one test
+after another.
+
 `python tests/conftest.py` prints the Debian packages that are missing.
 """
 
 import os
+import pickle
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
+from xdist.scheduler import LoadScopeScheduling
 
 _TESTS = Path(__file__).resolve().parent
 _LONG = os.environ.get("VIGIL_LONG") == "1"
@@ -27,6 +34,9 @@ _REQUIRE_ALL = os.environ.get("VIGIL_REQUIRE_ALL_TIERS") == "1"
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("long", deadline=None, max_examples=5_000, print_blob=True)
 settings.load_profile("long" if _LONG else "ci")
+if not _LONG:
+    # Else constants of whichever modules happen to be imported would be tried too: other examples after other tests.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,30 @@ TIERS = (
     Tier("capture", "what went over the air, read back by tshark", ("tshark",), debian="tshark"),
     Tier("browser", "the page in headless Chromium", ("chromium", "chromium-browser"), debian="chromium"),
     Tier("services", "a real MQTT broker", ("mosquitto",), debian="mosquitto"),
+    Tier("bus", "BlueZ's place taken on a real D-Bus", ("dbus-daemon",), debian="dbus"),
     Tier("faults", "power cuts, bus errors, lost links, killed bridges"),
     Tier("attacks", "what strangers, impostors and a taken-over room may try"),
     Tier("house", "the project itself: imports, portability, packaging"),
 )
+_IN_REAL_TIME = ("attacks", "browser", "host", "radio")  # folders
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+class Table(Protocol):
+    """What was tried and what came of it."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing came of it that must not."""
+
+    def lines(self) -> list[str]:
+        """The table as text."""
+
+    def add(self, other: Any) -> None:
+        """Take in what another table of this kind has."""
+
+
+_TABLES = pytest.StashKey[list[Table]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,6 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{tier.marker}: {tier.runs}")
     config.addinivalue_line("markers", "soak: takes minutes to hours; runs with VIGIL_LONG=1 only")
     config.stash[_LEFT_OUT] = Counter()
+    config.stash[_TABLES] = []
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses by marker
@@ -95,8 +125,50 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{tier.programs[0]} is missing")
 
 
+class _Scheduling(LoadScopeScheduling):
+    """A worker gets whole files; one gets all that runs in real time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::")[0])
+        return "real time" if file.parent.name in _IN_REAL_TIME else str(file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling | None:
+    """Share the tests out, where no other way was asked for by `--dist`."""
+    return _Scheduling(config, log) if config.option.dist == "load" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker had to say at its end."""
+    said = getattr(node, "workeroutput", {})
+    node.config.stash[_LEFT_OUT].update(said.get("left_out", {}))
+    tables = node.config.stash[_TABLES]
+    for table in map(pickle.loads, said.get("tables", ())):
+        if same := [other for other in tables if type(other) is type(table)]:
+            same[0].add(table)
+        else:
+            tables.append(table)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a table says so, and where every tier was asked for and one was left out."""
+    left_out, tables = session.config.stash[_LEFT_OUT], session.config.stash[_TABLES]
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["left_out"] = dict(left_out)
+        output["tables"] = [pickle.dumps(table) for table in tables]
+    is_red = (_REQUIRE_ALL and left_out) or not all(table.is_clean for table in tables)
+    if is_red and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name each tier that was left out and the command that adds it."""
+    """Print the tables, and name each tier that was left out and the command that adds it."""
+    for table in config.stash[_TABLES]:
+        terminalreporter.write_line("")
+        for line in table.lines():
+            terminalreporter.write_line(line, red=not table.is_clean)
     left_out = config.stash[_LEFT_OUT]
     for tier in TIERS:
         if count := left_out[tier.marker]:
@@ -110,10 +182,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line("tiers left out: none")
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail where every tier was asked for and one was left out."""
-    if _REQUIRE_ALL and session.config.stash[_LEFT_OUT] and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+@pytest.fixture(scope="session")
+def printed_tables(pytestconfig: pytest.Config) -> list[Table]:
+    """The tables that are printed at the end of the run, which fails where one of them is not clean."""
+    return pytestconfig.stash[_TABLES]
 
 
 @pytest.fixture(scope="session")

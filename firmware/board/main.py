@@ -3,6 +3,8 @@
 Every line on the serial port is `vigil: ...`, `fault: ...`, `link: ...` or `storage: ...`. A board that hangs is reset
 by the watchdog within 8 seconds; one that fails prints why and starts again. Ctrl-C (or mpremote) stops the monitor for
 maintenance: from then on a timer feeds the watchdog, which nothing can stop.
+
+Light and sound have a timer of their own, since a step of the device may last longer than a pulse.
 """
 
 import json
@@ -17,9 +19,13 @@ from vigil_firmware.device import Device
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.journal_segments import GROUP_MS, SEGMENT_BYTES, SegmentStore
 from vigil_firmware.monitor import STEP_MS
+from vigil_firmware.pattern_player import TICK_MS
 from vigil_firmware.storage import BLOCK_COUNT
+from vigil_hal.buzzer import TONE_HZ, ToneBuzzer
 from vigil_hal.faults import SensorFault
 from vigil_hal.file_blocks import FileBlocks
+from vigil_hal.light import RgbLight
+from vigil_hal.panel import Panel
 from vigil_hal.tmp117 import Tmp117
 
 # I2C bus, data, clock, by platform; a file board.json with the same names overrides them.
@@ -27,15 +33,17 @@ PINS = {
     "esp32": {"i2c": 0, "sda": 21, "scl": 22},
     "rp2": {"i2c": 0, "sda": 4, "scl": 5},
 }
-# Pin of the button to ground that opens pairing, by platform: BOOT on an ESP32; a Pico W cannot pair. "button" in
-# board.json names another.
-BUTTONS = {"esp32": 0}
+# Pins of what speaks to those beside the device, by platform; each may be named in board.json, where a light may be
+# three pins (red, green, blue), and "beeper" is a buzzer with its own oscillator. The button is to ground: BOOT on an
+# ESP32.
+SIGNALS = {"esp32": {"light": 2, "buzzer": 25, "vibration": 26, "button": 0}}
 I2C_HZ = 400_000
 STORAGE_FOLDER = "/vigil"
 PARTITION = "vigil"
 SEGMENTS_MOST = 96
 FREE_SEGMENTS = 24  # left to the file system, which moves what it writes
 WATCHDOG_MS = 8_000
+TIMERS = {"esp32": (0, 1)}  # of the maintenance and of the signals; elsewhere timers have no number
 RESTART_AFTER_MS = 2_000
 
 
@@ -50,10 +58,33 @@ def pins():
         return PINS[sys.platform]
 
 
-def pairing_button():
-    """Return the button that opens pairing, or None."""
-    number = pins().get("button", BUTTONS.get(sys.platform))
-    return None if number is None else machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
+def panel():
+    """Return the lights, buzzers and the button of this board."""
+    pin = dict(SIGNALS.get(sys.platform, {}))
+    pin.update(pins())
+    light = buzzer = vibration = button = None
+    if "light" in pin:
+        numbers = pin["light"]
+        light = RgbLight(*map(output, numbers)) if isinstance(numbers, list) else output(numbers)
+    if "beeper" in pin:
+        buzzer = output(pin["beeper"])
+    elif "buzzer" in pin:
+        buzzer = ToneBuzzer(machine.PWM(machine.Pin(pin["buzzer"]), freq=TONE_HZ, duty_u16=0))
+    if "vibration" in pin:
+        vibration = output(pin["vibration"])
+    if "button" in pin:
+        button = machine.Pin(pin["button"], machine.Pin.IN, machine.Pin.PULL_UP)
+    return Panel(light, buzzer, vibration, None, button)
+
+
+def output(number: int):
+    """Return a pin that is an output, low at first."""
+    return machine.Pin(number, machine.Pin.OUT, value=0)
+
+
+def timer(purpose: int):
+    """Return a timer that is not used yet, by its place in TIMERS."""
+    return machine.Timer(TIMERS[sys.platform][purpose] if sys.platform in TIMERS else -1)
 
 
 def thermometer_on(i2c: machine.I2C):
@@ -105,20 +136,20 @@ def start():
         print,
         machine.reset_cause(),
         time.ticks_ms(),  # pyright: ignore[reportArgumentType] - an int everywhere but in the stubs
+        panel(),
     )
 
 
 def run():
     """Step the device for ever, on time."""
     device = start()
-    button = pairing_button()
+    ticking = timer(1)
+    ticking.init(period=TICK_MS, callback=lambda _: device.tick(time.ticks_ms()))  # pyright: ignore[reportArgumentType]
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     due_ms = time.ticks_ms()
     try:
         while True:
             watchdog.feed()
-            if button is not None and not button.value():
-                device.peripheral.open_pairing()
             device.step(time.ticks_ms())  # pyright: ignore[reportArgumentType]
             due_ms = time.ticks_add(due_ms, STEP_MS)
             wait_ms = time.ticks_diff(due_ms, time.ticks_ms())
@@ -128,8 +159,9 @@ def run():
                 due_ms = time.ticks_ms()
     except KeyboardInterrupt:
         print("vigil: stopped for maintenance; reset the board to go on")
-        timer = machine.Timer(0 if sys.platform == "esp32" else -1)
-        timer.init(period=WATCHDOG_MS // 4, callback=lambda _: watchdog.feed())
+        ticking.deinit()
+        device.switch_off_signals(time.ticks_ms())  # pyright: ignore[reportArgumentType]
+        timer(0).init(period=WATCHDOG_MS // 4, callback=lambda _: watchdog.feed())
 
 
 if __name__ == "__main__":

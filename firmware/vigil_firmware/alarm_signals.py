@@ -68,6 +68,7 @@ class Signals:
         self.bridge_silent = Measurement()  # s
         self.clock_unset = Measurement()  # s
         self.restarted = Measurement()
+        self.equipment = Equipment()
         self._vitals = Vitals()
         self._fall = _Fall()
         self._baseline = _Baseline()
@@ -101,28 +102,21 @@ class Signals:
             return NO_VALUE
         return min(self.of(kind.signal).value_or(NO_VALUE), _MOST_S16)
 
-    def take(self, vitals: Vitals, equipment: Equipment, is_standby: bool, is_named: bool) -> None:
+    def take(self, vitals: Vitals, is_standby: bool, is_named: bool) -> None:
         """Make the signals of one more second. `is_named`: an alarm already says why there is no reading."""
         self._vitals = vitals
-        pulse = vitals.pulse_rate.status
-        is_off = pulse in (statuses.SENSOR_OFF, statuses.STANDBY)
-        is_away = is_standby and is_off
+        is_away = is_standby and is_off(vitals)
         if is_away:
             self._withhold_vitals()
         else:
             self._take_vitals(vitals)
-        _say(self.sensor_off, is_off and not is_away)
-        _say(self.sensor_fault, statuses.SENSOR_FAULT in (pulse, vitals.spo2.status, vitals.temperature.status))
-        _say(self.low_perfusion, pulse == statuses.LOW_PERFUSION)
-        # While the sensor is known to be off or broken, that is the condition to mend; until its own alarm says so, the
-        # wait for a reading goes on, so that a sensor that comes and goes is not passed over.
-        if is_named or is_away or (vitals.pulse_rate.has_value and vitals.spo2.has_value):
-            _say(self.no_reading, False)
-        elif is_off or pulse == statuses.SENSOR_FAULT:
-            self.no_reading.withhold(pulse)
-        else:
-            _say(self.no_reading, True)
-        self._take_equipment(equipment)
+        _say(self.sensor_off, is_off(vitals) and not is_away)
+        _say(self.sensor_fault, _has_fault(vitals))
+        _say(self.low_perfusion, vitals.pulse_rate.status == statuses.LOW_PERFUSION)
+        # Until an alarm says that the sensor is off or broken the wait for a reading goes on, so that a sensor that
+        # comes and goes is not passed over.
+        _say(self.no_reading, not (is_named or is_away or is_read(vitals)))
+        self._take_equipment(self.equipment)
 
     def _take_equipment(self, equipment: Equipment) -> None:
         _know(self.rate_error, equipment.rate_error_permille)
@@ -161,7 +155,7 @@ class Signals:
     def _withhold_vitals(self) -> None:
         """What a sensor that was taken off on purpose measures is nobody's."""
         self.spo2.withhold(statuses.STANDBY)
-        self.spo2_fall.withhold(statuses.STANDBY)
+        self._fall.take(self.spo2, self._spo2_warning, self.spo2_fall)
         self.pulse_rate.withhold(statuses.STANDBY)
         self.temperature.withhold(statuses.STANDBY)
         self.temperature_change.withhold(statuses.STANDBY)
@@ -180,9 +174,7 @@ class _Fall:
 
     def take(self, spo2: Measurement, warning: int, fall: Measurement) -> None:
         if spo2.has_value:
-            best = max(self._means)
-            is_fall = best > 0 and spo2.value < warning
-            fall.publish(max(best - spo2.value, 0) if is_fall else 0, spo2.status)
+            fall.publish(self._below_best(spo2.value) if spo2.value < warning else 0, spo2.status)
             self._sum += spo2.value
             self._count += 1
         else:
@@ -192,6 +184,9 @@ class _Fall:
             self._means[self._newest] = self._sum // self._count if self._count else 0
             self._newest = (self._newest + 1) % _FALL_SPANS
             self._second = self._sum = self._count = 0
+
+    def _below_best(self, value: int) -> int:
+        return max(max(self._means) - value, 0)
 
 
 class _Baseline:
@@ -215,6 +210,22 @@ class _Baseline:
             change.withhold(statuses.ACQUIRING)
         else:
             change.publish(abs(temperature.value - (self._sum >> _BASELINE_SHIFT)), temperature.status)
+
+
+def is_off(vitals: Vitals) -> bool:
+    """Whether the sensor touches nobody."""
+    pulse = vitals.pulse_rate.status
+    return pulse == statuses.SENSOR_OFF or pulse == statuses.STANDBY
+
+
+def is_read(vitals: Vitals) -> bool:
+    """Whether pulse and oxygen have a reading."""
+    return vitals.pulse_rate.has_value and vitals.spo2.has_value
+
+
+def _has_fault(vitals: Vitals) -> bool:
+    fault = statuses.SENSOR_FAULT
+    return vitals.pulse_rate.status == fault or vitals.spo2.status == fault or vitals.temperature.status == fault
 
 
 def _copy(measurement: Measurement, signal: Measurement) -> None:

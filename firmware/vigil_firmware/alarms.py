@@ -15,8 +15,8 @@ there are, and what they watch, is data: `vigil_wire.conditions.TABLE`.
 
 import struct
 
-from vigil_firmware.alarm_signals import Equipment, Signals
-from vigil_firmware.ticks import ticks_diff
+from vigil_firmware.alarm_signals import Signals, is_off, is_read
+from vigil_firmware.ticks import DAY_MS, ticks_add, ticks_diff
 from vigil_wire import conditions, records, statuses
 from vigil_wire.conditions import HIGH, LOW, MEDIUM, NONE
 
@@ -38,6 +38,7 @@ _NO_EVIDENCE = 0
 _FOR = 1
 _AGAINST = 2
 _MEDIUM_AFTER_MS = 60_000  # without a reading
+_FORGOTTEN_MS = DAY_MS  # what was seen so long before the next reading begins no alarm
 _WORRY_SPO2_DECI_PCT = 30
 _WORRY_PULSE_DECI_BPM = 100
 _ELAPSED_MOST_MS = 2_000  # one second's reading stands for no more
@@ -45,9 +46,10 @@ _TAKE_OFF_MS = 60_000  # to take the sensor off after standby has begun
 _CONTACT_MS = 5_000  # of contact without a reading end a standby
 _MINUTE_MS = 60_000
 _PHYSIOLOGICAL_BITS = conditions.mask_of(conditions.PHYSIOLOGICAL)
-_NAMING_BITS = 1 << conditions.SENSOR_OFF | 1 << conditions.SENSOR_FAULT  # they say why there is no reading
 _STATE = "<BHHHHHHBHB"
 _STATE_VERSION = 1
+_WAS_OFF = 1
+_IS_WORRYING = 2
 STATE_LENGTH = struct.calcsize(_STATE)
 
 
@@ -79,6 +81,7 @@ class Condition:
         """Take one second's reading in; the event that it makes, or 0."""
         evidence = self._evidence(signal)
         if evidence == _NO_EVIDENCE:
+            self._forget(now_ms)
             return 0
         if evidence == _FOR and self.is_latched:
             self.is_latched = False
@@ -112,6 +115,11 @@ class Condition:
             self.is_acknowledged = False
         return not self.is_acknowledged
 
+    def shift(self, by_ms: int) -> None:
+        """Go on as if nothing had happened when the clock was turned."""
+        self.onset_ms = ticks_add(self.onset_ms, by_ms)
+        self._acknowledged_ms = ticks_add(self._acknowledged_ms, by_ms)
+
     def clear(self) -> None:
         """End it."""
         self.is_active = self.is_latched = self.is_acknowledged = self._is_contrary = False
@@ -123,7 +131,8 @@ class Condition:
         self.priority = priority
         self.is_latched = is_latched
         self.is_acknowledged = is_acknowledged and priority != HIGH
-        self.onset_ms = now_ms
+        self.onset_ms = self._acknowledged_ms = now_ms
+        self._acknowledged_value = self._limit
 
     def _evidence(self, signal: "Measurement") -> int:
         """What this second's reading says."""
@@ -133,6 +142,11 @@ class Condition:
         if beyond > 0 or (self.is_active and not self.is_latched and beyond > -self.kind.hysteresis):
             return _FOR
         return _AGAINST if signal.status == statuses.VALIDATED else _NO_EVIDENCE
+
+    def _forget(self, now_ms: int) -> None:
+        """Let go of evidence that is too old to be told by ticks."""
+        if self._is_contrary and ticks_diff(now_ms, self.onset_ms) >= _FORGOTTEN_MS:
+            self._is_contrary = False
 
     def _begin(self) -> int:
         self.is_active = True
@@ -165,8 +179,8 @@ class Alarms:
     def __init__(self, settings: "Settings", announce: "Announce") -> None:
         self._announce_to = announce
         self.revision = 0
-        self.equipment = Equipment()
         self._signals = Signals(settings)
+        self.equipment = self._signals.equipment
         self._conditions = [Condition(number, settings) for number in range(len(conditions.TABLE))]
         self._watched = [self._signals.of(kind.signal) for kind in conditions.TABLE]
         self.bits = 0
@@ -182,6 +196,7 @@ class Alarms:
         self._paused_ms = 0
         self._paused_bits = 0
         self._is_worrying = False  # the last readings were
+        self._unread_ms = 0  # without a reading, but for standby
         self._is_off = False  # the sensor, now
         self._now_ms = 0
         self._is_evaluated = False
@@ -200,23 +215,18 @@ class Alarms:
             condition.use(settings)
             if condition.is_active and not self._signals.is_watched(condition.kind.signal):
                 condition.clear()
-                self._tell(condition, conditions.CLEARED, NO_VALUE)
+                self._tell(condition, conditions.CLEARED, NO_VALUE, self._now_ms)
+        self._rank()
 
     def evaluate(self, vitals: "Vitals", now_ms: int) -> None:
         """Judge one second's vitals."""
-        elapsed_ms = ticks_diff(now_ms, self._now_ms) if self._is_evaluated else 0
-        self._is_evaluated = True
-        self._now_ms = now_ms
-        self._is_off = vitals.pulse_rate.status in (statuses.SENSOR_OFF, statuses.STANDBY)
+        elapsed_ms = self._elapsed(now_ms)
+        self._is_off = is_off(vitals)
         if self.standby_left_ms:
             self._mind_standby(vitals.pulse_rate, elapsed_ms)
-        is_named = self.bits & _NAMING_BITS != 0
-        self._signals.take(vitals, self.equipment, self.is_standby, is_named)
-        elapsed_ms = min(elapsed_ms, _ELAPSED_MOST_MS)
-        for condition in self._conditions:
-            event = condition.judge(self._watched[condition.number], elapsed_ms, now_ms)
-            if event:
-                self._tell(condition, event, self._signals.shown(condition.kind))
+        self._signals.take(vitals, self.is_standby, self._is_named(vitals))
+        self._judge(min(elapsed_ms, _ELAPSED_MOST_MS))
+        self._count_unread(vitals, elapsed_ms)
         self._worry(vitals)
         self._rise()
         self._mind_silence()
@@ -268,13 +278,14 @@ class Alarms:
     def begin_standby(self, minutes: int, by: int, now_ms: int) -> bool:
         """Take note that the sensor is taken off on purpose, for so long at most; whether that may be.
 
-        Not from afar while an alarm is about the wearer; who is beside them acknowledges that by it.
+        Not from afar while an alarm is about the wearer or of high priority; who is beside them acknowledges by it what
+        is about them.
         """
         if not 1 <= minutes <= STANDBY_MOST_MIN:
             return False
+        if by == conditions.FROM_AFAR and (self.bits & _PHYSIOLOGICAL_BITS or self.visible == HIGH):
+            return False
         if self.bits & _PHYSIOLOGICAL_BITS:
-            if by == conditions.FROM_AFAR:
-                return False
             for number in conditions.PHYSIOLOGICAL:
                 self.acknowledge(number, by, now_ms)
         self.standby_left_ms = minutes * _MINUTE_MS
@@ -296,7 +307,8 @@ class Alarms:
             rising = rising << 4 | self._conditions[number].priority
         minutes = (self.standby_left_ms + _MINUTE_MS - 1) // _MINUTE_MS
         halves = _halves(self.bits) + _halves(self.acknowledged_bits) + _halves(self.latched_bits)
-        return bytearray(struct.pack(_STATE, _STATE_VERSION, *halves, rising, minutes, 1 if self._was_off else 0))
+        flags = (_WAS_OFF if self._was_off else 0) | (_IS_WORRYING if self._is_worrying else 0)
+        return bytearray(struct.pack(_STATE, _STATE_VERSION, *halves, rising, minutes, flags))
 
     def restore(self, packed: "bytes | bytearray", now_ms: int) -> bool:
         """Go on from what `pack` gave before a restart; False, and nothing changed, where these bytes are not that."""
@@ -304,18 +316,18 @@ class Alarms:
             return False
         values = struct.unpack(_STATE, packed)
         bits, acknowledged, latched = (values[1 + 2 * n] | values[2 + 2 * n] << 16 for n in range(3))
-        rising, minutes, was_off = values[7:]
-        for condition in self._conditions:
+        rising, minutes, flags = values[7:]
+        for condition in reversed(self._conditions):
             mask = 1 << condition.number
+            priority = condition.priority
+            if condition.number in conditions.RISING:
+                priority = max(rising & 15, LOW)
+                rising >>= 4
             if bits & mask:
-                condition.restore(condition.priority, bool(latched & mask), bool(acknowledged & mask), now_ms)
-        for number in reversed(conditions.RISING):
-            if self._conditions[number].is_active:
-                self._conditions[number].priority = max(rising & 15, LOW)
-            rising >>= 4
+                condition.restore(priority, bool(latched & mask), bool(acknowledged & mask), now_ms)
         self.standby_left_ms = min(minutes, STANDBY_MOST_MIN) * _MINUTE_MS
-        self._was_off = bool(was_off)
-        self._is_worrying = bool(bits & _PHYSIOLOGICAL_BITS)
+        self._was_off = bool(flags & _WAS_OFF)
+        self._is_worrying = bool(flags & _IS_WORRYING or bits & _PHYSIOLOGICAL_BITS)
         self._note_bits()
         self._rank()
         return True
@@ -324,14 +336,50 @@ class Alarms:
         signal = self._watched[condition.number]
         if by != conditions.FROM_AFAR:
             condition.acknowledge(signal, now_ms)
-        self._tell(condition, conditions.ACKNOWLEDGED, by)
-        if by == conditions.FROM_AFAR:
-            return
-        is_about_wearer = _PHYSIOLOGICAL_BITS >> condition.number & 1
-        is_without_sensor = self._is_off or signal.status == statuses.UNAVAILABLE
-        if condition.is_latched or (is_about_wearer and is_without_sensor and not signal.has_value):
+        self._tell(condition, conditions.ACKNOWLEDGED, by, now_ms)
+        if by != conditions.FROM_AFAR and (condition.is_latched or self._is_without_sensor(condition, signal)):
             condition.clear()
-            self._tell(condition, conditions.CLEARED, NO_VALUE)
+            self._tell(condition, conditions.CLEARED, NO_VALUE, now_ms)
+
+    def _is_without_sensor(self, condition: Condition, signal: "Measurement") -> bool:
+        """Whether a condition about the wearer can get no readings: the sensor is off, or there is none."""
+        if not (self._is_evaluated and _PHYSIOLOGICAL_BITS >> condition.number & 1) or signal.has_value:
+            return False
+        return self._is_off or signal.status == statuses.UNAVAILABLE
+
+    def _elapsed(self, now_ms: int) -> int:
+        """Take the time; how many ms since it was taken last. A clock that is put back has stood still."""
+        elapsed_ms = ticks_diff(now_ms, self._now_ms) if self._is_evaluated else 0
+        self._is_evaluated = True
+        self._now_ms = now_ms
+        if elapsed_ms >= 0:
+            return elapsed_ms
+        self._paused_ms = ticks_add(self._paused_ms, elapsed_ms)
+        for condition in self._conditions:
+            condition.shift(elapsed_ms)
+        return 0
+
+    def _is_named(self, vitals: "Vitals") -> bool:
+        """Whether an alarm says why there is no reading; that of a fault is not enough after worrying readings."""
+        if self.bits >> conditions.SENSOR_OFF & 1:
+            return True
+        is_broken = vitals.pulse_rate.status == statuses.SENSOR_FAULT
+        return is_broken and not self._is_worrying and self.bits >> conditions.SENSOR_FAULT & 1 != 0
+
+    def _judge(self, elapsed_ms: int) -> None:
+        for condition in self._conditions:
+            event = condition.judge(self._watched[condition.number], elapsed_ms, self._now_ms)
+            if event:
+                self._tell_judged(condition, event)
+
+    def _tell_judged(self, condition: Condition, event: int) -> None:
+        self._tell(condition, event, self._signals.shown(condition.kind), condition.onset_ms)
+
+    def _count_unread(self, vitals: "Vitals", elapsed_ms: int) -> None:
+        if is_read(vitals) or (self.standby_left_ms and self._is_off):
+            self._unread_ms = 0
+        else:
+            self._unread_ms = min(self._unread_ms + elapsed_ms, _MEDIUM_AFTER_MS)
 
     def _mind_standby(self, pulse: "Measurement", elapsed_ms: int) -> None:
         """End it when its time is over, when the sensor is worn again, and when it was not taken off in time."""
@@ -351,7 +399,7 @@ class Alarms:
         """Note whether the newest reading is in alarm or close to the limits of an emergency."""
         if self.bits & _PHYSIOLOGICAL_BITS:
             self._is_worrying = True
-        elif vitals.pulse_rate.has_value and vitals.spo2.has_value:
+        elif is_read(vitals):
             settings = self._settings
             pulse = vitals.pulse_rate.value
             low = settings.pulse_rate_very_low_deci_bpm + _WORRY_PULSE_DECI_BPM
@@ -362,20 +410,17 @@ class Alarms:
 
     def _rise(self) -> None:
         """Let what says that nobody is watched rise."""
+        wanted = LOW
+        if self._is_worrying:
+            wanted = HIGH
+        elif self._unread_ms >= _MEDIUM_AFTER_MS:
+            wanted = MEDIUM
         for number in conditions.RISING:
             condition = self._conditions[number]
-            if not condition.is_active:
-                continue
-            wanted = condition.priority
-            if self._is_worrying:
-                wanted = HIGH
-            elif wanted < MEDIUM and ticks_diff(self._now_ms, condition.onset_ms) >= _MEDIUM_AFTER_MS:
-                wanted = MEDIUM
-            if wanted > condition.priority:
+            if condition.is_active and wanted > condition.priority:
                 condition.priority = wanted
                 condition.is_acknowledged = False
-                self._paused_bits &= ~(1 << number)
-                self._tell(condition, conditions.RISEN, NO_VALUE)
+                self._tell(condition, conditions.RISEN, NO_VALUE, self._now_ms)
 
     def _mind_silence(self) -> None:
         """End what silences a condition when it may no longer."""
@@ -383,7 +428,7 @@ class Alarms:
             self.resume_audio(self._now_ms)
         for condition in self._conditions:
             if condition.is_active and condition.must_sound_again(self._watched[condition.number], self._now_ms):
-                self._tell(condition, conditions.SOUNDS_AGAIN, self._signals.shown(condition.kind))
+                self._tell(condition, conditions.SOUNDS_AGAIN, self._signals.shown(condition.kind), self._now_ms)
 
     def _rank(self) -> None:
         """Find what is to be shown and what is to sound. One that is covered by a worse one does neither."""
@@ -406,11 +451,11 @@ class Alarms:
         worse = conditions.COVERED_BY.get(number)
         return worse is not None and self._conditions[worse].is_active
 
-    def _tell(self, condition: Condition, event: int, value: int) -> None:
-        if event in (conditions.RAISED, conditions.CLEARED, conditions.SOUNDS_AGAIN):
+    def _tell(self, condition: Condition, event: int, value: int, onset_ms: int) -> None:
+        if event not in (conditions.LATCHED, conditions.ACKNOWLEDGED):
             self._paused_bits &= ~(1 << condition.number)
         self._note_bits()
-        self._announce(condition.number, event, condition.priority, value, condition.onset_ms)
+        self._announce(condition.number, event, condition.priority, value, onset_ms)
 
     def _announce(self, number: int, event: int, priority: int, value: int, onset_ms: int) -> None:
         self.revision = (self.revision + 1) & 0xFFFF

@@ -1,4 +1,4 @@
-"""A whole device: storage, monitor and radio, and the order in which they are started and stepped.
+"""A whole device: storage, monitor, radio and alarm signals, and the order in which they are started and stepped.
 
 What a board, a simulated device and a Raspberry Pi with sensors on its own pins have in common. It is given its parts
 and the time; the caller owns the clock, the watchdog and the loop.
@@ -6,6 +6,8 @@ and the time; the caller owns the clock, the watchdog and the loop.
 
 import struct
 
+from vigil_firmware.button import Button
+from vigil_firmware.indicators import Indicators
 from vigil_firmware.journal_opening import open_journal
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.peripheral import Peripheral
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vigil_firmware.journal import Journal, Store
+    from vigil_hal.panel import Panel
     from vigil_hal.seams import I2C, Battery, BlockDevice, BluetoothModule, Thermometer
 
 
@@ -25,7 +28,7 @@ _BOOT_AT = 5  # in a record
 
 
 class Device:
-    """One monitor on the air. Call `step(now_ms)` every `monitor.STEP_MS`.
+    """One monitor on the air. Call `step(now_ms)` every `monitor.STEP_MS`, `tick` as its docstring says.
 
     `journal_stores` are the places for its journal, in the order of preference.
     """
@@ -42,6 +45,7 @@ class Device:
         log: "Callable[[str], None]",
         reset_cause: int,
         now_ms: int,
+        panel: "Panel | None" = None,
     ) -> None:
         self._log = log
         self._said = ""
@@ -67,19 +71,57 @@ class Device:
             save_alarms=self.storage.save_alarms,
         )
         self.peripheral = Peripheral(bluetooth, self.monitor, self.storage, random, log, now_ms)
+        self.indicators = None if panel is None else Indicators(panel, self.monitor, now_ms)
+        self.button: Button | None = None
+        if panel is not None and panel.button is not None:
+            self.button = Button(panel.button, self.monitor.alarms, self.peripheral.open_pairing, now_ms)
+        self._button_done = 0
         log("vigil: device %s, boot %d" % (keys.device_id(self.storage.device_key), self.storage.boot))
 
     def step(self, now_ms: int) -> None:
         """Do all that is due at `now_ms`; each new fault is logged once."""
         self.monitor.step(now_ms)
         self.peripheral.step(now_ms)
+        self._signal(now_ms)
         monitor = self.monitor
         monitor.storage_fault = self.storage.fault
         fault = monitor.sampler.fault or monitor.oximetry_fault or monitor.thermometer_fault
         fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
+        fault = fault or self._panel_fault()
         if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting
             self._said = fault
             self._log("fault: " + fault if fault else "fault: cleared")
+
+    def tick(self, now_ms: int) -> None:
+        """Make the edges of light and sound that are due, and read the button.
+
+        Call it every `pattern_player.TICK_MS`; it may interrupt `step`, as a timer's callback does.
+        """
+        if self.indicators is not None:
+            self.indicators.tick(now_ms)
+        if self.button is not None:
+            self.button.contact.tick(now_ms)
+
+    def switch_off_signals(self, now_ms: int) -> None:
+        """Make light and sound end, before nobody steps it any more."""
+        if self.indicators is not None:
+            self.indicators.switch_off(now_ms)
+
+    def _signal(self, now_ms: int) -> None:
+        """Do what the button says, then show what the alarms say."""
+        button = self.button
+        if button is not None:
+            button.step(now_ms)
+        if self.indicators is None:
+            return
+        self.indicators.step(now_ms)
+        if button is not None and button.done != self._button_done:
+            self._button_done = button.done
+            self.indicators.confirm(now_ms)
+
+    def _panel_fault(self) -> str:
+        fault = "" if self.indicators is None else self.indicators.fault
+        return fault or ("" if self.button is None else self.button.contact.fault)
 
 
 def _newest_boot(journal: "Journal") -> int:

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
 _ACCELEROMETER_SILENT_MS = 500
+_STANDBY_PART_MS = 600_000
 _LONG_S = 30_000  # what counts seconds stops here
 _RESET_BY_WATCHDOG = 3  # machine.WDT_RESET on esp32 and rp2
-_RECORD_BITS = (1 << conditions.ADVERT_BITS) - 1
+_RECORD_BITS = 0xFFFF  # of alarms in a vitals record: with more it would take twice the room on flash
 STEP_MS = 100  # how often to step
 SENSE_MS = 200  # how often the sensors are drained: the oximeter's FIFO lasts 1.28 s, and each drain costs
 
@@ -92,6 +93,7 @@ class Monitor:
         self.storage_fault = ""  # of what is not the journal
         self._bridge_silent_s = -1 if journal.acknowledged < 0 else 0  # -1: none has ever been here
         self._save_alarms = save_alarms
+        self._standby_parts = -1
         self.alarms = Alarms(settings, self._announce)
         self.alarms.equipment.was_reset_by_watchdog = reset_cause == _RESET_BY_WATCHDOG
         self.alarms.restore(alarm_state, now_ms)
@@ -130,6 +132,7 @@ class Monitor:
         self.alarms.evaluate(self.vitals, now_ms)
         if self.alarms.is_standby:
             self._mark_standby()
+            self._keep_standby()
         self._summarise()
 
     def apply(self, settings: "Settings", author: bytes) -> None:
@@ -331,6 +334,13 @@ class Monitor:
         for measurement in (vitals.pulse_rate, vitals.spo2, vitals.ratio, vitals.perfusion, vitals.respiration):
             measurement.withhold(statuses.STANDBY)
 
+    def _keep_standby(self) -> None:
+        """Save now and then how long it lasts yet: restarts must not make it longer."""
+        parts = self.alarms.standby_left_ms // _STANDBY_PART_MS
+        if self._save_alarms is not None and parts != self._standby_parts:
+            self._save_alarms(self.alarms.pack())
+        self._standby_parts = parts
+
     def _announce(self, condition: int, event: int, priority: int, value: int, onset_ms: int) -> None:
         """Put an alarm event into the journal at once, with the uptime at which its evidence began.
 
@@ -338,11 +348,9 @@ class Monitor:
         """
         if self._save_alarms is not None:
             self._save_alarms(self.alarms.pack())
-        day = self.uptime.day
         day_ms = self.uptime.day_ms - ticks_diff(self._now_ms, onset_ms)
-        if day_ms < 0:
-            day -= 1
-            day_ms += DAY_MS
+        day = self.uptime.day + day_ms // DAY_MS
+        day_ms %= DAY_MS
         length = records.pack_alarm(self.journal.buf, condition, event, priority, value, day, day_ms)
         self._keep(records.ALARM, length)
 

@@ -12,7 +12,7 @@ the life of a journal (named by its 4-byte journal id), so (device, journal id, 
     vitals (1)         seconds covered, seconds with pulse rate, seconds with SpO2, quality 0-100,
                        statuses: pulse rate, SpO2, temperature, battery %,
                        pulse rate mean/min/max (0.1 bpm), SpO2 mean/min/max (0.1 %), temperature mean/min/max (0.01 C),
-                       perfusion index (0.01 %), alarm bits (24),
+                       perfusion index (0.01 %), alarm bits (24; the first 16 conditions only),
                        respiration rate mean (0.1/min), its status, flags (bit 0: SpO2 on the board's own calibration)
     alarm (2)          condition, event (vigil_wire.conditions), priority, value in the signal's unit or as the event
                        says, onset: day and millisecond at which the limit was first crossed

@@ -32,11 +32,44 @@ if TYPE_CHECKING:
         def writeto(self, __address: int, __data: ReadableBuffer) -> int:
             """Write the data; return the number of bytes acknowledged."""
 
-    class Pin(Protocol):
-        """A digital pin."""
+    class Input(Protocol):
+        """What is read: a button. A `machine.Pin` is one, with no wrapper."""
 
-        def value(self, __level: int = ...) -> int | None:
-            """Set the level (0 or 1), or return it when called without one."""
+        def value(self) -> int | None:
+            """Return the level, 0 or 1. OSError where it cannot be read."""
+
+    class PWM(Protocol):
+        """A pin that makes a square wave."""
+
+        def freq(self, __hz: int) -> object:
+            """Set the frequency."""
+
+        def duty_u16(self, __duty: int) -> object:
+            """Set for how much of each period the pin is high, 0 to 65535; 0 is silence."""
+
+    class Output(Protocol):
+        """What is switched: a buzzer, a vibration motor, a light. A `machine.Pin` is one, with no wrapper.
+
+        A light's level is a colour of vigil_hal.light; a plain LED on a pin is lit for each.
+        """
+
+        def value(self, __level: int) -> object:
+            """Switch it on, or off with 0. OSError where it does not take that."""
+
+    class Display(Protocol):
+        """A small display of characters, 8 pixels wide and high: the shape of MicroPython's SSD1306 driver.
+
+        Nothing is seen before `show`. Its methods raise OSError when it does not answer.
+        """
+
+        def fill(self, __colour: int) -> None:
+            """Make every pixel of the picture dark (0) or lit (1)."""
+
+        def text(self, __string: str, __x: int, __y: int) -> None:
+            """Write ASCII into the picture, from its upper left corner on."""
+
+        def show(self) -> None:
+            """Show the picture."""
 
     class BlockDevice(Protocol):
         """MicroPython's extended block device."""

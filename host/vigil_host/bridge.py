@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
+from vigil_host.delivery.delivery import Delivery
 from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.events import Events
 from vigil_host.limits import LimitsInForce
@@ -15,6 +17,7 @@ from vigil_host.link.marks import Marks
 from vigil_host.link.reconnect import keep_connected
 from vigil_host.link.session import Session
 from vigil_host.live import Live
+from vigil_host.own_conditions import OwnConditions
 from vigil_host.recheck import Recheck
 from vigil_host.rooms.known import KnownRooms
 from vigil_host.rooms.primary import Rooms
@@ -33,7 +36,7 @@ class Bridge:
     that is `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms`
     are the home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
     `is_alone`: nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only
-    when it hears nothing.
+    when it hears nothing. `people_path`: the people who are told of alarms; None: nobody is told.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Bridge:
         known_rooms: KnownRooms | None = None,
         is_alone: bool = False,
         scan_restart_s: float | None = None,
+        people_path: Path | None = None,
     ) -> None:
         self._listen_only = listen_only
         self._is_alone = is_alone
@@ -58,10 +62,17 @@ class Bridge:
         self.limits = LimitsInForce(store, devices, self.events)
         recheck = Recheck(self.limits.settings, self._clock)
         self.alerts = Alerts(store, self.live, self.events, self._clock, recheck)
+        self.delivery = (
+            Delivery(store, self.events, self._clock, people_path, self.alerts.refresh)
+            if people_path and not listen_only
+            else None
+        )
+        self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh)
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
         self._shown_keys: dict[str, bytes] = {}  # of devices that have shown that they have their next key
+        self._opened_pairing: set[str] = set()  # devices that were told to, as somebody wished
         self._listener = Listener(
             self._intake, self._clock, scanner_factory, marks, scan_restart_s, self._shown_keys.__setitem__
         )
@@ -128,6 +139,10 @@ class Bridge:
             group.create_task(self._listener.run())
             group.create_task(self.limits.run())
             group.create_task(self.alerts.run())
+            if not self._listen_only:
+                group.create_task(self._own.run())
+            if self.delivery:
+                group.create_task(self.delivery.run())
             problem = ""
             while True:
                 await self._clock.sleep(DEVICES_PERIOD_S)
@@ -135,6 +150,7 @@ class Bridge:
                     self.rooms.follow()
                 try:
                     await self._forget_old_keys()
+                    await self._forget_pairing_wishes()
                     await asyncio.to_thread(self._devices.reload)  # the system's keyring may take its time
                 except DevicesError as error:
                     if str(error) != problem:
@@ -144,6 +160,7 @@ class Bridge:
                 problem = ""
                 if self._devices.list() != [*self._followed.values()]:
                     await self._follow(group)
+                self._pass_on_pairing_wishes()
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         """Listen to and connect with the devices that are known now, and no others."""
@@ -174,6 +191,20 @@ class Bridge:
             await asyncio.to_thread(self._devices.settle, device_id, key)
             self._shown_keys.pop(device_id)
 
+    async def _forget_pairing_wishes(self) -> None:
+        """Take the wishes that came true out of the devices file, which tells who wished. Raises DevicesError."""
+        for device_id in [*self._opened_pairing]:
+            await asyncio.to_thread(self._devices.forget_pairing, device_id)
+            self._opened_pairing.remove(device_id)
+
+    def _pass_on_pairing_wishes(self) -> None:
+        now_s = self._clock.utc_ms() / 1000
+        for device in self._devices.list():
+            session = self._sessions.get(device.id)
+            is_wished = device.pair_before is not None and now_s <= device.pair_before.timestamp()
+            if is_wished and session is not None and session.is_established and device.id not in self._opened_pairing:
+                session.ask_pairing()
+
     async def _keep(self, device_id: str, name: str) -> None:
         await keep_connected(
             name,
@@ -192,6 +223,7 @@ class Bridge:
             self._is_alone,
             key=self._listener.key_of(device_id),
             has_key=self._shown_keys.__setitem__,
+            opened_pairing=self._opened_pairing.add,
         )
         return self._sessions[device_id]
 

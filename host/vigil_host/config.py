@@ -19,6 +19,11 @@ The configuration is one TOML file; every key may be left out:
     duplicates = false                    # true: Linux also passes on what repeats the last advert
     restart_s = 300                       # start the scan anew so often (10 or more); left out: only when it is deaf
 
+    [alerts]                              # who is told is in people.toml; this is for when nobody could be
+    dead_man_url = "https://ntfy.example/topic"   # an ntfy topic, 2.16 or newer: tells that the bridge has gone silent
+    dead_man_after_min = 5                # after so many minutes, 2 to 60
+    ping_url = "https://health.example/id"        # asked for each minute while all is well
+
 Some adapters, or the programs between, pass on only the first few of a device's adverts. `vigil doctor` measures how
 many come; where they are few, try `duplicates = true`, then `restart_s`, then another adapter.
 """
@@ -26,9 +31,10 @@ many come; where they are few, try `duplicates = true`, then `restart_s`, then a
 import ipaddress
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
@@ -37,6 +43,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 SCANNINGS = ("active", "passive")
 LEAST_RESTART_S = 10
 MOST_RESTART_S = 86_400
+DEAD_MAN_AFTER_MIN = 5
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = "0.0.0.0"
 DEFAULT_PORT = 8765
@@ -64,6 +71,9 @@ class Config:
     scanning: str = "active"
     duplicates: bool = False
     restart_s: int | None = None
+    dead_man_url: str | None = field(default=None, repr=False)  # these two are secret
+    ping_url: str | None = field(default=None, repr=False)
+    dead_man_after_min: int = DEAD_MAN_AFTER_MIN
 
 
 def data_folder() -> Path:
@@ -95,9 +105,19 @@ def rooms_file() -> Path:
     return data_folder() / "rooms.toml"
 
 
+def people_file() -> Path:
+    """Return the path of the file of people who are told of alarms, and how; raises ConfigError."""
+    return data_folder() / "people.toml"
+
+
 def join_code_file() -> Path:
     """Return the path of a room bridge's join code; raises ConfigError."""
     return data_folder() / "join-code"
+
+
+def emergency_number_file() -> Path:
+    """Return the path of the emergency number; raises ConfigError."""
+    return data_folder() / "emergency-number"
 
 
 def signing_key_file() -> Path:
@@ -118,6 +138,7 @@ def load(path: Path | None = None) -> Config:
     web = _Table(path, "web.", root.take("web", dict, {}))
     bluetooth = _Table(path, "bluetooth.", root.take("bluetooth", dict, {}))
     lan = web.take("lan", bool, False)
+    alerts = _Table(path, "alerts.", root.take("alerts", dict, {}))
     named = root.take("database", str, "")
     config = Config(
         database=path.parent / named if named else default_database(),
@@ -132,8 +153,11 @@ def load(path: Path | None = None) -> Config:
         scanning=bluetooth.take("scanning", str, "active"),
         duplicates=bluetooth.take("duplicates", bool, False),
         restart_s=bluetooth.take("restart_s", int, 0) if bluetooth.has("restart_s") else None,
+        dead_man_url=alerts.take_address("dead_man_url"),
+        ping_url=alerts.take_address("ping_url"),
+        dead_man_after_min=alerts.take("dead_man_after_min", int, DEAD_MAN_AFTER_MIN),
     )
-    for table in (root, web, bluetooth):
+    for table in (root, web, bluetooth, alerts):
         table.check_empty()
     if not 1 <= config.web_port <= 65535:
         raise web.error("port", f"is a number from 1 to 65535, not {config.web_port}")
@@ -146,6 +170,8 @@ def load(path: Path | None = None) -> Config:
     if config.restart_s is not None and not LEAST_RESTART_S <= config.restart_s <= MOST_RESTART_S:
         said = f"is a number of seconds from {LEAST_RESTART_S} to {MOST_RESTART_S}, not {config.restart_s}"
         raise bluetooth.error("restart_s", said)
+    if not 2 <= config.dead_man_after_min <= 60:
+        raise alerts.error("dead_man_after_min", f"is a number from 2 to 60, not {config.dead_man_after_min}")
     if not lan and not is_loopback(config.web_host):
         raise web.error("host", f"{config.web_host} is not this machine alone: that needs web.lan = true")
     return config
@@ -173,6 +199,20 @@ class _Table:
             names = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
             raise self.error(key, f"is {names[kind]}, not {value!r}")
         return value
+
+    def take_address(self, key: str) -> str | None:
+        """An http or https address, which is secret, or None."""
+        address = self.take(key, str, "")
+        if not address:
+            return None
+        try:
+            parts = urlsplit(address)
+            is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in address
+        except ValueError:
+            is_one = False
+        if not is_one:
+            raise self.error(key, "is an address that begins with http:// or https://")
+        return address
 
     def has(self, key: str) -> bool:
         return key in self._values

@@ -8,6 +8,9 @@ file speaks of it, and leaves it after the file no longer does.
 A device is called by the id it was added with, for good, although another follows from each new key. `rotate` puts the
 next key beside the one in use, and `settle` forgets the old one when the device has shown that it has the next: at
 every instant the file has the key that the device has.
+
+`ask_pairing` leaves a wish for the running bridge, which takes it out when it has had the device open pairing. It
+lapses after seconds: no device must let anybody pair at an hour when its owner no longer thinks of it.
 """
 
 import contextlib
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 DEFAULT_WEARER = "Wearer"
 MAX_NAME_LENGTH = 64
+PAIRING_WISH_S = 30
+"""Time for the bridge to be connected and to pass the wish on: a Pico W's turn comes every twenty seconds."""
 
 
 class DevicesError(Exception):
@@ -45,7 +50,7 @@ class KnownDevice:
     `spo2_curve`: the curve it is to have, () for the default one; None: whichever it has. `settings`: the others it is
     to have, as `Settings.pack_fields` has them, by the wish of `settings_by`; None: whichever it has. `key_since`: the
     day the key was drawn here or came here, None where that was not noted. `next_key`: the key it is to have; it may
-    have it now.
+    have it now. `pair_before`: it is to open pairing, unless it is later than this.
     """
 
     id: str
@@ -58,6 +63,7 @@ class KnownDevice:
     next_key_since: datetime.date | None = None
     settings: bytes | None = None
     settings_by: str = ""
+    pair_before: datetime.datetime | None = None
 
     @property
     def possible_keys(self) -> tuple[bytes, ...]:
@@ -135,6 +141,23 @@ class Devices:
             if known is not None and key == known.next_key:
                 settled = replace(known, key=key, key_since=known.next_key_since, next_key=None, next_key_since=None)
                 self._write({**self._devices, device_id: settled})
+
+    def ask_pairing(self, device: str, now_utc_ms: int) -> KnownDevice:
+        """Have the bridge tell the device with this id or name to open pairing, within PAIRING_WISH_S."""
+        with self._changing():
+            until = datetime.datetime.fromtimestamp(now_utc_ms // 1000 + PAIRING_WISH_S, datetime.UTC)
+            asked = replace(self.get(device), pair_before=until)
+            self._write({**self._devices, asked.id: asked})
+        return asked
+
+    def forget_pairing(self, device_id: str) -> bool:
+        """Take back the wish that a device open pairing, which came true or will not; says whether there was one."""
+        with self._changing():
+            known = self._devices.get(device_id)
+            if known is None or known.pair_before is None:
+                return False
+            self._write({**self._devices, device_id: replace(known, pair_before=None)})
+        return True
 
     def rename(self, device: str, name: str) -> KnownDevice:
         """Give the device with this id or name another name."""
@@ -233,6 +256,7 @@ class Devices:
             _checked_day(table.get("next_key_since")),
             bytes(Settings(**table["settings"]).pack_fields()) if "settings" in table else None,
             table.get("settings_by", ""),
+            _checked_instant(table.get("pair_before")),
         )
 
     def _key(self, written: str, place: str | None) -> bytes:
@@ -309,6 +333,8 @@ def _as_toml(device: KnownDevice, is_key_elsewhere: bool) -> str:
     lines.append(key_line("key", device.key, device.key_since))
     if device.next_key is not None:
         lines.append(key_line("next_key", device.next_key, device.next_key_since))
+    if device.pair_before is not None:
+        lines.append(f"pair_before = {device.pair_before.isoformat()}\n")
     if device.spo2_curve is not None:
         lines.append(as_toml(device.spo2_curve))
     if device.settings is not None:
@@ -327,6 +353,12 @@ def _checked_day(day: object) -> datetime.date | None:
     if day is not None and type(day) is not datetime.date:
         raise ValueError(f"the day of a key is like 2026-01-31, not {day!r}")
     return day
+
+
+def _checked_instant(instant: object) -> datetime.datetime | None:
+    if instant is not None and not (isinstance(instant, datetime.datetime) and instant.tzinfo):
+        raise ValueError(f"an instant is like 2026-01-31T12:00:00Z, not {instant!r}")
+    return instant
 
 
 def _checked(what: str, name: object) -> str:

@@ -1,6 +1,7 @@
 """A simulated wearable on the virtual radio, in real time: on CPython in this process, or in the MicroPython VM."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable
@@ -9,11 +10,14 @@ from pathlib import Path
 from vigil_firmware.device import Device
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.monitor import STEP_MS
+from vigil_firmware.pattern_player import TICK_MS
 from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
 from vigil_firmware.storage import BLOCK_COUNT, provision
 from vigil_firmware.ticks import PERIOD
+from vigil_hal.panel import Panel
 from vigil_hal.seams import TYPE_CHECKING
 from vigil_hal.simulated.flash import SimulatedFlash
+from vigil_hal.simulated.panel import SimulatedPanel
 from vigil_host.assets import asset
 from vigil_host.vm.runner import VmDevice
 from vigil_wire.settings import Settings
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from vigil_hal.simulated.patient import Patient
 
 _POWER_ON = 1
+_BOARD = {"i2c": 0, "sda": 0, "scl": 1, "light": [2, 3, 4], "buzzer": 5, "vibration": 6, "button": 7}
 _JOURNAL_SECTORS = 64
 _JOURNAL_SECTOR_BYTES = 4096
 
@@ -52,19 +57,22 @@ class SimulatedDevice:
         path = BUILT_IN_PATIENT if self._source_path is None else str(self._source_path)
         source = endless_source(self._source_kind, path)
         settings = Settings(summary_interval_s=self._summary_interval_s)
-        device = simulated_device(self._device_key, source, settings, self._bluetooth, self._log, _ticks_ms)
+        panel = SimulatedPanel(_ticks_ms).panel
+        device = simulated_device(self._device_key, source, settings, self._bluetooth, self._log, _ticks_ms, panel)
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
             device.step(_ticks_ms())
-            due_s = max(due_s + STEP_MS / 1000, loop.time())
-            await asyncio.sleep(due_s - loop.time())
+            for _ in range(STEP_MS // TICK_MS):
+                due_s = max(due_s + TICK_MS / 1000, loop.time())
+                await asyncio.sleep(due_s - loop.time())
+                device.tick(_ticks_ms())
 
     async def run_in_vm(self) -> None:
         """Run the board's own main.py in the MicroPython VM for ever. Raises TableError, and VmError when it ends."""
         files = {
             "main.py": asset("firmware/board/main.py").read_bytes(),
-            "board.json": b'{"i2c": 0, "sda": 0, "scl": 1}',
+            "board.json": json.dumps(_BOARD).encode(),
         }
         path = BUILT_IN_PATIENT
         if self._source_path is not None:
@@ -89,8 +97,9 @@ def simulated_device(
     bluetooth: "BluetoothModule",
     log: Callable[[str], None],
     clock_ms: Callable[[], int],
+    panel: Panel | None = None,
 ) -> Device:
-    """Return a device that has just been switched on, whose sensors feel `source`; the caller steps it."""
+    """Return a device that has just been switched on, whose sensors feel `source`; the caller steps and ticks it."""
     parts = Parts(source, source.has_temperature, clock_ms)
     flash = SimulatedFlash(BLOCK_COUNT)
     provision(flash, device_key, settings, os.urandom)
@@ -106,6 +115,7 @@ def simulated_device(
         log,
         _POWER_ON,
         clock_ms(),
+        panel,
     )
 
 

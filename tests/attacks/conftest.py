@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from tests.attacks.table import AttackTable, Row
@@ -11,16 +12,23 @@ from tests.radio.conftest import anyio_backend as anyio_backend
 from tests.radio.conftest import personality as personality
 
 KEY = bytes(range(16))
-_TABLE = AttackTable()
 _LONG = os.environ.get("VIGIL_LONG") == "1"
 
 
+@pytest.fixture(scope="session")
+def attack_table(printed_tables: list[Any]) -> AttackTable:
+    """The table that is printed at the end of the run."""
+    table = AttackTable()
+    printed_tables.append(table)
+    return table
+
+
 @pytest.fixture
-def attacks() -> Iterator[AttackTable]:
+def attacks(attack_table: AttackTable) -> Iterator[AttackTable]:
     """The table; the test fails where something was accepted or fell over in it."""
-    before = {kind: row.successes for kind, row in _TABLE.rows.items()}
-    yield _TABLE
-    red = {kind: row for kind, row in _TABLE.rows.items() if row.successes > before.get(kind, 0)}
+    before = {kind: row.successes for kind, row in attack_table.rows.items()}
+    yield attack_table
+    red = {kind: row for kind, row in attack_table.rows.items() if row.successes > before.get(kind, 0)}
     assert not red, "\n".join(AttackTable(red).lines())
 
 
@@ -40,20 +48,6 @@ def rounds() -> Callable[[int], int]:
 def drawn() -> random.Random:
     """Draws that are the same in every short run, and new in each long one."""
     return random.Random(None if _LONG else 20)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was tried."""
-    if _TABLE.rows:
-        terminalreporter.write_line("")
-        for line in _TABLE.lines():
-            terminalreporter.write_line(line, red=not _TABLE.is_clean)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail where anything was accepted or fell over, whatever the tests made of it."""
-    if not _TABLE.is_clean and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def spoil(data: bytes, drawn: random.Random) -> bytes:

@@ -17,6 +17,13 @@ class Row:
         """How often the attack did what it was to do, or harm."""
         return self.accepted + self.crashed
 
+    def add(self, other: "Row") -> None:
+        """Take in what was tried elsewhere."""
+        self.tried += other.tried
+        self.accepted += other.accepted
+        self.crashed += other.crashed
+        self.by_chance += other.by_chance
+
 
 class AttackTable:
     """Rows by kind, in the order in which they were first counted."""
@@ -27,6 +34,11 @@ class AttackTable:
     def row(self, kind: str) -> Row:
         """The row of a kind, made when it is new."""
         return self.rows.setdefault(kind, Row())
+
+    def add(self, other: "AttackTable") -> None:
+        """Take in what was tried elsewhere."""
+        for kind, row in other.rows.items():
+            self.row(kind).add(row)
 
     @property
     def is_clean(self) -> bool:

@@ -56,14 +56,22 @@ class Central(Visitor):
         """Connect, ask for the device's info under the key, and leave when it has come."""
         frames: asyncio.Queue[bytearray] = asyncio.Queue()
         seal = link.Session(KEY, is_device=False)
-        async with self.client() as client, asyncio.timeout(2):
+        async with self.client() as client:
             await client.start_notify(link.STREAM_UUID, lambda _, frame: frames.put_nowait(bytearray(frame)))
             await client.write_gatt_char(link.CONTROL_UUID, link.hello(bytes(8)), response=True)
-            seal.begin(bytes(8), link.nonce_of_hello(await frames.get()))
+            seal.begin(bytes(8), link.nonce_of_hello(await self._next(client, frames)))
             seal.out[4] = link.ASK_INFO
             await client.write_gatt_char(link.CONTROL_UUID, bytes(seal.out[: seal.seal(1)]), response=True)
-            frame = await frames.get()
+            frame = await self._next(client, frames)
             self.greeted += frame[4 : 4 + seal.open(frame, len(frame))][0] == link.INFO
+
+    async def _next(self, client: Any, frames: "asyncio.Queue[bytearray]") -> bytearray:
+        """The next frame, unless the device hangs up, as it does in time; this machine may be slow."""
+        while frames.empty():
+            if not client.is_connected:
+                raise BleakError("the link was lost")
+            await asyncio.sleep(0.002)
+        return frames.get_nowait()
 
 
 @asynccontextmanager

@@ -54,7 +54,7 @@ class Device:
         self.sent.append(bytes(frame))
         return True
 
-    def change_settings(self, changed: Any) -> None:
+    def change_settings(self, changed: Any, author: bytes) -> None:
         """Note it."""
         self.done.append(changed)
 

@@ -19,6 +19,7 @@ from tests.radio.test_rooms import House
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from vigil_host.link.troubles import Trouble
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirScanner
 from vigil_host.radio.personality import NIMBLE
@@ -38,6 +39,8 @@ async def house(air: Air, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As
     """A house whose device only its rooms reach, and which tries again at once."""
     monkeypatch.setattr("vigil_host.link.reconnect.FIRST_BACKOFF_S", 0.01)
     monkeypatch.setattr("vigil_host.link.reconnect.LONGEST_BACKOFF_S", 0.01)
+    for trouble in ("LINK", "NOT_KNOWN"):
+        monkeypatch.setattr(f"vigil_host.link.troubles.{trouble}", Trouble(0.01, 0.01, "it failed"))
     home = Home(air, tmp_path)
     async with Air() as elsewhere:
         yield House(home, air, elsewhere, tmp_path)
@@ -168,7 +171,7 @@ async def test_frames_that_a_room_changes(
             Log(change).client(air),
         )
         running = asyncio.create_task(room.run())
-        async with asyncio.timeout(30 + changes):
+        async with asyncio.timeout(30 + 5 * changes):
             while wearable.journal.acknowledged <= 100:
                 await wearable.live(0.1)
                 stored, kept = house.home.stored(), wearable.kept()

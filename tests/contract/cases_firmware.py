@@ -1,5 +1,6 @@
 """What the firmware must do on every runtime: `case_*` functions that assert, in the portable subset."""
 
+from vigil_firmware.alarms import Alarms
 from vigil_firmware.journal import Journal
 from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.link_end import LinkEnd
@@ -142,8 +143,9 @@ def case_alarm_is_raised_cleared_and_journalled() -> None:
     clock, monitor = _monitor(
         ["0,72,80,2,36.7,0.02,1", "19,72,80,2,36.7,0.02,1", "39,72,98,2,36.7,0.02,1"], PERIOD - 9_000
     )
-    _run(clock, monitor, 18)
-    assert monitor.alarms.bits == 1 << conditions.SPO2_LOW
+    _run(clock, monitor, 24)
+    assert monitor.alarms.bits == 1 << conditions.SPO2_LOW | 1 << conditions.SPO2_VERY_LOW
+    assert (monitor.alarms.audible, monitor.alarms.top) == (conditions.HIGH, conditions.SPO2_VERY_LOW)
     _run(clock, monitor, 34)
     assert monitor.alarms.bits == 0
     buf = bytearray(records.MAX_LENGTH)
@@ -153,7 +155,38 @@ def case_alarm_is_raised_cleared_and_journalled() -> None:
         assert record.sequence == sequence
         if record.kind == records.ALARM:
             events.append((record.fields["condition"], record.fields["event"]))
-    assert events == [(conditions.SPO2_LOW, conditions.RAISED), (conditions.SPO2_LOW, conditions.CLEARED)]
+    assert events == [
+        (conditions.SPO2_LOW, conditions.RAISED),
+        (conditions.SPO2_VERY_LOW, conditions.RAISED),
+        (conditions.SPO2_VERY_LOW, conditions.CLEARED),
+        (conditions.SPO2_LOW, conditions.CLEARED),
+    ]
+
+
+def case_a_restart_and_an_acknowledgement_from_afar_silence_nothing() -> None:
+    told = []
+    alarms = Alarms(Settings(spo2_emergency_delay_s=0), lambda *event: told.append(event[:2]))
+    vitals = Vitals()
+    vitals.pulse_rate.publish(720, statuses.VALIDATED)
+    vitals.spo2.publish(899, statuses.VALIDATED)  # two points are taken off before it is calibrated
+    now_ms = PERIOD - 500
+    alarms.evaluate(vitals, now_ms)
+    assert told == [(conditions.SPO2_VERY_LOW, conditions.RAISED)]
+    alarms.acknowledge(conditions.ALL, conditions.FROM_AFAR, now_ms)
+    assert (alarms.audible, alarms.acknowledged_bits) == (conditions.HIGH, 0)
+    alarms.acknowledge(conditions.SPO2_VERY_LOW, conditions.AT_DEVICE, now_ms)
+    assert (alarms.audible, alarms.visible) == (conditions.NONE, conditions.HIGH)
+    packed = alarms.pack()
+    alarms = Alarms(Settings(), lambda *event: told.append(event[:2]))
+    assert not alarms.restore(packed[:-1], now_ms)
+    assert alarms.restore(packed, now_ms)
+    assert (alarms.bits, alarms.audible) == (1 << conditions.SPO2_VERY_LOW, conditions.HIGH)
+    alarms.acknowledge(conditions.SPO2_VERY_LOW, conditions.BESIDE_WEARER, now_ms)
+    for _ in range(4):
+        now_ms = ticks_add(now_ms, 100_000)
+        alarms.evaluate(vitals, now_ms)
+    assert alarms.audible == conditions.HIGH
+    assert (conditions.SPO2_VERY_LOW, conditions.CLEARED) not in told
 
 
 def case_sensor_off_is_told() -> None:
@@ -180,12 +213,12 @@ def case_respiration_is_told() -> None:
 
 
 def case_settings_survive_and_are_checked() -> None:
-    settings = Settings(spo2_low_deci_pct=880, temperature_site=7)
+    settings = Settings(spo2_low_deci_pct=900, temperature_site=7)
     again = unpack(settings.pack())
-    for name, _, _, _ in FIELDS:
+    for name, _, _, _, _ in FIELDS:
         assert getattr(again, name) == getattr(settings, name)
     for values in (
-        {"spo2_low_deci_pct": 849},
+        {"spo2_low_deci_pct": 790},
         {"no_such": 1},
         {"pulse_rate_low_deci_bpm": 700, "pulse_rate_high_deci_bpm": 600},
     ):
@@ -197,10 +230,10 @@ def case_settings_survive_and_are_checked() -> None:
 
 
 def case_curve_survives_and_is_checked() -> None:
-    settings = Settings(_CURVE, spo2_low_deci_pct=880)
+    settings = Settings(_CURVE, spo2_low_deci_pct=900)
     assert unpack(settings.pack()).spo2_curve == _CURVE
     assert unpack(settings.with_curve(()).pack()).spo2_curve == ()
-    assert unpack(settings.pack()).with_curve(()).spo2_low_deci_pct == 880
+    assert unpack(settings.pack()).with_curve(()).spo2_low_deci_pct == 900
     for curve in (((400, 990),), ((400, 990), (700, 990), (1100, 760)), ((400, 990), (600, 760))):
         try:
             Settings(curve)
@@ -242,9 +275,9 @@ def case_storage_in_files() -> None:
     for block in range(BLOCK_COUNT):
         blocks.ioctl(6, block)
     first = Storage(blocks, _random)
-    first.save_settings(Settings(spo2_low_deci_pct=870))
+    first.save_settings(Settings(spo2_low_deci_pct=950))
     again = Storage(FileBlocks("blocks_of_case", BLOCK_COUNT), bytes)
-    assert again.settings.spo2_low_deci_pct == 870
+    assert again.settings.spo2_low_deci_pct == 950
     assert again.device_key == _KEY
     for call in (lambda: blocks.readblocks(BLOCK_COUNT, bytearray(1), 0), lambda: blocks.writeblocks(0, b"ab", 4095)):
         try:

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Each row of the chart: first and last value (None: open) and score. Second-hand, but respiration, which is recalled.
+# Each row of the chart, read in a copy of it: first and last value (None: open), and score.
 _SPO2 = ((None, 910, 3), (920, 930, 2), (940, 950, 1), (960, None, 0))
 _SPO2_2_AIR = ((None, 830, 3), (840, 850, 2), (860, 870, 1), (880, 920, 0), (930, None, 0))
 _SPO2_2_OXYGEN = (

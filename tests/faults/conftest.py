@@ -1,6 +1,7 @@
 """What the fault tests share: the table they fill, records as a device makes them, what a fault has cost."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from tests.faults.line import DEVICE, Bridge, JumpingClock, Wire
@@ -12,34 +13,21 @@ from vigil_host.store import Store
 from vigil_wire import conditions, records, statuses
 
 JOURNAL = 0x2B1C0D3E
-_TABLE = FaultTable()
 
 
 @pytest.fixture(scope="session")
-def fault_table() -> FaultTable:
+def fault_table(printed_tables: list[Any]) -> FaultTable:
     """The table that is printed at the end of the run."""
-    return _TABLE
+    table = FaultTable()
+    printed_tables.append(table)
+    return table
 
 
 @pytest.fixture
-def faults() -> Iterator[FaultTable]:
+def faults(fault_table: FaultTable) -> Iterator[FaultTable]:
     """The same table; the test fails where it ends with anything lost, duplicated or corrupted."""
-    yield _TABLE
-    assert _TABLE.is_clean, _TABLE.lines()
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail where a fault has cost anything, whatever the tests made of it."""
-    if not _TABLE.is_clean and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was tried and what it cost."""
-    if _TABLE.rows:
-        terminalreporter.write_line("")
-        for line in _TABLE.lines():
-            terminalreporter.write_line(line, red=not _TABLE.is_clean)
+    yield fault_table
+    assert fault_table.is_clean, fault_table.lines()
 
 
 def write_record(journal: Journal) -> None:

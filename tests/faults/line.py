@@ -58,6 +58,9 @@ class Wire:
             uptime=SimpleNamespace(day=0, day_ms=0),
             anchor_time=lambda day, day_ms: None,
             vitals=SimpleNamespace(quality=90),
+            note_host=lambda: None,
+            alarms=SimpleNamespace(revision=0),
+            pack_alarms=lambda buf, start: link.pack_alarms(buf, start, (0, 0, 0), 0, 0, 0),
         )
         read_into = self.journal.read_into
 

@@ -39,6 +39,11 @@ class FaultTable:
         """Add to a kind of fault."""
         self.row(kind).add(Row(tried, lost, duplicated, corrupted))
 
+    def add(self, other: "FaultTable") -> None:
+        """Take in what was found elsewhere."""
+        for kind, row in other.rows.items():
+            self.row(kind).add(row)
+
     @property
     def is_clean(self) -> bool:
         """Whether no fault cost anything."""

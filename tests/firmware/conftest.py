@@ -260,6 +260,7 @@ class Host:
         self.rotated = 0
         self.counts: tuple[int, ...] | None = None
         self.live: list[bytes] = []
+        self.alarms: list[link.AlarmState] = []
         self.frame_lengths: list[int] = []
 
     def hello(self) -> bytearray:
@@ -290,6 +291,8 @@ class Host:
             self.rotated += 1
         elif message[0] == link.COUNTS:
             self.counts = link.counts_in(message)
+        elif message[0] == link.ALARMS:
+            self.alarms.append(link.AlarmState(message))
         else:
             assert message[0] == link.LIVE
             self.live.append(bytes(message[1:]))

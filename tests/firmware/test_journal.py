@@ -331,7 +331,8 @@ def test_a_flash_that_fails_stops_neither_measuring_nor_alarms(make_rig: Any, bl
         device.step(rig.now())
     monitor = device.monitor
     assert monitor.vitals.pulse_rate.has_value and monitor.second == 90
-    assert monitor.alarms.bits == 1 << conditions.SPO2_LOW
+    low = conditions.mask_of((conditions.SPO2_LOW, conditions.SPO2_VERY_LOW))
+    assert monitor.alarms.bits == low | 1 << conditions.STORAGE_FAULT
     assert [line for line in lines if "fault" in line] == ["fault: the journal's flash: [Errno 5] the chip failed"]
     assert monitor.journal.newest == kept and read(monitor.journal, kept)
     chip.restore()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from vigil_firmware.link_end import LinkEnd
-from vigil_wire import advert, link, records
-from vigil_wire.settings import Settings, pack_curve, unpack
+from vigil_wire import advert, conditions, link, records
+from vigil_wire.settings import LENGTH, Settings, pack_curve, unpack
 
 _KEY = bytes(range(16))
 
@@ -20,6 +20,7 @@ class Wire:
         self.room = 1000
         self.refused: list[bytes] = []
         self.changes: list[Settings] = []
+        self.authors: list[bytes] = []
         self.advert_counter = (0x12345, 0x6789A)
         self.flags = link.CAN_PAIR
         self.keys: list[bytes] = []
@@ -37,9 +38,10 @@ class Wire:
         self.host.hear(bytes(frame))
         return True
 
-    def change_settings(self, settings: Settings) -> None:
+    def change_settings(self, settings: Settings, author: bytes) -> None:
         self.changes.append(settings)
-        self.rig.monitor.apply(settings)
+        self.authors.append(author)
+        self.rig.monitor.apply(settings, author)
 
     def rotate_key(self, device_key: bytes, asked: LinkEnd) -> None:
         assert asked is self.end
@@ -326,6 +328,75 @@ def test_curve_is_taken_once_checked_and_journalled(wire: Wire) -> None:
 def test_curve_that_cannot_be_used_ends_the_session_and_changes_nothing(wire: Wire, packed: bytes) -> None:
     with pytest.raises(link.LinkError, match="a curve that cannot be used"):
         wire.say(link.set_curve(packed))
+    assert wire.changes == []
+
+
+def test_a_session_says_first_how_the_alarms_are_and_at_every_change(wire: Wire) -> None:
+    wire.say(bytes([link.ASK_INFO]))
+    wire.step(1)
+    wire.step(2)
+    (state,) = wire.host.alarms
+    assert (state.active, state.acknowledged, state.latched, state.audio_paused_s, state.standby_min) == (0,) * 5
+    wire.rig.source.is_silent = True
+    wire.rig.run(30)
+    wire.step(3)
+    state = wire.host.alarms[-1]
+    assert state.active == wire.rig.monitor.alarms.bits != 0
+    wire.say(link.alarm_command(link.ACKNOWLEDGE, conditions.ALL, conditions.FROM_AFAR))
+    wire.step(4)
+    assert wire.host.alarms[-1].acknowledged == 0
+    wire.say(link.alarm_command(link.PAUSE_AUDIO, conditions.ALL, conditions.FROM_AFAR))
+    wire.step(5)
+    assert wire.host.alarms[-1].audio_paused_s == 0
+    wire.say(link.alarm_command(link.PAUSE_AUDIO, conditions.ALL, conditions.BESIDE_WEARER))
+    wire.step(6)
+    assert wire.host.alarms[-1].audio_paused_s == 120
+    wire.say(link.alarm_command(link.RESUME_AUDIO, conditions.ALL, conditions.FROM_AFAR))
+    wire.say(link.alarm_command(link.ACKNOWLEDGE, conditions.ALL, conditions.BESIDE_WEARER))
+    wire.step(7)
+    state = wire.host.alarms[-1]
+    assert (state.acknowledged, state.audio_paused_s) == (state.active, 0)
+    wire.say(link.alarm_command(link.BEGIN_STANDBY, conditions.ALL, conditions.FROM_AFAR, 90))
+    wire.step(8)
+    assert wire.host.alarms[-1].standby_min == 90
+    wire.say(link.alarm_command(link.END_STANDBY, conditions.ALL, conditions.FROM_AFAR))
+    wire.step(9)
+    assert wire.host.alarms[-1].standby_min == 0
+    wire.say(link.alarm_command(link.TRY_SIGNALS, conditions.ALL, conditions.FROM_AFAR))
+    assert wire.rig.monitor.must_try_signals
+
+
+@pytest.mark.parametrize("by", [conditions.AT_DEVICE, 3, 255])
+def test_who_commands_alarms_over_the_air_is_beside_the_wearer_or_far(wire: Wire, by: int) -> None:
+    with pytest.raises(link.LinkError, match=f"an alarm command by {by}"):
+        wire.say(link.alarm_command(link.ACKNOWLEDGE, conditions.ALL, by))
+
+
+@pytest.mark.parametrize("message", [b"\x1a", b"\x1a\x01\xff\x01\x00", b"\x1a\x01\xff\x01\x00\x00\x00"])
+def test_alarm_command_of_another_length_is_refused(wire: Wire, message: bytes) -> None:
+    with pytest.raises(link.LinkError, match="an alarm message has 6 bytes"):
+        wire.say(message)
+
+
+def test_settings_are_taken_once_checked_and_journalled_with_their_author(wire: Wire) -> None:
+    curve = ((400, 990), (700, 900), (1100, 760))
+    wire.say(link.set_curve(pack_curve(curve)))
+    wanted = Settings(spo2_low_deci_pct=940)
+    message = link.set_settings(wanted.pack_fields(), "Zoë Ngo".encode())
+    wire.say(message, message)
+    assert (wire.changes[-1].spo2_low_deci_pct, wire.changes[-1].spo2_curve) == (940, curve)
+    assert wire.authors == [b"", "Zoë Ngo".encode()]
+    kept = wire.rig.records()[-1].data[records.HEADER_LENGTH :]
+    assert unpack(kept[:LENGTH]).spo2_low_deci_pct == 940
+    assert kept[LENGTH:].decode() == "Zoë Ngo"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", Settings().pack_fields()[:-1], b"\xff" * 28, Settings().pack_fields() + b"sixteen letters!"]
+)
+def test_settings_that_cannot_be_used_end_the_session_and_change_nothing(wire: Wire, content: bytes) -> None:
+    with pytest.raises(link.LinkError):
+        wire.say(link.set_settings(content, b""))
     assert wire.changes == []
 
 

@@ -48,7 +48,7 @@ class Desk:
         self.sent.append(bytes(frame))
         return True
 
-    def change_settings(self, settings: Any) -> None:
+    def change_settings(self, settings: Any, author: bytes) -> None:
         """Note it."""
         self.done.append("settings")
 

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from vigil_wire import conditions, records
-from vigil_wire.settings import Settings, unpack
+from vigil_wire.settings import LENGTH, Settings, unpack
 
 
 def test_journal_begins_with_the_boot_and_the_settings(make_rig: Any, first_tick: int) -> None:
-    rig = make_rig(first_tick=first_tick, settings=Settings(spo2_low_deci_pct=880))
+    rig = make_rig(first_tick=first_tick, settings=Settings(spo2_low_deci_pct=900))
     boot, settings = rig.records()
     assert (boot.kind, boot.boot, boot.fields["reset_cause"]) == (records.BOOT, 3, 1)
     assert settings.kind == records.SETTINGS
-    assert unpack(settings.data[records.HEADER_LENGTH :]).spo2_low_deci_pct == 880
+    assert unpack(settings.data[records.HEADER_LENGTH :]).spo2_low_deci_pct == 900
 
 
 def test_one_judgement_a_second(make_rig: Any, first_tick: int) -> None:
@@ -104,11 +104,13 @@ def test_late_steps_are_made_up_for(make_rig: Any, first_tick: int) -> None:
 
 def test_new_settings_are_journalled_and_used(make_rig: Any) -> None:
     rig = make_rig()
-    rig.monitor.apply(Settings(summary_interval_s=1))
+    rig.monitor.apply(Settings(summary_interval_s=1), b"Ada")
     before = rig.journal.newest
     rig.run(4)
     assert [each.kind for each in rig.records()[before + 1 :]] == [records.VITALS] * 4
-    assert unpack(rig.records()[before].data[records.HEADER_LENGTH :]).summary_interval_s == 1
+    kept = rig.records()[before].data[records.HEADER_LENGTH :]
+    assert unpack(kept[:LENGTH]).summary_interval_s == 1
+    assert kept[LENGTH:] == b"Ada"
 
 
 def test_time_anchor_ties_utc_to_uptime(make_rig: Any, first_tick: int) -> None:

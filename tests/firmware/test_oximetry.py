@@ -207,7 +207,7 @@ def test_own_curve_is_in_force_from_the_settings_and_when_they_change(make_rig: 
     rig.run(15)
     assert rig.monitor.vitals.spo2_is_calibrated
     own = rig.column("spo2")[-1]
-    rig.monitor.apply(Settings())
+    rig.monitor.apply(Settings(), b"")
     rig.run(2)
     assert not rig.monitor.vitals.spo2_is_calibrated
     assert abs(own - 907) <= 6 and abs(rig.column("spo2")[-1] - 900) <= 3

@@ -116,7 +116,7 @@ def test_temperature_has_two_decimals(text: str, shown: float) -> None:
 
 def test_alarms_are_sorted_and_joined() -> None:
     rows = table(replayed(recording(100, bpm=150, temperature=lambda _: "39.9")))
-    assert rows[-1]["alarms"] == "pulse_rate_high;temperature_high"
+    assert rows[-1]["alarms"] == "pulse_rate_high;pulse_rate_very_high"
     assert [name for name in rows[-1]["alarms"].split(";") if name not in conditions.NAMES] == []
 
 

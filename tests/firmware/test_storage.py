@@ -153,22 +153,22 @@ def test_settings_outlast_a_boot() -> None:
     flash = SimulatedFlash(BLOCK_COUNT)
     storage = Storage(flash, random_bytes)
     assert vars(storage.settings) == vars(Settings())
-    storage.save_settings(Settings(spo2_low_deci_pct=880))
-    assert storage.settings.spo2_low_deci_pct == 880
-    assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == 880
+    storage.save_settings(Settings(spo2_low_deci_pct=900))
+    assert storage.settings.spo2_low_deci_pct == 900
+    assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == 900
 
 
 def test_settings_that_cannot_be_written_are_in_force_until_the_next_boot() -> None:
     flash = SimulatedFlash(BLOCK_COUNT)
     storage = Storage(flash, random_bytes)
     flash.fail_in(flash.operations, 1)
-    storage.save_settings(Settings(spo2_low_deci_pct=880))
+    storage.save_settings(Settings(spo2_low_deci_pct=900))
     assert "the chip failed" in storage.fault
-    assert storage.settings.spo2_low_deci_pct == 880
+    assert storage.settings.spo2_low_deci_pct == 900
     assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == Settings().spo2_low_deci_pct
-    storage.save_settings(Settings(spo2_low_deci_pct=880))
+    storage.save_settings(Settings(spo2_low_deci_pct=900))
     assert storage.fault == ""
-    assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == 880
+    assert Storage(flash, random_bytes).settings.spo2_low_deci_pct == 900
 
 
 def test_settings_of_another_version_are_told_and_replaced() -> None:
@@ -362,10 +362,10 @@ def test_block_device_ends(blocks: Any, block: int, offset: int, length: int) ->
 def test_block_device_serves_the_whole_storage(tmp_path: Path) -> None:
     folder = str(tmp_path / "vigil")
     first = Storage(FileBlocks(folder, BLOCK_COUNT), random_bytes)
-    first.save_settings(Settings(spo2_low_deci_pct=870))
+    first.save_settings(Settings(spo2_low_deci_pct=950))
     again = Storage(FileBlocks(folder, BLOCK_COUNT), bytes)
     assert again.device_key == first.device_key
-    assert again.settings.spo2_low_deci_pct == 870
+    assert again.settings.spo2_low_deci_pct == 950
     assert (again.boot, counter(again)) == (2, 3 << RESERVED_SHIFT)
 
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import struct
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,6 +154,9 @@ class DeviceDouble:
     acks: list[int] = field(default_factory=list)
     curves: list[bytes] = field(default_factory=list)
     counter: int = 0  # of its next advert
+    refused: list[int] = field(default_factory=lambda: [0] * len(link.REFUSALS))
+    asked_counts: int = 0
+    pairings: int = 0  # how often it was told to open pairing
     stays: int = 0  # how often it was told that it may stay
     bye_s: int | None = None  # said after all records
     keys: list[bytes] = field(default_factory=list)  # those given to it
@@ -228,6 +232,12 @@ class ClientDouble:
             device.told_time.append(message)
         elif message[0] == link.STAY:
             device.stays += 1
+        elif message[0] == link.PAIR:
+            device.pairings += 1
+        elif message[0] == link.ASK_COUNTS:
+            device.asked_counts += 1
+            length = link.pack_counts(self._session.out, 4, device.refused)
+            self.send(bytes(self._session.out[4 : 4 + length]))
         elif message[0] == link.CURVE:
             device.curves.append(message[1:])
         elif message[0] == link.ROTATE:
@@ -383,6 +393,18 @@ class AirDouble:
         data = AdvertisementData(None, {advert.COMPANY_ID: sealed}, {}, [], None, -60, ())
         for scanner in list(self.scanners):
             scanner.heard(ble_device or BLEDevice("C0:FF:EE:00:00:01", None, None), data)
+
+
+@pytest.fixture
+def system_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A system bus of the test's own."""
+    address = f"unix:path={tmp_path}/bus"
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+    command = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", f"--address={address}")
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout is not None and daemon.stdout.readline()
+        yield
+        daemon.terminate()
 
 
 @pytest.fixture

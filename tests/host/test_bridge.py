@@ -12,6 +12,7 @@ from bleak.backends.device import BLEDevice
 from vigil_host import bridge as bridge_module
 from vigil_host import private_file
 from vigil_host.bridge import Bridge
+from vigil_host.clock import Clock
 from vigil_host.devices import Devices
 from vigil_host.store import Store, StoreError
 from vigil_wire import conditions, keys
@@ -204,6 +205,38 @@ def test_a_device_heard_under_its_next_key_is_greeted_with_that_and_keeps_it_alo
             await asyncio.sleep(0.1)
             assert home.device.sessions == 1
             assert home.device.clients[0].is_up
+
+    run(scenario())
+
+
+def test_a_wish_to_pair_reaches_the_device_once_and_is_taken_out(
+    home: Any,
+    air: Any,
+    bridge_of: Any,
+    devices: Devices,
+    content_bytes: Any,
+    run: Callable[[Any], Any],
+    until: Any,
+    mocker: Any,
+) -> None:
+    """One that has lapsed does not: the bridge was not connected in time."""
+
+    async def scenario() -> None:
+        mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
+        devices.ask_pairing("Band", Clock().utc_ms() - 60_000)
+        async with running(bridge_of()):
+            air.advertise(home.device.key, content_bytes())
+            await until(lambda: bool(home.device.fetched))
+            await asyncio.sleep(0.1)
+            home.device.clients[0].stream_live()
+            await asyncio.sleep(0.1)
+            assert home.device.pairings == 0
+            Devices(devices.path).ask_pairing("Band", Clock().utc_ms())
+            while Devices(devices.path).get("Band").pair_before is not None:
+                home.device.clients[0].stream_live()
+                await asyncio.sleep(0.02)
+            assert (home.device.pairings, home.device.sessions) == (1, 1)
+            assert not Devices(devices.path).forget_pairing(home.device_id)
 
     run(scenario())
 

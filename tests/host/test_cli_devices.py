@@ -6,6 +6,8 @@ import json
 import re
 import stat
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import segno
 from click.testing import CliRunner, Result
 
 from vigil_host import system_keyring
+from vigil_host.cli import devices as cli_devices
 from vigil_host.cli import main
 from vigil_host.devices import Devices
 from vigil_host.store import Store
@@ -211,11 +214,105 @@ def test_how_a_device_is_protected(
         "standard_services": in_json[0],
         "can_pair": in_json[1],
         "changes_address": in_json[2],
+        "refused": None,
+        "refused_utc_ms": None,
     }
     lines = told(vigil("devices")).splitlines()
     assert max(len(line) for line in lines) <= 80
     assert " ".join(lines[1:-2]).split() == [ID, "Ada's", "clip", "Ada", "Lovelace", today, *in_table]
     assert "Adverts are always encrypted" in lines[-2]
+
+
+def test_what_a_device_has_refused_is_listed(data_folder: Path) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Ada's clip")
+    with Store.open(data_folder / "vigil.db") as store:
+        store.add_device(ID, "Ada's clip")
+        store.meet(ID, 1, None, link.CAN_PAIR)
+        assert store.note_refused(ID, [0] * len(link.REFUSALS)) == (0,) * len(link.REFUSALS)
+        assert "refused" not in told(vigil("devices"))
+        assert store.note_refused(ID, [31, 0, 0, 0, 0, 2, 0]) == (0,) * len(link.REFUSALS)
+    (device,) = json.loads(told(vigil("devices", "--json")))
+    assert device["refused"] == {
+        "forged": 31,
+        "out_of_order": 0,
+        "malformed": 0,
+        "other_version": 0,
+        "unknown_message": 0,
+        "unproven": 2,
+        "turned_away": 0,
+    }
+    said = datetime.datetime.fromtimestamp(device["refused_utc_ms"] / 1000)
+    lines = told(vigil("devices")).splitlines()
+    assert lines[2:5] == [
+        f"Ada's clip has refused since it was switched on, as it said at {said:%Y-%m-%d %H:%M}:",
+        "     31 forged or damaged frames",
+        "      2 connections that never proved that they know the key",
+    ]
+
+
+def meet(path: Path, services: int | None, flags: int | None) -> None:
+    """Have a bridge's record know the device."""
+    with Store.open(path) as store:
+        store.add_device(ID, "Clip")
+        store.meet(ID, 1, None, flags)
+        if services is not None:
+            buf, packed = bytearray(records.MAX_LENGTH), Settings(standard_services=services).pack()
+            records.pack_header(buf, 0, records.SETTINGS, 1, 0, 0)
+            store.commit(ID, 1, [bytes(buf[: records.pack_settings(buf, packed, len(packed))])])
+
+
+@pytest.mark.parametrize(
+    ("services", "flags", "why"),
+    [
+        (SERVICES_BONDED, 0, "Clip cannot pair: MicroPython for its board (Pico W) has no pairing"),
+        (SERVICES_OFF, link.CAN_PAIR, "Clip has its standard services off: there is nothing to pair for"),
+        (SERVICES_OPEN, link.CAN_PAIR, "the standard services of Clip are open: everybody hears them"),
+        (SERVICES_BONDED, None, "the bridge has not met Clip yet"),
+        (None, link.CAN_PAIR, "the bridge has not met Clip yet"),
+    ],
+)
+def test_pairing_that_would_lead_to_nothing_is_refused(
+    data_folder: Path, services: int | None, flags: int | None, why: str
+) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Clip")
+    meet(data_folder / "vigil.db", services, flags)
+    for here in ((), ("--here",)):
+        assert refused(vigil("devices", "pair", "Clip", *here)).startswith(why)
+    assert Devices(data_folder / "devices.toml").get("Clip").pair_before is None
+
+
+def test_a_device_that_is_unknown_cannot_be_paired(data_folder: Path) -> None:
+    assert "no device is called 'Clip'" in refused(vigil("devices", "pair", "Clip"))
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_a_wish_to_pair_is_left_for_the_bridge_and_not_for_long(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch, is_heard: bool
+) -> None:
+    vigil("devices", "add", "--code", CODE, "--name", "Clip")
+    meet(data_folder / "vigil.db", SERVICES_BONDED, link.CAN_PAIR)
+    monkeypatch.setattr(cli_devices, "PAIRING_WISH_S", 0.0)
+    monkeypatch.setattr(cli_devices, "_WISH_MARGIN_S", 20.0 if is_heard else 0.5)
+    monkeypatch.setattr(cli_devices, "_LOOK_S", 0.01)
+    left: list[float] = []
+
+    def be_the_bridge() -> None:
+        while (before := Devices(data_folder / "devices.toml").get("Clip").pair_before) is None:
+            time.sleep(0.01)
+        left.append(before.timestamp() - time.time())
+        if is_heard:
+            Devices(data_folder / "devices.toml").forget_pairing(ID)
+
+    bridge = threading.Thread(target=be_the_bridge)
+    bridge.start()
+    result = vigil("devices", "pair", "Clip")
+    bridge.join()
+    assert 0 < left[0] <= 30
+    assert Devices(data_folder / "devices.toml").get("Clip").pair_before is None
+    if is_heard:
+        assert "Clip lets a phone or gateway pair for two minutes" in told(result)
+    else:
+        assert (result.exit_code, "did not reach Clip" in result.stderr) == (1, True)
 
 
 def test_a_record_that_cannot_be_read_is_said_and_the_devices_are_listed(data_folder: Path) -> None:

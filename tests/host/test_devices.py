@@ -309,3 +309,16 @@ def test_a_key_that_is_not_the_one_the_file_means_is_refused(devices: Devices, s
     del system_keyring.kept[name]
     with pytest.raises(DevicesError, match=r"devices\.toml cannot be read: .* has no"):
         Devices(devices.path)
+
+
+def test_a_wish_to_pair_is_kept_until_it_is_taken_out(devices: Devices) -> None:
+    device_id = devices.add(CODE, name="Clip").id
+    asked = devices.ask_pairing("Clip", 1_795_000_000_400)
+    assert asked.pair_before == datetime.datetime(2026, 11, 18, 11, 7, 10, tzinfo=datetime.UTC)
+    assert Devices(devices.path).get("Clip") == asked
+    assert Devices(devices.path).forget_pairing(device_id)
+    assert not devices.forget_pairing(device_id)
+    assert not devices.forget_pairing("00000000")
+    devices.path.write_text(devices.path.read_text() + "pair_before = 2026-11-18\n")
+    with pytest.raises(DevicesError, match="an instant is like 2026-01-31T12:00:00Z"):
+        Devices(devices.path)

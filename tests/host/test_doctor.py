@@ -3,10 +3,9 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,19 +139,7 @@ def test_adapters(
     assert said in " ".join(finding.found for finding in findings)
 
 
-@pytest.fixture
-def system_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A system bus of the test's own."""
-    address = f"unix:path={tmp_path}/bus"
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-    command = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address", f"--address={address}")
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as daemon:
-        assert daemon.stdout is not None and daemon.stdout.readline()
-        yield
-        daemon.terminate()
-
-
-@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="there is no dbus-daemon")
+@pytest.mark.bus
 def test_bluez_is_asked_over_the_system_bus(system_bus: None, run: Callable[[Any], Any]) -> None:
     from dbus_fast import BusType, Message, MessageType, Variant
     from dbus_fast.aio import MessageBus

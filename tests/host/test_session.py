@@ -400,6 +400,56 @@ def test_the_time_is_told_again_every_hour(home: Any, run: Callable[[Any], Any],
     run(scenario())
 
 
+def test_a_device_is_asked_what_it_refused_and_forged_frames_are_warned_of(
+    home: Any, run: Callable[[Any], Any], until: Any, caplog: Any
+) -> None:
+    """After its records have begun to come, and every five minutes; the newest answer is kept."""
+
+    async def scenario() -> None:
+        task = asyncio.create_task(home.session().run(home.device.ble_device()))
+        await until(lambda: bool(home.device.fetched))
+        home.device.refused[link.FORGED] = 2
+        home.clock.now_s += 1
+        home.device.clients[0].stream_live()
+        await until(lambda: " 2 more forged" in caplog.text)
+        home.device.refused[link.FORGED] = 9
+        home.clock.now_s += 299
+        home.device.clients[0].stream_live()
+        await until(lambda: home.live.silence_s(home.device_id) == 0)
+        assert home.device.asked_counts == 1
+        home.clock.now_s += 1
+        home.device.clients[0].stream_live()
+        await until(lambda: " 7 more forged" in caplog.text)
+        (noted,) = home.store.devices()
+        assert (noted.refused, noted.refused_utc_ms) == (tuple(home.device.refused), home.clock.utc_ms())
+        home.device.refused[link.FORGED] = 3  # since it has restarted
+        home.clock.now_s += 300
+        home.device.clients[0].stream_live()
+        await until(lambda: " 3 more forged" in caplog.text)
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(scenario())
+
+
+def test_pairing_is_opened_once_when_it_was_asked_for(home: Any, run: Callable[[Any], Any], until: Any) -> None:
+    async def scenario() -> None:
+        opened: list[str] = []
+        session = Session(
+            home.device.known(), home.intake, home.clock, home.device.client, opened_pairing=opened.append
+        )
+        session.ask_pairing()
+        task = asyncio.create_task(session.run(home.device.ble_device()))
+        await until(lambda: opened == [home.device_id])
+        home.device.clients[0].stream_live()
+        await asyncio.sleep(0.05)
+        assert home.device.pairings == 1
+        task.cancel()
+        await asyncio.wait((task,))
+
+    run(scenario())
+
+
 def test_rows_and_alarms_are_announced(home: Any, utc_ms: int, run: Callable[[Any], Any]) -> None:
     async def scenario() -> None:
         heard: list[str] = []

@@ -343,10 +343,14 @@ def test_a_database_of_the_first_version_is_kept_and_says_that_it_had_no_respira
         for column in ("respiration_mean_deci_per_min", "respiration_status", "spo2_is_calibrated"):
             connection.execute(f"ALTER TABLE vitals DROP COLUMN {column}")
         connection.execute("ALTER TABLE record DROP COLUMN hash")
-        connection.execute("ALTER TABLE device DROP COLUMN flags")
+        for column in ("flags", "refused", "refused_utc_ms"):
+            connection.execute(f"ALTER TABLE device DROP COLUMN {column}")
         for column in ("boot", "acknowledged_utc_ms", "acknowledged_by", "is_latched"):
             connection.execute(f"ALTER TABLE alarm DROP COLUMN {column}")
-        for table in ("checkpoint", "journal", "rollup", "rolled_up"):
+        for table in (
+            *("checkpoint", "journal", "rollup", "rolled_up"),
+            *("delivery", "message", "snooze", "telling"),
+        ):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE schema_version SET version_num = '0001'")
     with pytest.raises(StoreError, match="start the bridge once"):

@@ -77,6 +77,12 @@ def test_the_command_runs(installed: Path, tmp_path: Path) -> None:
     assert "demo" in run([str(installed / "vigil"), "--help"], tmp_path)
 
 
+def test_profiles_and_words_are_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    assert "child-4-12" in run([str(installed / "vigil"), "alarms", "profiles"], tmp_path)
+    (tmp_path / "vitals.csv").write_text("time_s,pulse_rate_bpm,spo2_pct\n0,72,97\n")
+    assert "no alarm" in run([str(installed / "vigil"), "alarms", "replay", "vitals.csv"], tmp_path)
+
+
 def test_the_archives_hold_nothing_else(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         tops = {name.split("/")[0] for name in wheel.namelist()}

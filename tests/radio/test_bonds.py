@@ -1,4 +1,7 @@
-"""Bonds over the virtual radio: made while pairing is open, kept, and never replaced by a stranger."""
+"""Bonds over the virtual radio: made while pairing is open, kept, and never replaced by a stranger.
+
+On the simulated stack and, where VIGIL_MICROPYTHON names a MicroPython with NimBLE, on the real one.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +11,7 @@ import pytest
 from bleak import BleakClient
 from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble.pairing import PairingDelegate
+from tests.radio.native_wearable import NativeWearable, need_native
 
 from vigil_firmware.monitor import STEP_MS
 from vigil_hal.simulated.patient import parse_patient
@@ -54,6 +58,14 @@ class Wearable:
             while not condition():
                 await self.live(STEP_MS / 1000)
 
+    async def open_pairing(self) -> None:
+        """Let a phone pair."""
+        self.device.peripheral.open_pairing()
+
+    async def bonds(self) -> bytes:
+        """The bonds on flash."""
+        return self.device.storage.bonds
+
     @property
     def passkeys(self) -> list[int]:
         """All that were shown."""
@@ -74,10 +86,19 @@ class Wearable:
         return task.result()
 
 
+@pytest.fixture(params=["simulated", "native"])
+async def wearable(request: pytest.FixtureRequest, air: Air) -> Wearable | NativeWearable:
+    """A bonded device."""
+    if request.param == "simulated":
+        return Wearable(air)
+    need_native(NIMBLE)
+    return await NativeWearable(air, {"standard_services": SERVICES_BONDED}, [*SCRIPT], bytes(16)).started()
+
+
 class Reader(PairingDelegate):
     """Somebody who reads the passkey on the device and types it."""
 
-    def __init__(self, wearable: Wearable) -> None:
+    def __init__(self, wearable: Wearable | NativeWearable) -> None:
         super().__init__(PairingDelegate.KEYBOARD_INPUT_ONLY)
         self.wearable = wearable
 
@@ -88,22 +109,24 @@ class Reader(PairingDelegate):
         return self.wearable.passkeys[-1]
 
 
-async def bonded(wearable: Wearable) -> Any:
+async def bonded(wearable: Wearable | NativeWearable) -> Any:
     """Pair a phone while pairing is open, and return it, disconnected."""
     await wearable.live(1)
-    wearable.device.peripheral.open_pairing()
+    before = await wearable.bonds()
+    await wearable.open_pairing()
     phone = wearable.central(Reader(wearable))
     await wearable.doing(phone.connect())
     await wearable.doing(phone.pair())
     await wearable.live(0.5)
     assert await reads(wearable, phone)
     await wearable.doing(phone.disconnect())
+    assert await wearable.bonds() != before
     await wearable.live(130)  # and pairing is closed
     wearable.lines.clear()
     return phone
 
 
-async def reads(wearable: Wearable, client: Any) -> bool:
+async def reads(wearable: Wearable | NativeWearable, client: Any) -> bool:
     """Whether the client reads what only trusted ones may."""
     try:
         return bool(await wearable.doing(client.read_gatt_char(MANUFACTURER)) == b"Vigil")
@@ -111,10 +134,8 @@ async def reads(wearable: Wearable, client: Any) -> bool:
         return False
 
 
-async def test_a_bond_made_while_pairing_was_open_is_trusted_later(air: Air) -> None:
-    wearable = Wearable(air)
+async def test_a_bond_made_while_pairing_was_open_is_trusted_later(wearable: Wearable | NativeWearable) -> None:
     phone = await bonded(wearable)
-    assert wearable.device.storage.bonds != b""
     await wearable.doing(phone.connect())
     assert await reads(wearable, phone)
     await wearable.live(20)
@@ -123,9 +144,9 @@ async def test_a_bond_made_while_pairing_was_open_is_trusted_later(air: Air) -> 
     await wearable.doing(phone.disconnect())
 
 
-async def test_pairing_is_refused_while_it_is_not_open(air: Air) -> None:
-    wearable = Wearable(air)
+async def test_pairing_is_refused_while_it_is_not_open(wearable: Wearable | NativeWearable) -> None:
     await wearable.live(1)
+    before = await wearable.bonds()  # the stack's own key
     client = wearable.central(Reader(wearable))
     await wearable.doing(client.connect())
     with pytest.raises((BleakError, asyncio.CancelledError)):
@@ -134,32 +155,32 @@ async def test_pairing_is_refused_while_it_is_not_open(air: Air) -> None:
     assert not client.is_connected
     assert wearable.passkeys == []
     assert "it asked to pair, and pairing is not open" in wearable.lines[-1]
-    assert wearable.device.storage.bonds == b""
+    assert await wearable.bonds() == before
 
 
 @pytest.mark.parametrize("is_open", [False, True])
 async def test_who_pairs_without_a_passkey_under_a_bonded_address_is_dropped_and_the_bond_stays(
-    air: Air, is_open: bool
+    wearable: Wearable | NativeWearable, is_open: bool
 ) -> None:
-    wearable = Wearable(air)
     phone = await bonded(wearable)
-    bonds = wearable.device.storage.bonds
+    bonds = await wearable.bonds()
     if is_open:
-        wearable.device.peripheral.open_pairing()
+        await wearable.open_pairing()
     stranger = wearable.central(like=phone)
     await wearable.doing(stranger.connect())
     await wearable.doing(stranger.pair())
     await wearable.live(0.5)
     assert not stranger.is_connected
     assert wearable.lines[-1] == "link: dropped a connection: it is not authenticated"
-    assert wearable.device.storage.bonds == bonds
+    assert await wearable.bonds() == bonds
     await wearable.doing(phone.connect())
     assert await reads(wearable, phone)
     await wearable.doing(phone.disconnect())
 
 
-async def test_who_breaks_off_while_pairing_under_a_bonded_address_leaves_the_bond(air: Air) -> None:
-    wearable = Wearable(air)
+async def test_who_breaks_off_while_pairing_under_a_bonded_address_leaves_the_bond(
+    wearable: Wearable | NativeWearable,
+) -> None:
     phone = await bonded(wearable)
     stranger = wearable.central(Reader(wearable), like=phone)
     await wearable.doing(stranger.connect())

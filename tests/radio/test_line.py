@@ -717,6 +717,25 @@ async def test_a_device_that_cannot_keep_a_new_key_loses_no_record(
     assert wearable.device.storage.device_key == KEY
 
 
+@pytest.mark.usefixtures("soon")
+async def test_a_wish_to_pair_opens_pairing_and_what_was_refused_is_told(
+    home: Home, wearable_of: Callable[..., Wearable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `vigil devices pair` wishes, and `vigil devices` tells. A stack that cannot pair takes it and does nothing."""
+    monkeypatch.setattr("vigil_host.link.session.COUNTS_AFTER_S", 0.0)
+    wearable = wearable_of()
+    wearable.device.peripheral.refused[link.FORGED] = 3
+    devices = Devices(home.devices.path)
+    async with home.bridge():
+        await wearable.live_until(lambda: wearable.journal.acknowledged > 2)
+        assert not wearable.device.peripheral._is_pairing_open
+        devices.ask_pairing(home.device_id, Clock().utc_ms())
+        await wearable.live_until(lambda: Devices(devices.path).list()[0].pair_before is None)
+        await wearable.live_until(lambda: wearable.device.peripheral._is_pairing_open)
+        await wearable.live_until(lambda: home.store.devices()[0].refused is not None)
+    assert home.store.devices()[0].refused == (3, 0, 0, 0, 0, 0, 0)
+
+
 async def test_nothing_medical_crosses_the_air_in_clear(
     home: Home, air: Air, tmp_path: Path, wearable_of: Callable[..., Wearable]
 ) -> None:

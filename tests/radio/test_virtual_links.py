@@ -1,7 +1,7 @@
 """Links of the virtual radio: how they begin, are shared and are lost."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,20 @@ async def test_operation_during_link_loss(air: Air, device: Any) -> None:
     with pytest.raises(BleakError, match="disconnected"):
         await reading
     air.silent = False
+
+
+async def test_a_connection_given_up_at_any_moment_leaves_nothing_behind(device: Any) -> None:
+    """Also in the moment in which it comes about: nothing falls over, and the next one can be made."""
+    for tenths_of_ms in range(0, 100, 2):
+        device.advertise()
+        client = device.client()
+        with suppress(TimeoutError, BleakError):
+            await client.connect(timeout=tenths_of_ms / 10_000)
+        await client.disconnect()
+    await device.until(lambda: len(device.of(1)) == len(device.of(2)))
+    device.advertise()
+    async with device.client() as client:
+        assert client.is_connected
 
 
 async def test_use_after_disconnect(device: Any) -> None:

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from vigil_firmware import led_gain, signal
+from vigil_firmware import alarm_signals, alarms, led_gain, signal
+from vigil_firmware.button import Button, Contact
+from vigil_firmware.device import Device
+from vigil_firmware.indicators import Indicators, OutputPart
 from vigil_firmware.led_gain import LedGain
 from vigil_firmware.monitor import Monitor
+from vigil_firmware.pattern_player import PatternPlayer
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.fusion import Fusion
@@ -209,13 +213,72 @@ def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -
     assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
 
 
+_INDICATORS_SETUP = """
+from vigil_firmware.alarms import Alarms
+from vigil_firmware.button import Button
+from vigil_firmware.indicators import Indicators
+from vigil_hal.light import RgbLight
+from vigil_hal.panel import Panel
+from vigil_wire.conditions import HIGH
+from vigil_wire.settings import Settings
+
+class Pin:
+    # Makes no object itself.
+    level = 1
+    def value(self, level=1):
+        self.level = level
+        return 1
+
+class Monitor:
+    must_try_signals = False
+    alarms = Alarms(Settings(), None)
+
+monitor = Monitor()
+monitor.alarms.visible = monitor.alarms.audible = {priority}
+panel = Panel(RgbLight(Pin(), Pin(), Pin()), Pin(), Pin(), None, Pin())
+indicators = Indicators(panel, monitor, 0)
+button = Button(panel.button, monitor.alarms, None, 0)
+now_ms = 0
+
+def long_run():
+    # Ten seconds: the self-test, bursts and flashes, or nothing.
+    global now_ms
+    for index in range(500):
+        now_ms += 20
+        indicators.tick(now_ms)
+        button.contact.tick(now_ms)
+        if index % 5 == 0:
+            button.step(now_ms)
+            indicators.step(now_ms)
+"""
+
+
+@pytest.mark.parametrize("priority", [0, 1, 2, 3])
+def test_light_and_sound_make_no_object(runtime: Runtime, priority: int) -> None:
+    setup = _INDICATORS_SETUP.replace("{priority}", str(priority))
+    assert heap_growth(runtime, setup, "long_run", calls=10) == 0
+
+
+def test_frames_of_light_and_sound_stay_off_the_boards_heap() -> None:
+    functions = [Device.tick, Device._signal, Device._panel_fault, ticks_diff, Indicators.fault.fget]  # type: ignore[attr-defined]
+    for each in (Button, Contact, Indicators, OutputPart, PatternPlayer):
+        functions += [value for name, value in vars(each).items() if inspect.isfunction(value) and name != "__init__"]
+    assert large_frames(*functions) == {}
+
+
 def _functions_of(package: ModuleType) -> list[Callable[..., Any]]:
     """All functions and methods of a package's modules, the functions of their properties among them."""
     found = []
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
-        mine = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
-        for each in mine:
+        found += _functions_of_module(module)
+    return found
+
+
+def _functions_of_module(module: ModuleType) -> list[Callable[..., Any]]:
+    found: list[Any] = []
+    for each in vars(module).values():
+        if getattr(each, "__module__", "") == module.__name__:
             members = vars(each).values() if inspect.isclass(each) else [each]
             found += [member.fget if isinstance(member, property) else member for member in members]
     return [each for each in found if inspect.isfunction(each)]
@@ -259,3 +322,9 @@ def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None
         max30102._shift_right,
     )
     assert large_frames(*functions) == {}
+
+
+def test_frames_of_the_alarms_that_are_needed_each_second_stay_off_the_boards_heap() -> None:
+    at_events = {"acknowledge", "begin_standby", "pack", "restore", "_tell", "_announce"}  # and in standby
+    large = large_frames(*_functions_of_module(alarms), *_functions_of_module(alarm_signals))
+    assert {name.split(".")[-1] for name in large} == at_events | {"_mind_standby"}

@@ -72,6 +72,44 @@ print(led.value(), machine.Pin(2, machine.Pin.IN)(), list(machine.pin_writes))
     assert vm.run(program).stdout == "1 1 [(0, 2, 0), (5, 2, 1)]\n"
 
 
+def test_input_with_a_pull_up_reads_high_until_something_is_written(vm: MicroPythonVm) -> None:
+    program = """
+import machine
+button = machine.Pin(0, machine.Pin.IN, machine.Pin.PULL_UP)
+print(button.value(), machine.Pin(1, machine.Pin.IN).value())
+machine.Pin(0).value(0)
+print(button.value())
+"""
+    assert vm.run(program).stdout == "1 0\n0\n"
+
+
+def test_tones_are_recorded(vm: MicroPythonVm) -> None:
+    program = """
+import machine, time
+pwm = machine.PWM(machine.Pin(25), freq=650, duty_u16=0)
+time.sleep_ms(5)
+pwm.duty_u16(16384)
+print(pwm.freq(), pwm.duty_u16(), list(machine.pwm_writes))
+"""
+    assert vm.run(program).stdout == "650 16384 [(0, 25, 0), (5, 25, 650)]\n"
+
+
+def test_timers_call_back_on_time_while_the_program_sleeps(vm: MicroPythonVm) -> None:
+    program = """
+import machine, time
+seen = []
+once, often = machine.Timer(0), machine.Timer(-1)
+once.init(mode=machine.Timer.ONE_SHOT, period=50, callback=lambda timer: seen.append(("once", time.ticks_ms())))
+often.init(period=20, callback=lambda timer: seen.append(("often", time.ticks_ms())))
+time.sleep_ms(70)
+often.deinit()
+time.sleep_ms(100)
+print(seen, time.ticks_ms())
+"""
+    expected = [("often", 20), ("often", 40), ("once", 50), ("often", 60)]
+    assert vm.run(program).stdout == f"{expected} 170\n"
+
+
 def test_reset_and_its_cause(vm: MicroPythonVm) -> None:
     program = """
 import machine

@@ -39,9 +39,10 @@ def _in_vm(file: Path) -> tuple[bytes, bytes]:
 
 @pytest.fixture(scope="module")
 def outputs(request: pytest.FixtureRequest) -> Iterator[dict[Path, Future[tuple[bytes, bytes]]]]:
-    """What the VM writes for each file that was chosen to be tested: one VM on each processor."""
+    """What the VM writes for each file that was chosen to be tested: one VM on each processor that is free."""
     chosen = [item for item in request.session.items if item.name.startswith("test_replay_is_identical[")]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    is_among_workers = "PYTEST_XDIST_WORKER" in os.environ
+    with ThreadPoolExecutor(1 if is_among_workers else os.cpu_count()) as pool:
         yield {file: pool.submit(_in_vm, file) for file in (item.callspec.params["file"] for item in chosen)}
         pool.shutdown(cancel_futures=True)
 

@@ -275,6 +275,7 @@ SAID = {
     statuses.ERRATIC: ({"invalid"}, {"erratic signal"}),
     statuses.OUT_OF_RANGE: ({"invalid"}, {"signal processing irregularity"}),
     statuses.SENSOR_FAULT: ({"unavailable"}, {"malfunctioning"}),
+    statuses.STANDBY: ({"unavailable"}, {"unconnected to user"}),
 }
 
 

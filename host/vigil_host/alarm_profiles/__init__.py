@@ -42,8 +42,8 @@ NAMES = {
     "nhs-home": "nhs home",
     "scale-2": "scale 2",
     "opioid-night": "opioid night",
-    "child-1-4": "child",
-    "child-5-12": "child",
+    "child-1-3": "child",
+    "child-4-12": "child",
     "child-13-17": "child",
 }
 """Vigil's own profiles, and what a device calls them (settings.PROFILE_NAMES)."""

@@ -14,6 +14,8 @@ _COMMANDS = {
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "rooms": "The rooms whose bridges may join this one: list, add, remove.",
+    "people": "Who is told of alarms, and how: list, add, remove, on-call.",
+    "alarms": "Alarms: limits and profiles, what they would have done, a drill for all who are told.",
     "readings": "What is in the record.",
     "verify": "Whether the record, or an exported part of it, is as it was stored.",
     "export": "A part of the record as a file that can be proved to somebody else.",

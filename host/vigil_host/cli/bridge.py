@@ -13,6 +13,7 @@ from vigil_host import notify
 from vigil_host.bridge import Bridge
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
+from vigil_host.clock import Clock
 from vigil_host.config import (
     EVERY_ADDRESS,
     Config,
@@ -21,9 +22,11 @@ from vigil_host.config import (
     devices_file,
     join_code_file,
     load,
+    people_file,
     rooms_file,
     signing_key_file,
 )
+from vigil_host.delivery.dead_man import DeadMan
 from vigil_host.devices import Devices, DevicesError
 from vigil_host.link.adapter import ScannerFactory, client_factory, scanner_factory
 from vigil_host.page import page_of
@@ -173,6 +176,7 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
         is_alone=config.alone,
         known_rooms=KnownRooms(rooms_file()),
         scan_restart_s=config.restart_s,
+        people_path=people_file(),
     )
     acting = None if listen_only else devices
     async with page_of(bridge, store, access, config.web_host, config.web_port, acting) as address:
@@ -184,5 +188,9 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
             async with asyncio.TaskGroup() as group:
                 group.create_task(notify.keep_watchdog_fed())
                 group.create_task(bridge.run())
+                if bridge.delivery and (config.dead_man_url or config.ping_url):
+                    failing = bridge.delivery.is_failing
+                    switch = DeadMan(Clock(), config.dead_man_url, config.ping_url, config.dead_man_after_min, failing)
+                    group.create_task(switch.run())
         finally:
             await bridge.close()

@@ -1,8 +1,11 @@
 """`vigil devices`: the devices this bridge knows."""
 
+import asyncio
 import contextlib
 import dataclasses
+import datetime
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +16,13 @@ from rich.table import Table
 from vigil_host.cli import setup_code
 from vigil_host.cli.problems import fail, in_one_line
 from vigil_host.cli.records import record_file
+from vigil_host.clock import Clock
 from vigil_host.config import ConfigError, default_database, devices_file
 from vigil_host.curve_file import CurveError, read_curve
-from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError, KnownDevice
+from vigil_host.devices import DEFAULT_WEARER, PAIRING_WISH_S, Devices, DevicesError, KnownDevice
 from vigil_host.protection import Protection, protection_of
 from vigil_host.store import Store, StoreError
-from vigil_wire import keys
+from vigil_wire import keys, link
 
 
 @click.group(name="devices", invoke_without_command=True)
@@ -44,6 +48,8 @@ def command(context: click.Context, as_json: bool, db: Path | None) -> None:
         click.echo("No device is known yet: `vigil devices add --code CODE --wearer NAME`.")
         return
     Console().print(_table(known, protections))
+    for each in known:
+        _echo_refused(each, protections[each.id])
     click.echo("Adverts are always encrypted and the record link sealed, with the device's key.")
     click.echo("Services: Bluetooth's standard ones. An address changes every 15 min, or stays.")
 
@@ -148,6 +154,34 @@ def calibrate(device: str, file: Path | None, to_default: bool) -> None:
 
 @command.command()
 @click.argument("device")
+@click.option("--here", is_flag=True, help="Pair this Linux computer, and ask for the passkey here.")
+@click.option("--db", type=click.Path(path_type=Path), help="The record's file, instead of the bridge's own.")
+def pair(device: str, here: bool, db: Path | None) -> None:
+    """Have DEVICE (its id or name) let a phone or gateway pair for its standard services, for two minutes.
+
+    The running bridge tells it to, over its sealed link. Vigil itself needs no pairing.
+
+    Example: **vigil devices pair "Ada's clip"**
+    """
+    with _problems():
+        devices = Devices(devices_file())
+        known = devices.get(device)
+        protection = _protections([known], db)[known.id]
+    reason = _why_not_to_pair(known, protection)
+    if reason:
+        fail(reason)
+    if here:
+        _pair_here(devices, known)
+    elif asyncio.run(_open_pairing(devices, known)):
+        click.echo(f"{known.name} lets a phone or gateway pair for two minutes. There, in an app such as")
+        click.echo('nRF Connect, connect with "Vigil", choose to pair or bond, and type the six digits')
+        click.echo("that the device prints on its serial port.")
+    else:
+        fail(_NOT_OPENED.format(known.name))
+
+
+@command.command()
+@click.argument("device")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(device: str, yes: bool) -> None:
     """Forget DEVICE (its id or name) and its key. What it recorded stays in the record.
@@ -163,6 +197,62 @@ def remove(device: str, yes: bool) -> None:
             )
         devices.remove(known.id)
     click.echo(f"Removed {known.name} ({known.id}).")
+
+
+_NOT_OPENED = (
+    "the bridge did not reach {}: see that it runs and that the device is near, or press the device's button, "
+    "which opens pairing too"
+)
+_LOOK_S = 0.2
+_WISH_MARGIN_S = 5.0
+"""For the bridge to take out a wish that came true in the last moment."""
+
+
+def _why_not_to_pair(device: KnownDevice, protection: Protection) -> str | None:
+    """Why nothing would come of pairing with this device, in one line."""
+    if protection.can_pair is None or protection.standard_services is None:
+        return f"the bridge has not met {device.name} yet, so it is not known whether it can pair"
+    if not protection.can_pair:
+        return f"{device.name} cannot pair: MicroPython for its board (Pico W) has no pairing"
+    if protection.standard_services == "off":
+        return f"{device.name} has its standard services off: there is nothing to pair for"
+    if protection.standard_services == "open":
+        return f"the standard services of {device.name} are open: everybody hears them, and nobody needs to pair"
+    return None
+
+
+async def _open_pairing(devices: Devices, device: KnownDevice) -> bool:
+    """Leave the wish for the running bridge, and wait; whether it came true. Raises DevicesError."""
+    click.echo("Waiting for the bridge ...")
+    clock = Clock()
+    devices.ask_pairing(device.id, clock.utc_ms())
+    end_s = clock.monotonic() + PAIRING_WISH_S + _WISH_MARGIN_S
+    try:
+        while clock.monotonic() < end_s:
+            await clock.sleep(_LOOK_S)
+            devices.reload()
+            if devices.get(device.id).pair_before is None:
+                return True
+    finally:
+        is_unheard = devices.forget_pairing(device.id)
+    return not is_unheard
+
+
+def _pair_here(devices: Devices, device: KnownDevice) -> None:
+    if sys.platform != "linux":
+        fail("only Linux lets programs pair: pair from this system's own settings, after `vigil devices pair`")
+    from vigil_host.cli.passkey import ask_passkey
+    from vigil_host.link.bluez_pairing import PairingError, pair_here
+
+    async def open_pairing() -> None:
+        if not await _open_pairing(devices, device):
+            click.echo(f"No: {_NOT_OPENED.format(device.name)}.")
+            click.echo("Trying all the same ...")
+
+    click.echo(f"Looking for {device.name} ...")
+    with _problems(), in_one_line(PairingError):
+        address = asyncio.run(pair_here(device, open_pairing, ask_passkey))
+    click.echo(f"This computer is paired with {device.name} ({address}), and trusts it.")
 
 
 def _protections(known: Sequence[KnownDevice], db: Path | None) -> dict[str, Protection]:
@@ -200,6 +290,17 @@ def _table(known: Sequence[KnownDevice], protections: dict[str, Protection]) -> 
         address = {True: "changes", False: "stays", None: unknown}[protection.changes_address]
         table.add_row(each.id, each.name, each.wearer, key_since, services, address)
     return table
+
+
+def _echo_refused(device: KnownDevice, protection: Protection) -> None:
+    """Say what the device has refused, if anything: who tries to get in can be seen here."""
+    if not protection.refused or not any(protection.refused.values()) or protection.refused_utc_ms is None:
+        return
+    said = datetime.datetime.fromtimestamp(protection.refused_utc_ms / 1000)
+    click.echo(f"{device.name} has refused since it was switched on, as it said at {said:%Y-%m-%d %H:%M}:")
+    for number, words in zip(protection.refused.values(), link.REFUSALS, strict=True):
+        if number:
+            click.echo(f"{number:>7} {words}")
 
 
 def _problems() -> contextlib.AbstractContextManager[None]:

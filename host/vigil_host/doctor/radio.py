@@ -46,7 +46,7 @@ async def adapters() -> list[Adapter] | None:
     """The adapters that BlueZ has; None where the system is not asked this way. OSError, BleakError: it cannot be."""
     if sys.platform != "linux":
         return None
-    # It comes with bleak, on Linux alone.
+    # It is there on Linux alone.
     from dbus_fast import BusType, DBusError, Message, MessageType
     from dbus_fast.aio import MessageBus
 

@@ -1,5 +1,6 @@
 """Where what devices say goes in: live state and alarm bits to memory, records to the store."""
 
+import logging
 from collections.abc import Sequence
 
 from vigil_host.alerts import Alerts
@@ -7,8 +8,11 @@ from vigil_host.events import Events
 from vigil_host.link.adapter import InRoom
 from vigil_host.live import Live, Source
 from vigil_host.store import Gap, Store
+from vigil_wire import link
 from vigil_wire.advert import Content
 from vigil_wire.link import AlarmState
+
+_log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -59,6 +63,15 @@ class Intake:
     async def meet(self, device_id: str, journal_id: int, newest_told: int | None, flags: int) -> None:
         """See `Store.meet`."""
         await self._store.on_writer(self._store.meet, device_id, journal_id, newest_told, flags)
+
+    async def note_refused(self, device_id: str, refused: Sequence[int]) -> None:
+        """See `Store.note_refused`. Forged frames are warned of: they are nobody's mistake."""
+        before = await self._store.on_writer(self._store.note_refused, device_id, refused)
+        more = refused[link.FORGED] - before[link.FORGED]
+        if more < 0:  # it has restarted
+            more = refused[link.FORGED]
+        if more:
+            _log.warning("device %s refused %d more forged or damaged frames: does somebody try?", device_id, more)
 
     async def highest(self, device_id: str, journal_id: int) -> int | None:
         """See `Store.highest`; after every commit that was asked for before."""

@@ -27,6 +27,9 @@ QUIET_TIMEOUT_S = 15.0
 BATCH_S = 0.1
 BATCH_RECORDS = link.WINDOW // 2
 TIME_PERIOD_S = 3600.0
+COUNTS_AFTER_S = 1.0
+COUNTS_PERIOD_S = 300.0
+"""A device is asked what it has refused when its records have begun to come, and then every so often."""
 MOST_FRAMES = 1024
 """Frames that may wait to be read. A device has at most a window of records under way; a flood is dropped, and the
 number of the next frame then ends the session."""
@@ -60,7 +63,7 @@ class Session:
     `told_counter` is told the counter of the device's next advert. `is_alone`: nobody else listens to the device's
     adverts, which therefore may stay silent for as long as the session lasts.
     `key`: the one of its possible keys that the device seems to have. `has_key` is told its id and next key once it has
-    shown that it has that.
+    shown that it has that. `opened_pairing` is told its id when it was told to open pairing, after `ask_pairing`.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Session:
         is_alone: bool = False,
         key: bytes | None = None,
         has_key: Callable[[str, bytes], None] = lambda _device_id, _key: None,
+        opened_pairing: Callable[[str], None] = lambda _device_id: None,
     ) -> None:
         self._device = device
         self._intake = intake
@@ -82,6 +86,8 @@ class Session:
         self._is_alone = is_alone
         self._key = device.key if key is None else key
         self._has_key = has_key
+        self._opened_pairing = opened_pairing
+        self._is_pairing_asked = False
         self._rotate_due_s: float | None = None
         self._seal = link.Session(self._key, is_device=False)
         # Frames with the time they came, messages to be sent, and None for the end of the link.
@@ -94,6 +100,7 @@ class Session:
         self._gaps: list[Gap] = []
         self._due_s = 0.0
         self._time_due_s = 0.0
+        self._counts_due_s = 0.0
         self._room: InRoom | None = None
         self._probe_due_s = 0.0
         self._probed_s: float | None = None  # when the info was asked for that has not come yet
@@ -124,6 +131,10 @@ class Session:
             return False
         self._frames.put_nowait(message)
         return True
+
+    def ask_pairing(self) -> None:
+        """Have the device open pairing, within a second while the session is established."""
+        self._is_pairing_asked = True
 
     def _arrived(self, _characteristic: object, frame: bytearray) -> None:
         if self._frames.qsize() < MOST_FRAMES:
@@ -162,6 +173,13 @@ class Session:
                 await self._commit_and_acknowledge(client)
             if self.is_established and self._clock.monotonic() >= self._time_due_s:
                 await self._send_time(client)
+            if self.is_established and self._clock.monotonic() >= self._counts_due_s:
+                self._counts_due_s = self._clock.monotonic() + COUNTS_PERIOD_S
+                await self._send(client, bytes((link.ASK_COUNTS,)))
+            if self.is_established and self._is_pairing_asked:
+                self._is_pairing_asked = False
+                await self._send(client, bytes((link.PAIR,)))
+                self._opened_pairing(self._device.id)
             if self._rotate_due_s is not None and loop.time() >= self._rotate_due_s:
                 await self._rotate(client)
             if self.is_established and self._room and loop.time() >= self._probe_due_s:
@@ -202,6 +220,8 @@ class Session:
             if len(message) != link.BYE_LENGTH:
                 raise LinkError(f"a bye has {link.BYE_LENGTH} bytes, this one has {len(message)}")
             raise TurnOver(message[1])
+        elif kind == link.COUNTS:
+            await self._intake.note_refused(self._device.id, link.counts_in(message))
         elif kind == link.ROTATED and self._device.next_key is not None:
             self._has_key(self._device.id, self._device.next_key)
         else:
@@ -234,6 +254,7 @@ class Session:
             wanted = end
         self._expected = wanted
         self.is_established = True
+        self._counts_due_s = self._clock.monotonic() + COUNTS_AFTER_S
         self._intake.set_connected(self._device.id, True)
         await self._send_time(client)
         if self._is_alone:

@@ -5,6 +5,7 @@ scanner and each client is a central of its own, with its own address and, for a
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, TypeVar, cast
 
@@ -28,6 +29,8 @@ from bumble.pairing import PairingConfig, PairingDelegate
 from vigil_host.radio.air import Air
 
 MTU = 247
+
+_TURNS_UNDER_WAY = 20  # of the event loop: more than a packet takes from one end of the air to the other
 
 _T = TypeVar("_T")
 _BASE_UUID = "0000{:04x}-0000-1000-8000-00805f9b34fb"
@@ -231,7 +234,17 @@ class AirClient(BaseBleakClient):
             delegate=self._pairing_delegate,
             identity_address_type=PairingConfig.AddressType.RANDOM,
         )
-        connection = await central.connect_le(address, timeout=None)
+        connecting = asyncio.ensure_future(central.connect_le(address, timeout=None))
+        try:
+            connection = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            # Bumble falls over a connection that comes about while it gives up: what is under way is let arrive first.
+            self._air.remove_central(central)
+            for _ in range(_TURNS_UNDER_WAY):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0)
+            await _abandon(connecting)
+            raise
         self._connection = connection
         self._gone = asyncio.get_running_loop().create_future()
         connection.on(connection.EVENT_DISCONNECTION, self._on_disconnection)

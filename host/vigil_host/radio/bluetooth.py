@@ -529,6 +529,7 @@ class PairingBLE(BLE):
         super()._switch_on()
         assert self._device
         self._device.keystore = SecretStore(self._notify)
+        self._device.keystore.keep_own_key()
 
     def _set_parameter(self, name: str, value: Any) -> None:
         if name in ("bond", "mitm", "le_secure"):

@@ -5,6 +5,7 @@ The secrets are opaque to the application, here as on a board, but their bytes a
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ PASSKEY_ACTION_DISPLAY = 3
 PASSKEY_ACTION_NUMERIC_COMPARISON = 4
 
 _SECRET_TYPE = 1
+_OWN_KEY = (10, b"irk")  # NimBLE's own identity resolving key, in MicroPython's binding
+_OWN_KEY_BYTES = 16
 _ANSWER_WITHIN_S = 30.0
 
 IO_CAPABILITIES = (
@@ -40,6 +43,12 @@ class SecretStore(KeyStore):
     def __init__(self, notify: Notify) -> None:
         """`notify` calls the application's handler and returns its answer."""
         self._notify = notify
+
+    def keep_own_key(self) -> None:
+        """Ask for the radio's own identity key and, where there is none, hand one over, as NimBLE does at its start."""
+        kind, key = _OWN_KEY
+        if not self._notify(IRQ_GET_SECRET, (kind, 0, memoryview(key))):
+            self._notify(IRQ_SET_SECRET, (kind, memoryview(key), memoryview(os.urandom(_OWN_KEY_BYTES))))
 
     async def update(self, name: str, keys: PairingKeys) -> None:
         """Hand over the bond with the peer of that address."""

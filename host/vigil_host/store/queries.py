@@ -29,11 +29,16 @@ _VALUE_DIVISORS = {kind.name: _DIVISORS.get(kind.signal, 1) for kind in conditio
 
 @dataclass(frozen=True)
 class StoredDevice:
-    """A device, what it is called, and the flags it last told of itself (`vigil_wire.link`), None before it did."""
+    """A device, what it is called, and what it last told of itself (`vigil_wire.link`), None before it did.
+
+    `refused`: what it has refused since its boot, in the order of `link.REFUSALS`, as it said at `refused_utc_ms`.
+    """
 
     id: str
     name: str
     flags: int | None
+    refused: tuple[int, ...] | None
+    refused_utc_ms: int | None
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,10 @@ _SPANNED = Prepared(
 def devices(connection: Connection) -> list[StoredDevice]:
     """See `Store.devices`."""
     found = connection.execute(select(schema.device).order_by(schema.device.c.id))
-    return [StoredDevice(row.id, row.name, row.flags) for row in found]
+    return [
+        StoredDevice(row.id, row.name, row.flags, tuple(row.refused) if row.refused else None, row.refused_utc_ms)
+        for row in found
+    ]
 
 
 def rows_after(connection: Connection, row_id: int, limit: int) -> list[TrendRow]:

@@ -9,6 +9,7 @@ A change here goes with a new migration; a test compares the two.
 """
 
 from sqlalchemy import (
+    JSON,
     Column,
     ForeignKey,
     Index,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0006"
+REVISION = "0008"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -38,6 +39,8 @@ device = Table(
     Column("id", String, primary_key=True),
     Column("name", String, nullable=False),
     Column("flags", Integer),  # as its last info message had them (vigil_wire/link.py); NULL before the first
+    Column("refused", JSON),  # its newest counts message: a list in the order of `link.REFUSALS`
+    Column("refused_utc_ms", Integer),  # when that came
 )
 
 wearer = Table(
@@ -223,4 +226,69 @@ alarm = Table(
     Column("is_latched", Integer, nullable=False, server_default="0"),
     Index("ix_alarm_active", "device", "condition", unique=True, sqlite_where=text("ended_utc_ms IS NULL")),
     Index("ix_alarm_device_condition", "device", "condition"),
+)
+
+# How far the telling of people about an alarm has come: see delivery/escalation.py. Names that end in `_ms` alone are
+# instants of the escalation's own time (delivery/steady.py). `episode` is the first alarm of a condition that came back
+# soon after it had ended: people are told of all these as of one.
+telling = Table(
+    "telling",
+    metadata,
+    Column("alarm", ForeignKey("alarm.id"), primary_key=True),
+    Column("episode", Integer, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("begun_ms", Integer, nullable=False),
+    Column("held_ms", Integer),
+    Column("acknowledged_ms", Integer),
+    Column("ended_ms", Integer),
+    Column("stage", Integer, nullable=False),
+    Column("is_over", Integer, nullable=False),
+    Index("ix_telling_open", "alarm", sqlite_where=text("is_over = 0")),
+    Index("ix_telling_episode", "episode"),
+)
+
+# A message to a person: written in the transaction that decided it. `kind`: alarm, all_clear, or late.
+message = Table(
+    "message",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alarm", ForeignKey("alarm.id"), nullable=False),
+    Column("person", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("decided_ms", Integer, nullable=False),
+    Column("decided_utc_ms", Integer, nullable=False),
+    Column("title", String, nullable=False),
+    Column("body", String, nullable=False),
+    Index("ix_message_alarm", "alarm"),
+    sqlite_autoincrement=True,
+)
+
+# A message on its way to one of the person's addresses, which are told apart by names without secrets. It is pending
+# while `next_ms` says when it is tried next; after that it was sent, or `problem` says why not.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("message", ForeignKey("message.id"), primary_key=True),
+    Column("service", String, primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("next_ms", Integer),
+    Column("sent_utc_ms", Integer),
+    Column("problem", String),
+    Index("ix_delivery_pending", "next_ms", sqlite_where=text("next_ms IS NOT NULL")),
+)
+
+# What somebody has asked not to be told of for a while; not what is of a higher priority than it was then.
+snooze = Table(
+    "snooze",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("wearer", ForeignKey("wearer.id"), nullable=False),
+    Column("condition", String, nullable=False),
+    Column("priority", String, nullable=False),
+    Column("until_ms", Integer, nullable=False),
+    Column("made_utc_ms", Integer, nullable=False),
+    Column("by", String, nullable=False),
+    Index("ix_snooze_wearer", "wearer", "condition"),
 )

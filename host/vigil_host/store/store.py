@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import ParamSpec, TextIO, TypeVar
+from typing import Concatenate, ParamSpec, TextIO, TypeVar
 
 from sqlalchemy import Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -131,6 +131,16 @@ class Store:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
 
+    def transact(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `function` with the writer's connection, in one transaction: on return it is on disk."""
+        with self._writing() as connection:
+            return function(connection, *args, **kwargs)
+
+    def look(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run `function`, which only reads, with a connection that sees one moment."""
+        with self._reading() as connection:
+            return function(connection, *args, **kwargs)
+
     # Devices and wearers
 
     def add_device(self, device_id: str, name: str, wearer: str = DEFAULT_WEARER) -> None:
@@ -201,6 +211,15 @@ class Store:
                 is_this = schema.device.c.id == device_id
                 connection.execute(update(schema.device).where(is_this).values(flags=flags))
             ledger.meet(connection, device_id, journal_id, newest_told, self._clock.utc_ms())
+
+    def note_refused(self, device_id: str, refused: Sequence[int]) -> tuple[int, ...]:
+        """Note what the device says it has refused since its boot; return what was noted before, all 0 at first."""
+        with self._writing() as connection:
+            is_this = schema.device.c.id == device_id
+            before = connection.execute(select(schema.device.c.refused).where(is_this)).scalar()
+            now = {"refused": [*refused], "refused_utc_ms": self._clock.utc_ms()}
+            connection.execute(update(schema.device).where(is_this).values(now))
+        return tuple(before or [0] * len(refused))
 
     def highest(self, device_id: str, journal_id: int) -> int | None:
         """Newest sequence number up to which every one is stored or a noted gap: the next one is to be fetched.

@@ -17,8 +17,10 @@ SOFT_RESET = 5
 EXIT_RESET = 120
 EXIT_WATCHDOG = 121
 
-# The newest thousand of each, oldest first: (ticks_ms, pin id, 0 or 1), and the ticks_ms of the feeds.
+# The newest thousand of each, oldest first: (ticks_ms, pin id, 0 or 1), (ticks_ms, pin id, Hz; 0 is silence), and the
+# ticks_ms of the feeds.
 pin_writes = deque((), 1000)  # noqa: RUF037 - MicroPython's has no keyword
+pwm_writes = deque((), 1000)  # noqa: RUF037
 watchdog_feeds = deque((), 1000)  # noqa: RUF037
 
 _cause = PWRON_RESET
@@ -45,7 +47,7 @@ def I2C(id, *, scl=None, sda=None, freq=400000):
 
 
 class Pin:
-    """An output whose changes are recorded, or an input that reads what was last written to its id."""
+    """An output whose changes are recorded, or an input that reads what was last written to its id, else its pull."""
 
     IN = 1
     OUT = 3
@@ -56,6 +58,8 @@ class Pin:
 
     def __init__(self, id, mode=-1, pull=-1, *, value=None):
         self._id = id
+        if pull == self.PULL_UP:
+            self._levels.setdefault(id, 1)
         if value is not None:
             self.value(value)
 
@@ -77,6 +81,69 @@ class Pin:
         self.value(0)
 
     __call__ = value
+
+
+class PWM:
+    """A pin whose tones are recorded."""
+
+    def __init__(self, dest, *, freq=5000, duty_u16=0):
+        self._id = dest._id
+        self._hz = freq
+        self.duty_u16(duty_u16)
+
+    def freq(self, hz=None):
+        """Return the frequency, or set it."""
+        if hz is None:
+            return self._hz
+        self._hz = hz
+        return None
+
+    def duty_u16(self, duty=None):
+        """Return the duty, or set it."""
+        if duty is None:
+            return self._duty
+        self._duty = duty
+        pwm_writes.append((time.ticks_ms(), self._id, self._hz if duty else 0))
+        return None
+
+
+class Timer:
+    """A timer whose callback runs while the program sleeps, and never at another time."""
+
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, id=-1):
+        self._callback = None  # a timer that was not begun has none
+
+    def init(self, *, mode=PERIODIC, period=-1, callback=None):
+        """Call `callback` with the timer in `period` ms, and each `period` ms after that."""
+        self.deinit()
+        self._mode = mode
+        self._period_ms = period
+        self._callback = callback
+        self._due_ms = time.ticks_add(time.ticks_ms(), period)
+        time.timers.append(self)
+
+    def deinit(self):
+        """Stop it."""
+        if self in time.timers:
+            time.timers.remove(self)
+
+    def left_ms(self):
+        """For how long the program may sleep before it is due."""
+        return max(time.ticks_diff(self._due_ms, time.ticks_ms()), 0)
+
+    def look(self):
+        """Call back if it is due; what was missed is not made up for."""
+        late_ms = time.ticks_diff(time.ticks_ms(), self._due_ms)
+        if late_ms < 0:
+            return
+        if self._mode == self.ONE_SHOT:
+            self.deinit()
+        else:
+            self._due_ms = time.ticks_add(self._due_ms, (late_ms // self._period_ms + 1) * self._period_ms)
+        self._callback(self)
 
 
 class WDT:

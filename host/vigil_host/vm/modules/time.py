@@ -9,6 +9,7 @@ from utime import *  # noqa: F403 - the rest of the built-in module
 
 # Called after each piece of sleep: the watchdog looks at the clock, and BLE events reach their handler.
 after_sleep = []
+timers = []  # that run: see machine.Timer
 
 
 def sleep_ms(ms):
@@ -16,9 +17,14 @@ def sleep_ms(ms):
     while True:
         if ms < 0:
             ms = 0
-        ms -= _host.sleep(ms)
+        piece = ms
+        for timer in timers:
+            piece = min(piece, timer.left_ms())
+        ms -= _host.sleep(piece)
         for look in after_sleep:
             look()
+        for timer in list(timers):
+            timer.look()
         if ms <= 0:
             return
 
