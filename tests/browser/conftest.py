@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from tests.host.ntfy import NtfyServer
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
+from vigil_host.delivery.delivery import Delivery
 from vigil_host.devices import Devices
 from vigil_host.events import Events
 from vigil_host.live import Live, Source
@@ -81,8 +83,19 @@ class Home:
     """Everything behind the page, in a thread with an event loop of its own."""
 
     def __init__(
-        self, folder: Path, wearers: tuple[str, ...] = ("Anna",), passphrase: str = "", empty: Path | None = None
+        self,
+        folder: Path,
+        wearers: tuple[str, ...] = ("Anna",),
+        passphrase: str = "",
+        empty: Path | None = None,
+        people: tuple[str, ...] = (),
     ) -> None:
+        self._people = folder / "people.toml"
+        self._ntfy = NtfyServer() if people else None
+        if self._ntfy:
+            self._ntfy.__enter__()
+            one = '[[person]]\nname = "{}"\nrole = "caregiver"\nurls = ["{}"]\n'
+            self._people.write_text("".join(one.format(name, self._ntfy.url(name.lower())) for name in people))
         self.clock = ShiftedClock()
         if empty:
             shutil.copy(empty, folder / "vigil.db")
@@ -114,6 +127,9 @@ class Home:
         self.live = Live(lambda: self.devices, self.clock)
         self.alerts = Alerts(self.store, self.live, self.events, self.clock)
         self.alerts.watch({device.id for device in self.devices})
+        self.delivery = Delivery(self.store, self.events, self.clock, self._people, self.alerts.refresh)
+        await self.delivery.step()
+        self._telling = asyncio.create_task(self.delivery.run())
         self._chatter = asyncio.create_task(self._say_again())
 
     async def _say_again(self) -> None:
@@ -242,6 +258,7 @@ class Home:
             settings=lambda device: self.settings,
             hand=self.hand,
             devices=self.known,
+            delivery=self.delivery,
         )
         self._server = WebServer(app, port=self._port)
         self.url = self._do(self._server.start())
@@ -260,6 +277,8 @@ class Home:
         self._thread.join(5)
         self._loop.close()
         self.store.close()
+        if self._ntfy:
+            self._ntfy.__exit__(None, None, None)
 
     async def _end(self) -> None:
         self._chatter.cancel()

@@ -252,12 +252,32 @@ def test_a_lost_bridge_is_heard(home: Any, visit: Any) -> None:
     expect(page.locator("#sound")).to_have_attribute("data-sounding", "medium", timeout=10_000)
 
 
+@pytest.mark.parametrize("home", [{"people": ("Ben", "Cleo")}], indirect=True)
+def test_who_was_told_is_shown_and_messages_can_be_snoozed(home: Any, visit: Any) -> None:
+    home.say("spo2_very_low", spo2=824, quality=90)
+    page = visit(**PHONE).page
+    told = page.locator("#banner .alarm-told")
+    expect(told).to_have_text(re.compile(r"^Told: Ben \d\d:\d\d:\d\d$"))
+    page.get_by_role("button", name="Snooze messages").click()
+    question = page.get_by_role("dialog", name="Snooze messages: Very low oxygen")
+    expect(question.get_by_label("For how long?").get_by_role("option")).to_have_text(["5 minutes", "15 minutes"])
+    expect(question.get_by_role("group")).to_have_count(0)  # it makes no difference where one is
+    assert page.locator("#people option").evaluate_all("all => all.map((each) => each.value)") == ["Ben", "Cleo"]
+    answer(page, "Ben")
+    expect(page.locator("#done")).to_contain_text("Nobody is told of \u201cVery low oxygen\u201d for 15 minutes")
+    expect(told).to_have_text(re.compile(r"^Told: Ben .* · messages snoozed by Ben until \d\d:\d\d$"))
+    page.get_by_role("button", name="Send messages again").click()
+    expect(told).to_have_text(re.compile(r"^Told: Ben \d\d:\d\d:\d\d$"))
+    assert home.hand.told == []
+
+
 def test_sub_scores_stand_beside_the_values_and_are_never_added_up(home: Any, visit: Any) -> None:
     home.say(spo2=935, pulse_rate=1150)
     page = visit().page
     score = page.locator('.tile[data-signal="spo2"] .news2')
     expect(page.locator('.tile[data-signal="spo2"] .number')).to_have_text("94")
-    expect(score).to_be_hidden()  # the settings are not known, so neither is the scale
+    expect(score).to_be_hidden()  # the settings are not known, so neither is the scale, nor where the sensor sits
+    expect(page.locator('.tile[data-signal="temperature"] .news2')).to_be_hidden()
     home.settings = IN_FORCE
     expect(score).to_have_text("NEWS2 sub-score 3")  # 91.5 % after the guard of the general curve
     expect(page.locator('.tile[data-signal="pulse_rate"] .news2')).to_have_text("NEWS2 sub-score 2")

@@ -10,7 +10,7 @@ from vigil_wire import conditions
 
 def histories(home: Any, run: Callable[..., Any]) -> tuple[list[list[str]], list[str]]:
     """The events of each recent alarm, newest alarm first, and those of none."""
-    picture = Picture(home.live, home.alerts, lambda _: {}, home.clock, events=home.store.alarm_events)
+    picture = Picture(home.live, home.alerts, lambda _: {}, home.clock, store=home.store)
     alarms = run(picture.alarms())
     return (
         [[event["text"] for event in alarm["events"]] for alarm in alarms["recent"]],

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from vigil_host.delivery.delivery import Delivery
+from vigil_host.delivery.people import People, Person
 from vigil_host.devices import Devices
 from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
@@ -53,7 +55,19 @@ def devices(tmp_path: Path, home: Any) -> Devices:
 
 
 @pytest.fixture
-def client(home: Any, hand: Hand, devices: Devices) -> Iterator[TestClient]:
+def delivery(home: Any, tmp_path: Path) -> Delivery:
+    """Nobody's, until there are `people`."""
+    return Delivery(home.store, home.events, home.clock, tmp_path / "people.toml", home.alerts.refresh)
+
+
+@pytest.fixture
+def people(delivery: Delivery) -> None:
+    """Somebody is told of alarms."""
+    delivery.people = People((Person("Ben", "caregiver"),))
+
+
+@pytest.fixture
+def client(home: Any, hand: Hand, devices: Devices, delivery: Delivery) -> Iterator[TestClient]:
     app = create_app(
         home.store,
         home.live,
@@ -65,6 +79,7 @@ def client(home: Any, hand: Hand, devices: Devices) -> Iterator[TestClient]:
         settings=lambda device_id: IN_FORCE,
         hand=hand,
         devices=devices,
+        delivery=delivery,
     )
     with TestClient(app, base_url="http://localhost", headers=FROM_HERE, follow_redirects=False) as client:
         yield client
@@ -222,6 +237,28 @@ def test_looking_changes_nothing(
     assert client.request(method, f"/api/devices/{home.device_id}/limits").status_code == 200
     assert hand.told == [] and devices.list()[0].settings is None
     assert home.alerts.active()[0].acknowledged_by is None
+
+
+def test_where_nobody_is_told_there_is_nothing_to_snooze(client: TestClient, raised: Any) -> None:
+    answer = client.post(f"/api/alarms/{raised.id}/snooze", json={"by": "Ada", "minutes": 15})
+    assert answer.status_code == 409 and answer.json()["error"].startswith("This bridge tells nobody")
+
+
+@pytest.mark.parametrize(("minutes", "allowed"), [(0, 15), (16, 15), (15, None)])
+def test_an_alarm_of_high_priority_is_snoozed_for_a_quarter_of_an_hour_at_most(
+    client: TestClient, home: Any, raised: Any, minutes: int, allowed: int | None, people: Any
+) -> None:
+    answer = client.post(f"/api/alarms/{raised.id}/snooze", json={"by": "Ada", "minutes": minutes})
+    if allowed:
+        problem = "An alarm of high priority can be snoozed for 1 to 15 minutes."
+        assert (answer.status_code, answer.json()["fields"]) == (400, {"minutes": problem})
+        assert home.store.snoozes() == []
+    else:
+        assert answer.status_code == 200
+        (snooze,) = client.get("/api/state").json()["snoozes"]
+        assert (snooze["wearer"], snooze["condition"], snooze["by"]) == ("Wearer", "spo2_very_low", "Ada")
+        assert client.post(f"/api/alarms/{raised.id}/tell", json={}).status_code == 200
+        assert client.get("/api/state").json()["snoozes"] == []
 
 
 def test_a_device_nobody_knows_is_told_nothing(client: TestClient, hand: Hand) -> None:

@@ -1,4 +1,4 @@
-"""Reads what device records tell of alarms and settings, event by event, for people who look back."""
+"""Reads what is known of alarms and settings for people who look: each event, who was told, what is snoozed."""
 
 from dataclasses import dataclass
 
@@ -32,6 +32,72 @@ class StoredSettings:
 
     record: bytes
     place: Place
+
+
+@dataclass(frozen=True)
+class Told:
+    """The newest message about an alarm to one person: when an address of theirs took it, None: none has yet.
+
+    `is_pending`: it is still tried; `has_failed`: it was tried in vain.
+    """
+
+    alarm_id: int
+    person: str
+    sent_utc_ms: int | None
+    is_pending: bool
+    has_failed: bool
+
+
+@dataclass(frozen=True)
+class Snooze:
+    """Nobody is told of a condition of a wearer, as somebody has asked for."""
+
+    wearer: str
+    condition: str
+    by: str
+    until_utc_ms: int
+
+
+def told(connection: Connection, alarm_ids: list[int]) -> list[Told]:
+    """See `Store.told`."""
+    message, way = schema.message.c, schema.delivery.c
+    mine, same = schema.telling.alias(), schema.telling.alias()  # of an alarm that came back soon: one episode
+    rows = connection.execute(
+        select(mine.c.alarm, message.id, message.person, way.sent_utc_ms, way.next_ms, way.attempts)
+        .join(same, same.c.episode == mine.c.episode)
+        .join(schema.message, message.alarm == same.c.alarm)
+        .join(schema.delivery, way.message == message.id)
+        .where(mine.c.alarm.in_(alarm_ids), message.kind == "alarm")
+        .order_by(message.id)
+    ).all()
+    newest = {(row.alarm, row.person): row.id for row in rows}
+    found = []
+    for (alarm_id, person), message_id in newest.items():
+        ways = [row for row in rows if row.alarm == alarm_id and row.id == message_id]
+        before = [row.sent_utc_ms for row in rows if (row.alarm, row.person) == (alarm_id, person)]
+        found.append(
+            Told(
+                alarm_id,
+                person,
+                max((at for at in before if at is not None), default=None),
+                any(row.next_ms is not None for row in ways),
+                any(row.attempts > 0 for row in ways) and all(row.sent_utc_ms is None for row in ways),
+            )
+        )
+    return found
+
+
+def snoozes(connection: Connection, now_utc_ms: int) -> list[Snooze]:
+    """See `Store.snoozes`."""
+    snooze = schema.snooze.c
+    rows = connection.execute(
+        select(schema.wearer.c.name, snooze.condition, snooze.by, snooze.until_ms)
+        .join(schema.wearer, schema.wearer.c.id == snooze.wearer)
+        .where(snooze.until_ms > now_utc_ms)
+        .order_by(snooze.until_ms)
+    )
+    newest = {(row.name, row.condition): Snooze(row.name, row.condition, row.by, row.until_ms) for row in rows}
+    return list(newest.values())
 
 
 def alarm_events(connection: Connection, since_utc_ms: int) -> list[AlarmEvent]:

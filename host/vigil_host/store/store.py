@@ -20,7 +20,7 @@ from vigil_host.clock import Clock
 from vigil_host.store import alarms, chain, export, history, ledger, opening, queries, rollups, schema, verify
 from vigil_host.store.alarms import LiveBits
 from vigil_host.store.chain import Head, Signer
-from vigil_host.store.history import AlarmEvent, StoredSettings
+from vigil_host.store.history import AlarmEvent, Snooze, StoredSettings, Told
 from vigil_host.store.lease import Lease
 from vigil_host.store.ledger import CommitResult, Gap
 from vigil_host.store.opening import StoreError
@@ -327,6 +327,16 @@ class Store:
         """Return what records tell of the alarms that `alarms_since` gives, and of pauses and standby, oldest first."""
         with self._reading() as connection:
             return history.alarm_events(connection, since_utc_ms)
+
+    def told(self, alarm_ids: list[int]) -> list[Told]:
+        """Return who was told of these alarms, and how that went."""
+        with self._reading() as connection:
+            return history.told(connection, alarm_ids)
+
+    def snoozes(self) -> list[Snooze]:
+        """Return what nobody is told of now, as somebody has asked for; to a few seconds, by this machine's clock."""
+        with self._reading() as connection:
+            return history.snoozes(connection, self._clock.utc_ms())
 
     def newest_settings(self, device_id: str) -> StoredSettings | None:
         """Return the newest settings record of a device and its time; None when there is none."""

@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from vigil_host.alerts import Alerts
+from vigil_host.delivery.delivery import Delivery
+from vigil_host.delivery.outbox import SnoozeError
 from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.live import Live
 from vigil_host.store import Alarm, Store, StoreError
@@ -65,8 +67,10 @@ class Actions:
         live: Live,
         alerts: Alerts,
         settings: Callable[[str], Settings | None],
+        delivery: Delivery | None,
     ) -> None:
-        """`settings`: from a device id to what is in force there, None while that is not known."""
+        """`settings`: from a device id to what is in force there, None: not known. `delivery` None: nobody is told."""
+        self._delivery = delivery
         self._hand = hand
         self._devices = devices
         self._store = store
@@ -78,6 +82,8 @@ class Actions:
         """All routes; the limits can be read, everything else is only done."""
         return [
             _post("/api/alarms/{alarm:int}/acknowledge", self.acknowledge),
+            _post("/api/alarms/{alarm:int}/snooze", self.snooze),
+            _post("/api/alarms/{alarm:int}/tell", self.tell),
             _post("/api/devices/{device}/pause", self.pause),
             _post("/api/devices/{device}/resume", self.resume),
             _post("/api/devices/{device}/standby", self.standby),
@@ -91,10 +97,7 @@ class Actions:
         """Acknowledge one alarm: `by` a person, who `is_beside` the wearer or not."""
         asked = await _body(request, by=str, is_beside=bool)
         by = _name(asked)
-        alarm_id = request.path_params["alarm"]
-        alarm = next((each for each in self._alerts.active() if each.id == alarm_id), None)
-        if alarm is None:
-            raise Refused(409, words.ALARM_IS_OVER)
+        alarm = self._alarm(request)
         is_reached = self._is_connected(alarm.device_id)
         is_about_device = alarm.condition in conditions.NAMES
         if not await self._hand.acknowledge(alarm.id, by, asked["is_beside"]):
@@ -104,6 +107,30 @@ class Actions:
             is_reached = self._hand.send(alarm.device_id, _acknowledgement(alarm))
         _log.info("%s: %s acknowledged by %s", alarm.device_id, alarm.condition, by)
         return words.acknowledged(is_about_device, asked["is_beside"], is_reached)
+
+    async def snooze(self, request: Request) -> str:
+        """Have nobody told of an alarm's condition for so many `minutes`; device and page sound all the same."""
+        asked = await _body(request, by=str, minutes=int)
+        by = _name(asked)
+        alarm = self._alarm(request)
+        if self._delivery is None or not self._delivery.people.persons:
+            raise Refused(409, words.NOBODY_IS_TOLD)
+        wearer = self._wearer(alarm.device_id)
+        try:
+            await self._delivery.snooze(wearer, alarm.condition, asked["minutes"] * 60, by)
+        except SnoozeError as error:
+            problem = f"{str(error)[:1].upper()}{str(error)[1:]}."
+            raise Refused(400, problem, {"minutes": problem}) from None
+        _log.info("%s: %s snoozed for %d min by %s", alarm.device_id, alarm.condition, asked["minutes"], by)
+        return words.snoozed(words.alarm(alarm.condition).title, asked["minutes"])
+
+    async def tell(self, request: Request) -> str:
+        """End a snooze."""
+        await _body(request)
+        alarm = self._alarm(request)
+        if self._delivery is not None:
+            await self._delivery.end_snooze(self._wearer(alarm.device_id), alarm.condition)
+        return words.SNOOZE_ENDED
 
     async def pause(self, request: Request) -> str:
         """Pause the device's sound; only somebody beside the wearer may."""
@@ -201,6 +228,18 @@ class Actions:
         if in_force is None:
             raise Refused(409, words.LIMITS_UNKNOWN)
         return in_force
+
+    def _alarm(self, request: Request) -> Alarm:
+        for alarm in self._alerts.active():
+            if alarm.id == request.path_params["alarm"]:
+                return alarm
+        raise Refused(409, words.ALARM_IS_OVER)
+
+    def _wearer(self, device_id: str) -> str:
+        for device in self._devices.list():
+            if device.id == device_id:
+                return device.wearer
+        raise Refused(404, f"No device {device_id!r} is known.")
 
     def _is_connected(self, device_id: str) -> bool:
         return any(view.device_id == device_id and view.connected for view in self._live.snapshot())

@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from vigil_host.alerts import Alerts
 from vigil_host.assets import asset
 from vigil_host.clock import Clock
+from vigil_host.delivery.delivery import Delivery
 from vigil_host.devices import Devices
 from vigil_host.events import Events
 from vigil_host.live import Live
@@ -57,17 +58,21 @@ def create_app(
     settings: Callable[[str], Settings | None] = lambda _device: None,
     hand: Hand | None = None,
     devices: Devices | None = None,
+    delivery: Delivery | None = None,
+    emergency_number: Callable[[], str | None] = lambda: None,
 ) -> Starlette:
     """Make the application. `limits` and `settings` give what is in force on a device (see `picture`).
 
     Routes: `/` the page; `/api/state`, `/api/trend`, `/api/events` what it shows; `/healthz`; `/static/`; where a
     passphrase guards it, `/login` and `/logout`; where there are `rooms`, the WebSocket by which they join; and where
-    there is a `hand`, what it does for people who use the page, to alarms and to the known `devices`.
+    there is a `hand`, what it does for people who use the page, to alarms and to the known `devices`. `delivery` tells
+    people of alarms.
     """
     clock = clock or Clock()
-    picture = Picture(live, alerts, limits, clock, rooms.views if rooms else list, settings, store.alarm_events)
+    views = rooms.views if rooms else list
+    picture = Picture(live, alerts, limits, clock, views, settings, store, emergency_number)
     streams = Streams(store, picture, events, clock)
-    pages = _Pages(store, picture, streams, access, can_act=hand is not None)
+    pages = _Pages(store, picture, streams, access, delivery, can_act=hand is not None)
     routes: list[BaseRoute] = [
         Route("/", pages.page),
         Route("/api/state", pages.state),
@@ -78,7 +83,7 @@ def create_app(
         Mount("/static", _Static(directory=_STATIC)),
     ]
     if hand and devices:
-        routes += Actions(hand, devices, store, live, alerts, settings).routes()
+        routes += Actions(hand, devices, store, live, alerts, settings, delivery).routes()
     if rooms:
         routes.append(WebSocketRoute(ROOMS_PATH, rooms.serve))
     if access.logins:
@@ -109,7 +114,16 @@ class _Static(StaticFiles):
 class _Pages:
     """What everybody may read who may see the page."""
 
-    def __init__(self, store: Store, picture: Picture, streams: Streams, access: Access, can_act: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        picture: Picture,
+        streams: Streams,
+        access: Access,
+        delivery: Delivery | None,
+        can_act: bool,
+    ) -> None:
+        self._delivery = delivery
         self._can_act = can_act
         self._store = store
         self._picture = picture
@@ -123,13 +137,14 @@ class _Pages:
 
     async def state(self, request: Request) -> Response:
         """Everything the page shows, but for the trends."""
-        state = self._picture.now()
+        state = await self._picture.live()
         alarms = await self._picture.alarms()
         newest = await run_in_threadpool(self._store.newest_row_id)
         more = {
             "newest_row_id": newest,
             "can_log_out": self._access.logins is not None,
             "can_act": self._can_act,
+            "people": [person.name for person in self._delivery.people.persons] if self._delivery else [],
         }
         return JSONResponse(state | alarms | more)
 

@@ -11,11 +11,12 @@ from vigil_host.clock import Clock
 from vigil_host.held import HELD_MOST_S
 from vigil_host.live import STALE_AFTER_S, Live, LiveView
 from vigil_host.rooms.primary import RoomView
-from vigil_host.store import Alarm
+from vigil_host.store import Alarm, Store
 from vigil_host.store.history import AlarmEvent
-from vigil_host.web import news2_scores, words
+from vigil_host.sub_scores import sub_scores
+from vigil_host.web import words
 from vigil_wire import conditions
-from vigil_wire.settings import PROFILE_ADULT, PROFILE_NAMES, Settings
+from vigil_wire.settings import PROFILE_ADULT, PROFILE_NAMES, PROFILE_SCALE_2, Settings
 
 Limits = Callable[[str], Mapping[str, float | None]]
 """From a device id to the limits in force there; a limit that is missing or None is not known.
@@ -64,11 +65,13 @@ class Picture:
         clock: Clock,
         rooms: Callable[[], list[RoomView]] = list,
         settings: Callable[[str], Settings | None] = lambda _device: None,
-        events: Callable[[int], list[AlarmEvent]] = lambda _since_utc_ms: [],
+        store: Store | None = None,
+        emergency_number: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`settings` gives what is in force on a device; `events` what records tell of alarms since an instant."""
+        """`settings` gives what is in force on a device; `store` what happened to alarms, None: that is left out."""
         self._settings = settings
-        self._events = events
+        self._store = store
+        self._emergency_number = emergency_number
         self._live = live
         self._alerts = alerts
         self._limits = limits
@@ -94,13 +97,31 @@ class Picture:
             "rooms_text": words.rooms([(room.name, room.connected) for room in rooms]),
         }
 
+    async def live(self) -> dict[str, Any]:
+        """What `now` gives, with who was told of what is active, by the alarm's id, and what is snoozed."""
+        now = self.now()
+        ids = [alarm["id"] for alarm in now["active"] if alarm["id"] is not None]
+        told: dict[int, list[dict[str, Any]]] = {alarm_id: [] for alarm_id in ids}
+        snoozes = []
+        if self._store and ids:
+            for each in await run_in_threadpool(self._store.told, ids):
+                told[each.alarm_id].append(
+                    {
+                        "person": each.person,
+                        "sent_utc_ms": each.sent_utc_ms,
+                        "text": words.told(each.sent_utc_ms is not None, each.is_pending, each.has_failed),
+                    }
+                )
+            snoozes = await run_in_threadpool(self._store.snoozes)
+        return now | {"told": told, "snoozes": [asdict(snooze) for snooze in snoozes]}
+
     async def alarms(self) -> dict[str, Any]:
         """The alarms that are active, and those of the last day with their events, newest first; and what else was."""
         now = self.now()
         wearers = {view["device"]: view["wearer_name"] for view in now["devices"]}
         since_utc_ms = now["now_utc_ms"] - RECENT_MS
         alarms = await run_in_threadpool(self._alerts.since, since_utc_ms)
-        events = await run_in_threadpool(self._events, since_utc_ms)
+        events = await run_in_threadpool(self._store.alarm_events, since_utc_ms) if self._store else []
         recent = []
         for alarm in alarms[: -MOST_RECENT - 1 : -1]:
             of_alarm = [event for event in events if event.alarm_id == alarm.id]
@@ -118,7 +139,7 @@ class Picture:
     def _device(self, view: LiveView) -> dict[str, Any]:
         limits = dict(self._limits(view.device_id))
         is_calibrated = bool(limits.pop("spo2_is_calibrated", None))
-        scores = news2_scores.scores(view, self._settings(view.device_id))
+        in_force = self._settings(view.device_id)
         shown: dict[str, Any] = {
             "device": view.device_id,
             "device_name": view.device_name,
@@ -133,8 +154,8 @@ class Picture:
             "limits": limits,
             "spo2_is_calibrated": is_calibrated,
             "spo2_curve_text": words.spo2_curve(is_calibrated),
-            "news2_scale": scores.scale,
-            "news2_scores": scores.by_signal,
+            "news2_scale": 2 if in_force and in_force.profile == PROFILE_SCALE_2 else 1,
+            "news2_scores": sub_scores(in_force, **{key: getattr(view, key) for key in _READINGS.values()}),
             "audio_paused_s": _rounded(view.audio_paused_s),
             "standby_s": _rounded(view.standby_s),
             "is_standby": view.standby_s is not None or STANDBY in (view.spo2_status, view.pulse_rate_status),
@@ -206,7 +227,7 @@ class Picture:
         in_force = self._settings(device_id)
         is_calibrated = bool(self._limits(device_id).get("spo2_is_calibrated"))
         profile = PROFILE_NAMES[in_force.profile] if in_force else PROFILE_NAMES[PROFILE_ADULT]
-        said = words.alarm(condition, profile, is_calibrated)
+        said = words.alarm(condition, profile, is_calibrated, self._emergency_number())
         return {
             "condition": condition,
             "priority": priority,

@@ -37,6 +37,8 @@ RESUME_ASKED = "The device was asked to sound again."
 STANDBY_ASKED = "The device was told that it is taken off on purpose."
 STANDBY_END_ASKED = "The device was asked to watch again."
 TRY_ASKED = "The device tries its lights and sounds now."
+SNOOZE_ENDED = "People are told of it again."
+NOBODY_IS_TOLD = "This bridge tells nobody, so there is nothing to snooze: `vigil people add` adds somebody."
 LIMITS_ASKED = "Given to the device. They hold once it confirms them; until then the old ones hold."
 LIMITS_UNKNOWN = "The limits on this device are not known yet: bring it near the bridge, then try again."
 
@@ -55,6 +57,18 @@ def acknowledged(is_about_device: bool, is_beside: bool, is_reached: bool) -> st
 def acknowledged_already(by: str | None) -> str:
     """Why an alarm cannot be acknowledged once more from afar."""
     return f"It was acknowledged already, by {by or 'somebody else'}."
+
+
+def told(is_sent: bool, is_pending: bool, has_failed: bool) -> str:
+    """How the telling of one person went, where a time alone does not say it."""
+    if has_failed:
+        return "newest message not sent" if is_sent else "not reached"
+    return "" if is_sent else "being told" if is_pending else "not told"
+
+
+def snoozed(title: str, minutes: int) -> str:
+    """What came of a snooze."""
+    return f"Nobody is told of \u201c{title}\u201d for {minutes} minutes, unless it gets more urgent."
 
 
 def event(name: str, value: int | None, by: str | None = None) -> str:

@@ -31,7 +31,8 @@ export class Question {
     this.form.elements.minutes.addEventListener("change", () => this.showEnd());
   }
 
-  // asked: title, text, wearer, act (the button's words), path, with {beside, minutes}: which of these are asked too;
+  // asked: title, text, wearer, act (the button's words), path; with beside {yes, no}: what each answer brings about,
+  // and with minutes [...]: which may be chosen, and ends: what there is to say of the end;
   // done: called with the answer's text and what was sent; afar: done instead where the reader is not with the wearer.
   ask(asked) {
     this.asked = asked;
@@ -43,6 +44,7 @@ export class Question {
     find(".beside-yes").textContent = asked.beside?.yes ?? "";
     find(".beside-no").textContent = asked.beside?.no ?? "";
     find(".ask-minutes").hidden = !asked.minutes;
+    this.form.elements.minutes.replaceChildren(...(asked.minutes ?? []).map((each, index) => new Option(inWords(each), each, index === 1, index === 1)));
     find(".go").textContent = asked.act;
     find(".problem").textContent = "";
     for (const radio of this.form.elements.is_beside) radio.checked = false;
@@ -54,7 +56,7 @@ export class Question {
 
   showEnd() {
     const end = this.clock() + Number(this.form.elements.minutes.value) * 60_000;
-    this.dialog.querySelector(".ask-end").textContent = this.asked?.minutes ? `Ends at ${timeOfDay(end)} at the latest, and as soon as the sensor is worn again.` : "";
+    this.dialog.querySelector(".ask-end").textContent = this.asked?.minutes ? `Ends at ${timeOfDay(end)} at the latest${this.asked.ends}.` : "";
   }
 
   async answer() {
@@ -83,6 +85,11 @@ export class Question {
     this.dialog.close();
     this.asked.done(answer.text, body);
   }
+}
+
+function inWords(minutes) {
+  if (minutes < 60) return `${minutes} minutes`;
+  return minutes === 60 ? "1 hour" : `${minutes / 60} hours`;
 }
 
 export function timeOfDay(utcMs) {

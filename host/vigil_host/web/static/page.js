@@ -39,6 +39,7 @@ let picture = null; // the newest `live` event
 let recent = [];
 let others = []; // pauses and standby of the last day
 let canAct = false;
+let hasPeople = false; // who are told of alarms
 let asked = null; // of a device, until it confirms: {device, isSo, unlike, until}
 let saidUntil = 0;
 const unfolded = new Set(); // alarms of the log whose events are shown
@@ -266,6 +267,7 @@ function newBanner(key) {
   const now = () => picture.active.find((one) => keyOf(one) === key);
   element.querySelector(".acknowledge").addEventListener("click", () => now() && askAcknowledge(now()));
   element.querySelector(".pause").addEventListener("click", () => now() && askPause(now()));
+  element.querySelector(".snooze").addEventListener("click", () => now() && (snoozeOf(now()) ? act(`/api/alarms/${now().id}/tell`) : askSnooze(now())));
   return element;
 }
 
@@ -286,6 +288,14 @@ function showDetails(element, alarm, covers, passed) {
   const also = element.querySelector(".alarm-also");
   also.hidden = covers.length === 0;
   setText(also, `With it: ${covers.map((one) => one.title + (one.onset_utc_ms == null ? "" : ` since ${clockTime(one.onset_utc_ms)}`)).join(", ")}`);
+  const [told, snooze] = [picture.told[alarm.id] ?? [], snoozeOf(alarm)];
+  const tellings = told.map((one) => [one.person, one.sent_utc_ms == null ? "" : clockTime(one.sent_utc_ms), one.text && `(${one.text})`].filter(Boolean).join(" "));
+  const toldWords = tellings.length ? [`Told: ${tellings.join(", ")}`] : [];
+  if (snooze) toldWords.push(`messages snoozed by ${snooze.by} until ${timeOfDay(snooze.until_utc_ms)}`);
+  element.querySelector(".alarm-told").hidden = toldWords.length === 0;
+  setText(element.querySelector(".alarm-told"), toldWords.length ? `${toldWords[0][0].toUpperCase()}${toldWords.join(" · ").slice(1)}` : "");
+  element.querySelector(".snooze").hidden = alarm.id == null || (!snooze && (!hasPeople || alarm.acknowledged_by != null));
+  setText(element.querySelector(".snooze"), snooze ? "Send messages again" : "Snooze messages");
   const answer = element.querySelector(".alarm-answer");
   const words = [];
   if (alarm.is_latched) words.push(alarm.acknowledged_by == null ? "Over, not acknowledged" : "Over");
@@ -384,11 +394,29 @@ function askStandby(view) {
     text: `Until it ends, nobody is told when the sensor is off, and ${view.wearer_name} is not watched.`,
     wearer: view.wearer_name,
     beside: { yes: "", no: "Not possible while an alarm about them is on." },
-    minutes: true,
+    minutes: [15, 30, 60, 120, 240, 480],
+    ends: ", and as soon as the sensor is worn again",
     act: "Stop watching",
     path: `/api/devices/${view.device}/standby`,
     done: (text) => awaitDevice(view.device, (now) => now.is_standby, text),
   });
+}
+
+function askSnooze(alarm) {
+  question.ask({
+    title: `Snooze messages: ${alarm.title}`,
+    text: `Nobody is sent a message about this for a while. The device and this page go on sounding. What gets more urgent, and every other alarm of ${alarm.wearer_name}, is told all the same.`,
+    wearer: alarm.wearer_name,
+    minutes: alarm.priority === "high" ? [5, 15] : [15, 30, 60, 120],
+    ends: "",
+    act: "Snooze",
+    path: `/api/alarms/${alarm.id}/snooze`,
+    done: say,
+  });
+}
+
+function snoozeOf(alarm) {
+  return picture.snoozes.find((one) => one.wearer === alarm.wearer_name && one.condition === alarm.condition);
 }
 
 async function act(path) {
@@ -603,6 +631,8 @@ async function start() {
       newestRow = state.newest_row_id;
       $("logout").hidden = !state.can_log_out;
       canAct = state.can_act;
+      hasPeople = state.people.length > 0;
+      $("people").replaceChildren(...state.people.map((name) => new Option(name)));
       take(state);
       takeAlarms(state);
     }
