@@ -87,7 +87,9 @@ class Device:
         monitor.storage_fault = self.storage.fault
         fault = monitor.sampler.fault or monitor.oximetry_fault or monitor.thermometer_fault
         fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
-        fault = fault or self._panel_fault()
+        panel_fault = self._panel_fault()
+        monitor.alarms.equipment.is_panel_faulty = panel_fault != ""
+        fault = fault or panel_fault
         if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting
             self._said = fault
             self._log("fault: " + fault if fault else "fault: cleared")

@@ -348,7 +348,7 @@ class Monitor:
         """
         if self._save_alarms is not None:
             self._save_alarms(self.alarms.pack())
-        day_ms = self.uptime.day_ms - ticks_diff(self._now_ms, onset_ms)
+        day_ms = self.uptime.day_ms - max(ticks_diff(self._now_ms, onset_ms), 0)  # a button may be ahead of the second
         day = self.uptime.day + day_ms // DAY_MS
         day_ms %= DAY_MS
         length = records.pack_alarm(self.journal.buf, condition, event, priority, value, day, day_ms)

@@ -126,6 +126,7 @@ class Peripheral:
         self._turned_away: list[int] = []  # handles of connections to drop
         self._is_ending = False  # a link was dropped at `_ending_ms`, and its event has not come
         self._ending_ms = now_ms
+        self._notify_bound = self._notify  # once: each binding is an object
         self._bluetooth = bluetooth
         self._ble = bluetooth.BLE()
         self._stack = stack_of(self._ble)
@@ -197,7 +198,7 @@ class Peripheral:
         if self._must_advertise:
             self._advertise()
         self._answer()
-        self._standard.step(self._connections, self._second, self._notify)
+        self._standard.step(self._connections, self._second, self._notify_bound)
 
     def _advertise(self) -> None:
         self._must_advertise = False
@@ -321,7 +322,7 @@ class Peripheral:
 
     def _take_frames(self) -> None:
         """Let each connection's frames in; drop those that break the protocol or never prove that they know the key."""
-        for connection in list(self._connections):
+        for connection in self._connections:  # no copy: `_drop` binds another list
             try:
                 while connection.frames and not connection.end.is_outdated:
                     connection.end.receive(connection.frames.pop(0), self._random)

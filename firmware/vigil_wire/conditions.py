@@ -97,6 +97,7 @@ TABLE = (
     Kind("bridge_not_seen", LOW, "No bridge", "bridge_silent", ABOVE, 900, 0, 0),
     Kind("clock_unset", LOW, "Clock is not set", "clock_unset", ABOVE, 600, 0, 0),
     Kind("restarted", LOW, "It was restarted", "restarted", ABOVE, 0, 0, 0, latches=ALWAYS),
+    Kind("panel_fault", MEDIUM, "Light or sound", "panel_fault", ABOVE, 0, 5, 60),
 )
 # fmt: on
 NAMES = tuple([kind.name for kind in TABLE])
@@ -128,6 +129,7 @@ STORAGE_FAULT = 22
 BRIDGE_NOT_SEEN = 23
 CLOCK_UNSET = 24
 RESTARTED = 25
+PANEL_FAULT = 26
 ALL = 0xFF  # in commands and events that are about no condition in particular
 
 ADVERT_BITS = 24

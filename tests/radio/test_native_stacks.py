@@ -137,6 +137,13 @@ async def test_a_silence_that_fills_the_stack_loses_no_record(air: Air, start: S
     home.store.close()
 
 
+async def test_adverts_take_nothing_from_the_heap(start: Start) -> None:
+    need_native(NIMBLE, BTSTACK)
+    wearable = await start(SERVICES_OFF)
+    await wearable.live(15)
+    assert await wearable.ask("radio_bytes(50)") == 0
+
+
 async def test_a_passkey_opens_the_standard_services_and_nothing_else_does(start: Start) -> None:
     need_native(NIMBLE)
     wearable = await start(SERVICES_BONDED)

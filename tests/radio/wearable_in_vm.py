@@ -1,6 +1,7 @@
 # Runs inside a native MicroPython: a whole wearable on simulated parts and this build's own Bluetooth stack, which the
 # first line from the parent describes. Then "live MILLISECONDS TIMES_AS_FAST" lets it live, and "ask EXPRESSION"
 # evaluates. Both are answered by a line "= [RESULT, ADDRESS]"; all other lines are the log.
+import gc
 import json
 import os
 import select
@@ -30,6 +31,22 @@ def kept():
     for sequence in range(journal.oldest, journal.newest + 1):
         found[sequence] = data[: journal.read_into(sequence, data, 0)].hex()
     return found
+
+
+def radio_bytes(steps):
+    # How much the heap grows for the radio, without what the sensors do.
+    gc.collect()
+    gc.disable()
+    grown = 0
+    for _ in range(steps):
+        Clock.now_ms += STEP_MS
+        device.monitor.step(Clock.now_ms)
+        before = gc.mem_alloc()
+        device.peripheral.step(Clock.now_ms)
+        grown += gc.mem_alloc() - before
+        time.sleep_ms(4)
+    gc.enable()
+    return grown
 
 
 def answer(line):

@@ -8,7 +8,7 @@ import pytest
 from vigil_host.vm.native import NativeMicroPython
 from vigil_host.vm.runner import MicroPythonVm, Runtime
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 300  # of a loaded machine
 _NATIVE = os.environ.get("VIGIL_MICROPYTHON", "")
 
 

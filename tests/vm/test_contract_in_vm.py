@@ -17,6 +17,7 @@ def outcomes(runtime: Runtime) -> dict[Case, str]:
 
 
 @pytest.mark.contract
+@pytest.mark.timeout(300)  # the first one runs all
 @pytest.mark.parametrize("case", find_cases(_FILES), ids=str)
 def test_case(outcomes: dict[Case, str], case: Case) -> None:
     if outcomes[case]:

@@ -32,6 +32,7 @@ device._values = [0] * 6
 device._high = 5
 device._low = 1
 device._must_advertise = False
+device._connections = []
 device._monitor = Thing()
 device._monitor.battery_pct = 87
 device._monitor.alarms = Thing()
@@ -48,6 +49,9 @@ frame = bytearray(link.MAX_FRAME)
 def renew_advert():
     device._renew_advert()
 
+def no_frame():
+    device._take_frames()
+
 def a_frame_each_way():
     length = board.seal(160)
     for index in range(length):
@@ -56,6 +60,6 @@ def a_frame_each_way():
 """
 
 
-@pytest.mark.parametrize("action", ["renew_advert", "a_frame_each_way"])
+@pytest.mark.parametrize("action", ["renew_advert", "no_frame", "a_frame_each_way"])
 def test_nothing_is_allocated(vm: Runtime, action: str) -> None:
     assert heap_growth(vm, SETUP, action, calls=100) == 0
