@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 @contextlib.asynccontextmanager
 async def page_of(
-    bridge: Bridge, store: Store, access: Access, host: str, port: int, devices: Devices | None
+    bridge: Bridge, store: Store, access: Access, host: str, port: int, devices: Devices | None = None
 ) -> AsyncIterator[str]:
     """Serve the page of a bridge that the caller runs; its address is given. Raises PortError.
 

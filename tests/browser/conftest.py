@@ -28,6 +28,7 @@ from vigil_wire.settings import Settings
 
 LIMITS = {
     "spo2_low_pct": 90.0,
+    "spo2_very_low_pct": 87.0,
     "pulse_rate_low_bpm": 50.0,
     "pulse_rate_high_bpm": 120.0,
     "temperature_low_c": 35.0,
@@ -232,6 +233,21 @@ class Home:
             if stored.device_id == device_id:
                 self.live.update_respiration(stored)
         self._loop.call_soon_threadsafe(self.events.publish, "row")
+
+    def tell(self, condition: str, *events: int, value: int = 0) -> None:
+        """The first device writes alarm records about a condition, of high priority, in a boot of their own."""
+        number = conditions.NAMES.index(condition)
+        buf = bytearray(records.MAX_LENGTH)
+        self._sequence += 1
+        boot = self._sequence
+        records.pack_header(buf, boot, records.TIME_ANCHOR, boot, 0, 0)
+        raw = [bytes(buf[: records.pack_time_anchor(buf, *to_days(self.clock.utc_ms()))])]
+        for index, event in enumerate(events):
+            self._sequence += 1
+            records.pack_header(buf, self._sequence, records.ALARM, boot, 0, index)
+            raw.append(bytes(buf[: records.pack_alarm(buf, number, event, conditions.HIGH, value, 0, 0)]))
+        self.store.commit(self.devices[0].id, 1, raw)
+        self._do(self.alerts.refresh())
 
     def confirm(self, settings: Settings, by: str = "") -> None:
         """The first device takes these settings into use and writes so into its record."""

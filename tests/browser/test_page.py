@@ -82,6 +82,8 @@ def test_a_number_is_never_rounded_to_the_safe_side_of_its_limit(home: Any, visi
     expect(number(page, "pulse_rate")).to_have_text("121")
     expect(number(page, "temperature")).to_have_text("38.6")
     expect(tile(page, "spo2").locator(".note")).to_have_text("Outside the limits")
+    home.say(spo2=866)  # beyond the limit of an emergency too, which is 87
+    expect(number(page, "spo2")).to_have_text("86")
 
 
 def test_an_alarm_appears_says_what_it_means_and_clears(home: Any, visit: Any) -> None:
@@ -99,7 +101,7 @@ def test_an_alarm_appears_says_what_it_means_and_clears(home: Any, visit: Any) -
     expect(banner).to_have_attribute("data-priority", "high")
     expect(banner.locator("> svg use")).to_have_attribute("href", "#icon-high")
     expect(banner.locator(".alarm-since")).to_have_text(re.compile(r"since \d\d:\d\d:\d\d \(\d+ s\)"))
-    expect(banner.locator(".alarm-value")).to_have_text("Now 84\u00a0%")
+    expect(banner.locator(".alarm-value")).to_have_text("Now 85\u00a0%")
     expect(tile(page, "spo2").locator(".note")).to_have_text("Very low oxygen")
     expect(page).to_have_title("⚠ Very low oxygen | Vigil")
     expect(page.locator("#log-list li").first).to_contain_text("still on")

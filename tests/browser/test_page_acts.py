@@ -92,6 +92,24 @@ def test_a_lost_signal_leaves_the_alarm_with_what_was_known_last(home: Any, visi
     expect(page.locator("#banner .alarm-title").first).to_have_text("Low oxygen")
 
 
+def test_a_latched_alarm_is_over_and_still_wants_an_answer(home: Any, visit: Any) -> None:
+    home.say(spo2=965, quality=90)
+    page = visit().page
+    expect(page.locator("#quiet")).to_be_visible()
+    home.tell("spo2_very_low", conditions.RAISED, conditions.LATCHED, value=824)
+    home.say("spo2_very_low", spo2=965, quality=90)
+    banner = page.locator("#banner .alarm")
+    expect(banner.locator(".alarm-answer")).to_have_text("Over, not acknowledged")
+    expect(banner.locator(".alarm-value")).to_have_text("At the alarm 82\u00a0% · now 97\u00a0%")
+    page.locator("#log-list summary").click()
+    expect(page.locator("#log-list details li")).to_have_text(
+        [re.compile("Began$"), re.compile("Over, but kept until acknowledged$")]
+    )
+    banner.get_by_role("button", name="Acknowledge").click()
+    answer(page, "Ada", is_beside=True)
+    expect(banner.locator(".alarm-answer")).to_have_text(re.compile("^Over · Acknowledged by Ada"))
+
+
 def test_the_sound_is_paused_at_the_device_by_who_is_there_and_here_by_anybody(home: Any, visit: Any) -> None:
     home.say("spo2_very_low", spo2=824, quality=90)
     page = visit().page

@@ -171,7 +171,7 @@ def test_from_afar_nobody_says_off_on_purpose_during_an_alarm_about_the_wearer(
     client: TestClient, home: Any, hand: Hand, raised: Any
 ) -> None:
     answer = act(client, home, "standby", AFAR | {"minutes": 30})
-    assert answer.status_code == 409 and "only somebody with them" in answer.json()["error"]
+    assert answer.status_code == 409 and "only somebody with the wearer" in answer.json()["error"]
     assert hand.told == []
     assert act(client, home, "standby", BESIDE | {"minutes": 30}).status_code == 200
 

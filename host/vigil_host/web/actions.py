@@ -149,7 +149,7 @@ class Actions:
         if not 1 <= asked["minutes"] <= STANDBY_MOST_MIN:
             problem = f"It is 1 to {STANDBY_MOST_MIN} minutes: eight hours at most."
             raise Refused(400, problem, {"minutes": problem})
-        if not asked["is_beside"] and any(self._is_about_wearer(alarm, device) for alarm in self._alerts.active()):
+        if not asked["is_beside"] and any(self._forbids_standby(alarm, device) for alarm in self._alerts.active()):
             raise Refused(409, words.NOT_FROM_AFAR_IN_ALARM, {"is_beside": words.NOT_FROM_AFAR_IN_ALARM})
         where = conditions.BESIDE_WEARER if asked["is_beside"] else conditions.FROM_AFAR
         said = self._send(device, link.BEGIN_STANDBY, words.STANDBY_ASKED, where, asked["minutes"])
@@ -245,9 +245,11 @@ class Actions:
         return any(view.device_id == device_id and view.connected for view in self._live.snapshot())
 
     @staticmethod
-    def _is_about_wearer(alarm: Alarm, device: KnownDevice) -> bool:
-        is_about_wearer = alarm.condition in [conditions.NAMES[number] for number in conditions.PHYSIOLOGICAL]
-        return alarm.device_id == device.id and is_about_wearer
+    def _forbids_standby(alarm: Alarm, device: KnownDevice) -> bool:
+        """Whether the device would not begin it from afar during this alarm, as its engine has it."""
+        if alarm.device_id != device.id or alarm.condition not in conditions.NAMES:
+            return False
+        return alarm.priority == "high" or conditions.NAMES.index(alarm.condition) in conditions.PHYSIOLOGICAL
 
 
 def _acknowledgement(alarm: Alarm) -> bytes:

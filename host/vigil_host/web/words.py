@@ -31,7 +31,9 @@ LIMIT_GROUPS = _WORDS.names("limit_group")
 NOT_REACHED = "The device cannot be reached now, so nothing was changed. Use the button on the device."
 NOT_BESIDE = "Only somebody with the wearer can do that: from afar the device goes on sounding."
 ALARM_IS_OVER = "This alarm is over, so there is nothing to acknowledge."
-NOT_FROM_AFAR_IN_ALARM = "An alarm about the wearer is on: only somebody with them can say it was taken off on purpose."
+NOT_FROM_AFAR_IN_ALARM = (
+    "An alarm is on: only somebody with the wearer can say that the sensor was taken off on purpose."
+)
 PAUSE_ASKED = "The device was asked to pause its sound."
 RESUME_ASKED = "The device was asked to sound again."
 STANDBY_ASKED = "The device was told that it is taken off on purpose."

@@ -100,15 +100,19 @@ function placed({ utc_ms: at, earliest_utc_ms: earliest, latest_utc_ms: latest }
 function shown(value, signal, limits) {
   const scale = 10 ** SIGNALS[signal].digits;
   let rounded = Math.round(value * scale) / scale;
-  const { low, high } = limits;
-  if (low != null && value < low && rounded >= low) rounded = Math.floor(value * scale) / scale;
-  if (high != null && value > high && rounded <= high) rounded = Math.ceil(value * scale) / scale;
+  for (const low of [limits.low, limits.veryLow]) {
+    if (low != null && value < low && rounded >= low) rounded = Math.floor(value * scale) / scale;
+  }
+  for (const high of [limits.high, limits.veryHigh]) {
+    if (high != null && value > high && rounded <= high) rounded = Math.ceil(value * scale) / scale;
+  }
   return rounded.toFixed(SIGNALS[signal].digits);
 }
 
 function limitsOf(view, signal) {
   const [quantity, unit] = [signal, SIGNALS[signal].key.slice(signal.length + 1)];
-  return { low: view.limits[`${quantity}_low_${unit}`], high: view.limits[`${quantity}_high_${unit}`] };
+  const limit = (which) => view.limits[`${quantity}_${which}_${unit}`];
+  return { low: limit("low"), high: limit("high"), veryLow: limit("very_low"), veryHigh: limit("very_high") };
 }
 
 function limitWords({ low, high }, signal) {
@@ -393,7 +397,7 @@ function askStandby(view) {
     title: "Taken off on purpose",
     text: `Until it ends, nobody is told when the sensor is off, and ${view.wearer_name} is not watched.`,
     wearer: view.wearer_name,
-    beside: { yes: "", no: "Not possible while an alarm about them is on." },
+    beside: { yes: "", no: "Not possible while an alarm about them, or of high priority, is on." },
     minutes: [15, 30, 60, 120, 240, 480],
     ends: ", and as soon as the sensor is worn again",
     act: "Stop watching",
