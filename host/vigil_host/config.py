@@ -115,9 +115,9 @@ def join_code_file() -> Path:
     return data_folder() / "join-code"
 
 
-def emergency_number_file() -> Path:
+def emergency_number_file(folder: Path | None = None) -> Path:
     """Return the path of the emergency number; raises ConfigError."""
-    return data_folder() / "emergency-number"
+    return (folder or data_folder()) / "emergency-number"
 
 
 def signing_key_file() -> Path:

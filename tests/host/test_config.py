@@ -48,6 +48,14 @@ def test_how_to_scan(tmp_path: Path) -> None:
     assert (said.scanning, said.duplicates, said.restart_s) == ("passive", False, None)
 
 
+def test_when_nobody_could_be_told(tmp_path: Path) -> None:
+    said = load(
+        tmp_path, '[alerts]\ndead_man_url = "https://n.example/t"\ndead_man_after_min = 3\nping_url = "http://h/x"'
+    )
+    assert (said.dead_man_url, said.dead_man_after_min, said.ping_url) == ("https://n.example/t", 3, "http://h/x")
+    assert "example" not in repr(said)
+
+
 def test_a_room_bridge(tmp_path: Path) -> None:
     assert load(tmp_path, 'forward_to = "http://vigil.local:8765/"').forward_to == "http://vigil.local:8765/"
 
@@ -74,6 +82,9 @@ def test_this_machine_alone(tmp_path: Path, host: str) -> None:
         ('[web]\nlan = "yes"', "web.lan is true or false, not 'yes'"),
         ('[web]\nhost = "0.0.0.0"', "web.host 0.0.0.0 is not this machine alone: that needs web.lan = true"),
         ('[web]\npasword = "x"', "web.pasword is not a key Vigil knows"),
+        ("[alerts]\ndead_man_after_min = 1", "alerts.dead_man_after_min is a number from 2 to 60, not 1"),
+        ('[alerts]\nping_url = "ping"', "alerts.ping_url is an address that begins with http:// or https://"),
+        ('[alerts]\nping = "x"', "alerts.ping is not a key Vigil knows"),
         ("[bluetooth]\nadapter = 1", "bluetooth.adapter is text in quotes, not 1"),
         ("[bluetooth]\nalone = 1", "bluetooth.alone is true or false, not 1"),
         ('[bluetooth]\nscanning = "idle"', "bluetooth.scanning is one of active, passive, not 'idle'"),
