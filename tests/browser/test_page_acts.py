@@ -100,7 +100,7 @@ def test_a_latched_alarm_is_over_and_still_wants_an_answer(home: Any, visit: Any
     home.say("spo2_very_low", spo2=965, quality=90)
     banner = page.locator("#banner .alarm")
     expect(banner.locator(".alarm-answer")).to_have_text("Over, not acknowledged")
-    expect(banner.locator(".alarm-value")).to_have_text("At the alarm 82\u00a0% · now 97\u00a0%")
+    expect(banner.locator(".alarm-value")).to_have_text("Now 97\u00a0% · at the alarm 82\u00a0%")
     page.locator("#log-list summary").click()
     expect(page.locator("#log-list details li")).to_have_text(
         [re.compile("Began$"), re.compile("Over, but kept until acknowledged$")]

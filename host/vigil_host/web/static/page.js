@@ -282,9 +282,9 @@ function showDetails(element, alarm, covers, passed) {
   if (alarm.signal && view) {
     const [unit, limits, now] = [SIGNALS[alarm.signal].unit, limitsOf(view, alarm.signal), measure(view, alarm.signal, passed)];
     const said = (value) => `${shown(value, alarm.signal, limits)}\u00a0${unit}`;
-    if (alarm.value != null) parts.push(`At the alarm ${said(alarm.value)}`);
     if (now.value != null) parts.push(`now ${said(now.value)}`);
     else parts.push(`last known${now.last == null ? "" : ` ${said(now.last)}, ${ago(now.age)}`}, no signal`);
+    if (alarm.value != null) parts.push(`at the alarm ${said(alarm.value)}`);
   }
   const value = element.querySelector(".alarm-value");
   value.hidden = parts.length === 0;
