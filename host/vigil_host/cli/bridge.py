@@ -178,7 +178,8 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
         scan_restart_s=config.restart_s,
         people_path=people_file(),
     )
-    async with page_of(bridge, store, access, config.web_host, config.web_port) as address:
+    acting = None if listen_only else devices
+    async with page_of(bridge, store, access, config.web_host, config.web_port, acting) as address:
         known = len(devices.list())
         record = "listening only" if listen_only else f"record in {config.database}"
         click.echo(f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, {record})", err=True)
