@@ -141,6 +141,7 @@ PHYSIOLOGICAL = (
 # A condition, and the worse one that speaks for both while it is active.
 COVERED_BY = {
     SPO2_LOW: SPO2_VERY_LOW,
+    SPO2_FALLING: SPO2_VERY_LOW,
     PULSE_RATE_LOW: PULSE_RATE_VERY_LOW,
     PULSE_RATE_HIGH: PULSE_RATE_VERY_HIGH,
     TEMPERATURE_LOW: TEMPERATURE_VERY_LOW,

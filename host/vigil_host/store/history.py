@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, literal_column, or_, select
 
 from vigil_host.store import schema
 from vigil_host.store.boots import Place, Places
@@ -144,7 +144,7 @@ def newest_settings(connection: Connection, device: str) -> StoredSettings | Non
     record = schema.record.c
     row = connection.execute(
         select(record.data, record.journal, record.boot, record.uptime_ms)
-        .where(record.device == device, record.kind == records.SETTINGS)
+        .where(record.device == device, record.kind == literal_column(str(records.SETTINGS)))  # as the index has it
         .order_by(record.id.desc())
         .limit(1)
     ).first()
