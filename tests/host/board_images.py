@@ -49,6 +49,4 @@ def uf2_image(family: int, pages: int = 40, with_absolute: bool = False, start: 
 
 def uf2_pages(family: int, pages: Sequence[bytes], start: int) -> list[uf2.Uf2Block]:
     """The blocks of these pages, one after another."""
-    return [
-        uf2.Uf2Block(start + 256 * number, page, family, number, len(pages)) for number, page in enumerate(pages)
-    ]
+    return [uf2.Uf2Block(start + 256 * number, page, family, number, len(pages)) for number, page in enumerate(pages)]

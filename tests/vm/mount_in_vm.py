@@ -30,7 +30,7 @@ class Flash:
         return 0
 
 
-flash = Flash(open("files.bin", "r+b"))
+flash = Flash(open("files.bin", "r+b"))  # noqa: SIM115 - the file system's, until the program ends
 vfs.mount(vfs.VfsLfs2(flash, progsize=int(sys.argv[1])), "/board")
 sys.path.insert(0, "/board")
 imported = 0
