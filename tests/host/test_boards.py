@@ -106,6 +106,7 @@ _BAD = {
     "pin beyond the chip": (replaced(_LIGHT, "light = 99 "), "pins.light: the chip has no GPIO 99"),
     "strapping pin": (replaced(_LIGHT, "light = 2 "), "pins.light: GPIO 2 is a strapping pin (must be low"),
     "boot pin as an output": (replaced(_LIGHT, "light = 0 "), "pins.light: GPIO 0 is a strapping pin"),
+    "button at another": (replaced("button = 0 ", "button = 12 "), "pins.button: GPIO 12 is a strapping pin"),
     "flash pin": (replaced(_LIGHT, "light = 6 "), "pins.light: GPIO 6 cannot be used, it leads to the flash"),
     "serial pin": (replaced("sda = 21", "sda = 1"), "i2c.sda: GPIO 1 cannot be used, it is the serial port"),
     "two uses": (replaced(_LIGHT, "light = 21 "), "pins.light: GPIO 21 is i2c.sda already"),
