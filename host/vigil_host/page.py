@@ -14,7 +14,14 @@ from vigil_host.web.server import WebServer
 async def page_of(bridge: Bridge, store: Store, access: Access, host: str, port: int) -> AsyncIterator[str]:
     """Serve the page of a bridge that the caller runs; its address is given. Raises PortError."""
     app = create_app(
-        store, bridge.live, bridge.alerts, bridge.events, access=access, limits=bridge.limits, rooms=bridge.rooms
+        store,
+        bridge.live,
+        bridge.alerts,
+        bridge.events,
+        access=access,
+        limits=bridge.limits,
+        rooms=bridge.rooms,
+        answers=bridge.answers,
     )
     server = WebServer(app, host, port)
     address = await server.start()

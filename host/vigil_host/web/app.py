@@ -18,6 +18,8 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from vigil_host.alerts import Alerts
+from vigil_host.answers.answers import Answers
+from vigil_host.answers.page import AnswerPage
 from vigil_host.assets import asset
 from vigil_host.clock import Clock
 from vigil_host.events import Events
@@ -50,11 +52,13 @@ def create_app(
     limits: Limits,
     rooms: Rooms | None = None,
     clock: Clock | None = None,
+    answers: Answers | None = None,
 ) -> Starlette:
     """Make the application. `limits` gives the limits in force on a device (see `picture.Limits`).
 
     Routes: `/` the page; `/api/state`, `/api/trend`, `/api/events` what it shows; `/healthz`; `/static/`; where a
-    passphrase guards it, `/login` and `/logout`; and where there are `rooms`, the WebSocket by which they join.
+    passphrase guards it, `/login` and `/logout`; where there are `rooms`, the WebSocket by which they join; and where
+    there are `answers` with a public address, the page of the links in messages.
     """
     clock = clock or Clock()
     picture = Picture(live, alerts, limits, clock, rooms.views if rooms else list)
@@ -71,6 +75,8 @@ def create_app(
     ]
     if rooms:
         routes.append(WebSocketRoute(ROOMS_PATH, rooms.serve))
+    if answers and answers.public_url:
+        routes += AnswerPage(answers).routes()
     if access.logins:
         logging_in = _Login(access, access.logins)
         routes += [
