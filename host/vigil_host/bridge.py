@@ -40,8 +40,8 @@ class Bridge:
     that is `listen_only` hears and shows adverts and connects with no device: the record is another bridge's. `rooms`
     are the home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
     `is_alone`: nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only
-    when it hears nothing. `people_path`: the people who are told of alarms; None: nobody is told. `public_url`: under which the page can be
-    opened from outside, if it can. Raises TokensError.
+    when it hears nothing. `people_path`: the people who are told of alarms; None: nobody is told.
+    `public_url`: under which the page can be opened from outside; None: it cannot. Raises TokensError.
     """
 
     def __init__(

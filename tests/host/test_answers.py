@@ -5,6 +5,7 @@ import stat
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.host.ntfy import NtfyServer, Taken
@@ -15,9 +16,13 @@ from vigil_host.answers import asked
 from vigil_host.answers.answers import EXPIRED, UNKNOWN, Answers
 from vigil_host.answers.tokens import DRILL, GOOD_FOR_S, MESSAGE, Token, Tokens, TokensError
 from vigil_host.answers.ways import Asking, NtfyWay
+from vigil_host.bridge import Bridge
 from vigil_host.delivery import outbox
+from vigil_host.devices import Devices
 from vigil_host.events import Events
 from vigil_host.live import Live
+from vigil_host.store import Store
+from vigil_wire import conditions, keys, link
 
 OTHERS_KEY = b"k" * 32
 
@@ -35,7 +40,7 @@ class AnsweringHome(Home):
         self.acknowledged: list[tuple[int, str]] = []
         self.tokens = Tokens.at(self.folder / "answer-key")
         self.asking = Asking(self.tokens, self.public_url)
-        live = Live(lambda: [], self.clock)
+        live = Live(list, self.clock)
         self.alerts = Alerts(self.store, live, Events(), self.clock)
 
         async def acknowledge(alarm_id: int, by: str) -> bool:
@@ -365,3 +370,33 @@ def test_only_alarms_ask_for_an_answer(home: AnsweringHome) -> None:
     alarm, over = (each for each in home.server.taken if each.topic == "ada")
     assert "X-Actions" in alarm.headers
     assert over.title.startswith("Over") and "X-Actions" not in over.headers
+
+
+def test_a_press_far_away_ends_the_telling_and_silences_nothing_at_the_device(
+    tmp_path: Path, server: NtfyServer, key: bytes, content_bytes: Any, air: Any, mocker: Any
+) -> None:
+    """The whole bridge, from the advert to the press."""
+
+    async def scenario() -> None:
+        devices = Devices(tmp_path / "devices.toml")
+        device_id = devices.add(keys.setup_code(key), "Ada", "Band").id
+        (tmp_path / "people.toml").write_text(
+            f'[[person]]\nname = "Ben"\nrole = "caregiver"\nurls = ["{server.url("b")}"]\n'
+        )
+        with Store.open(tmp_path / "vigil.db") as store:
+            bridge = Bridge(store, devices, air.scanner, mocker.Mock(), people_path=tmp_path / "people.toml")
+            sent = mocker.spy(bridge, "send")
+            running = asyncio.create_task(bridge.run())
+            await until(lambda: bool(server.streams))
+            air.advertise(key, content_bytes(alarm_bits=1 << conditions.SPO2_VERY_LOW))
+            await until(lambda: bool(server.taken))
+            await asyncio.to_thread(server.press, server.taken[0])
+            await until(lambda: sent.call_count == 1)
+            command = link.alarm_command(link.ACKNOWLEDGE, conditions.SPO2_VERY_LOW, conditions.FROM_AFAR)
+            sent.assert_called_once_with(device_id, command)
+            (alarm,) = [each for each in store.active_alarms() if each.condition == "spo2_very_low"]
+            assert alarm.acknowledged_by == "Ben"
+            await bridge.close()
+            await running
+
+    asyncio.run(scenario())

@@ -10,7 +10,7 @@ from vigil_host.answers import asked, drills
 from vigil_host.answers.asked import Asked
 from vigil_host.answers.mqtt import MqttListener
 from vigil_host.answers.ntfy import NtfyListener
-from vigil_host.answers.tokens import DRILL, MESSAGE, Token, Tokens
+from vigil_host.answers.tokens import DRILL, MESSAGE, Token
 from vigil_host.answers.ways import Asking, MqttWay, NtfyWay, Question
 from vigil_host.clock import Clock
 from vigil_host.delivery.outbox import Pending
@@ -61,7 +61,7 @@ class Answers:
         self._acknowledge = acknowledge
         self._people = people
         self._drills_path = drills_path
-        self._listeners: dict[NtfyWay | MqttWay, asyncio.Task[None]] = {}
+        self._listeners: dict[NtfyWay | MqttWay, tuple[NtfyListener | MqttListener, asyncio.Task[None]]] = {}
         self.public_url = asking.public_url
         self.refused = 0
 
@@ -109,21 +109,39 @@ class Answers:
                 if self._people() is not people:
                     people = self._people()
                     await self._follow(people)
+                self._begin_failed_anew()
                 await self._clock.sleep(PERIOD_S)
         finally:
-            listeners = [*self._listeners.values()]
-            for listener in listeners:
-                listener.cancel()
-            await asyncio.gather(*listeners, return_exceptions=True)
+            tasks = [task for _listener, task in self._listeners.values()]
+            self._listeners.clear()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def unheard(self) -> list[str]:
+        """Return the names of the ways back that are not heard at the moment."""
+        return [way.name for way, (listener, _task) in self._listeners.items() if not listener.is_hearing]
 
     async def _follow(self, people: People) -> None:
         """Hear the ways of these people, and no others."""
         urls = {url for person in people.persons for url in person.urls}
-        ways = set(filter(None, await asyncio.to_thread(lambda: [self._asking.way(url) for url in urls])))
+        found = await asyncio.to_thread(lambda: [self._asking.way(url) for url in urls])
+        ways = {way for way in found if way is not None}
         for way in self._listeners.keys() - ways:
-            self._listeners.pop(way).cancel()
+            self._listeners.pop(way)[1].cancel()
         for way in ways - self._listeners.keys():
-            self._listeners[way] = asyncio.create_task(self._listener(way).run())
+            self._begin(way)
+
+    def _begin(self, way: NtfyWay | MqttWay) -> None:
+        listener = self._listener(way)
+        self._listeners[way] = listener, asyncio.create_task(listener.run())
+
+    def _begin_failed_anew(self) -> None:
+        """What hears ends by no fault of its own kind for good."""
+        for way, (_listener, task) in [*self._listeners.items()]:
+            if task.done():
+                _log.error("hearing answers by %s failed, and is begun anew", way.name, exc_info=task.exception())
+                self._begin(way)
 
     def _listener(self, way: NtfyWay | MqttWay) -> NtfyListener | MqttListener:
         if isinstance(way, NtfyWay):
@@ -141,7 +159,7 @@ class Answers:
         return False
 
     async def _take_for_sure(self, text: str) -> None:
-        """Take an answer, again and again while the store cannot."""
+        """Take an answer, again and again while the store cannot; no fault in one ends the hearing of others."""
         while True:
             try:
                 await self.take(text)
@@ -149,3 +167,6 @@ class Answers:
             except StoreError as error:
                 _log.error("an answer cannot be taken: %s", error)
                 await self._clock.sleep(RETRY_S)
+            except Exception:
+                _log.exception("an answer could not be taken")
+                return

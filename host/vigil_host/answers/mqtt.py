@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from paho.mqtt import MQTTException
 from paho.mqtt import client as mqtt
 from paho.mqtt import publish as mqtt_publish
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -41,11 +42,11 @@ class MqttListener:
         self._is_worth = is_worth
         self._take = take
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.is_subscribed = asyncio.Event()
+        self.is_hearing = False
 
     async def run(self) -> None:
         """Hear for ever, also after the broker was away; ends only by cancellation."""
-        loop = self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         client = mqtt.Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=MQTTProtocolVersion.MQTTv5)
         client.reconnect_delay_set(1, MOST_WAIT_S)
         if self._way.user:
@@ -55,8 +56,8 @@ class MqttListener:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._came
-        client.on_subscribe = lambda *_arguments: loop.call_soon_threadsafe(self.is_subscribed.set)
-        properties = Properties(PacketTypes.CONNECT)
+        client.on_subscribe = self._subscribed
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no type for it
         properties.MaximumPacketSize = _MOST_PACKET_BYTES
         properties.SessionExpiryInterval = GOOD_FOR_S
         client.connect_async(self._way.host, self._way.port, _KEEPALIVE_S, clean_start=False, properties=properties)
@@ -74,7 +75,13 @@ class MqttListener:
         else:
             client.subscribe(self._way.answer_topic, qos=1)
 
+    def _subscribed(self, _client: mqtt.Client, _data: Any, _id: int, reasons: list[Any], _properties: Any) -> None:
+        self.is_hearing = not any(reason.is_failure for reason in reasons)
+        if not self.is_hearing:
+            _log.warning("answers by %s are not heard: %s", self._way.name, reasons[0])
+
     def _disconnected(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self.is_hearing = False
         if reason.is_failure:
             _log.warning("answers by %s are not heard: %s", self._way.name, reason)
 
@@ -92,7 +99,7 @@ def publish(way: MqttWay, token: str) -> str | None:
     tls: Any = _tls(way) if way.is_secure else None
     try:
         mqtt_publish.single(way.answer_topic, token, 1, hostname=way.host, port=way.port, auth=auth, tls=tls)
-    except (OSError, ValueError, mqtt.MQTTException) as error:
+    except (OSError, ValueError, MQTTException) as error:
         return type(error).__name__
     return None
 

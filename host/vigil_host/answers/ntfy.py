@@ -5,6 +5,7 @@ back. At its start the bridge reads all that is kept: an answer that has done it
 """
 
 import asyncio
+import contextlib
 import http.client
 import json
 import logging
@@ -49,7 +50,7 @@ class NtfyListener:
         self._since = "all"
         self._socket: socket.socket | None = None
         self._is_ended = False
-        self._is_heard = False
+        self.is_hearing = False
         self.problem: str | None = None
 
     async def run(self) -> None:
@@ -58,9 +59,9 @@ class NtfyListener:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                self._is_heard = False
                 problem = await in_thread(lambda: self._hear(loop)) or "the server ended it"
-                if self._is_heard:
+                was_hearing, self.is_hearing = self.is_hearing, False
+                if was_hearing:
                     wait_s = FIRST_WAIT_S
                 elif problem != self.problem:
                     self.problem = problem
@@ -70,10 +71,8 @@ class NtfyListener:
         finally:
             self._is_ended = True
             if self._socket is not None:
-                try:
+                with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)  # its thread waits for a line
-                except OSError:
-                    pass
 
     def _hear(self, loop: asyncio.AbstractEventLoop) -> str | None:
         """Read the stream until it ends; what went wrong, or None. Runs in a thread."""
@@ -92,9 +91,9 @@ class NtfyListener:
                     return f"HTTP status {answer.status}"
                 self._socket.settimeout(SILENCE_S)
                 while line := answer.readline(_MOST_LINE_BYTES):
-                    if not self._is_heard and self.problem is not None:
+                    if self.problem is not None:
                         _log.info("answers by %s are heard again", self._way.name)
-                    self._is_heard, self.problem = True, None
+                    self.is_hearing, self.problem = True, None
                     if line.endswith(b"\n"):
                         self._read(line, loop)
                     else:  # longer than any answer is

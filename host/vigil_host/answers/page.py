@@ -33,8 +33,8 @@ _SAID = {
     asked.ASKED_AGAIN: "This was asked again since. Answer the newest message: only that one counts.",
 }
 _DONE = (
-    "Thank you. The others are told nothing more for now; an alarm of high priority comes again after five minutes if it "
-    "goes on. The device goes on sounding: whoever is there silences it with its button."
+    "Thank you. The others are told nothing more for now; an alarm of high priority comes again after five minutes if "
+    "it goes on. The device goes on sounding: whoever is there silences it with its button."
 )
 _DRILL_DONE = "Thank you. Your answer came back."
 

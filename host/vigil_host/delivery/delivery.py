@@ -29,8 +29,8 @@ class Delivery:
     """What the bridge tells, to whom. `run` does the work.
 
     `changed` is awaited when this has changed an alarm. `problems` says what is wrong with the people file, one line
-    each: it is then used as it was before or, at the start, as far as it can be. `ask` makes the message of an alarm one
-    that can be answered, at an address; None: none can.
+    each: it is then used as it was before or, at the start, as far as it can be. `ask` makes the message of an alarm
+    one that can be answered, at an address; None: none can.
     """
 
     def __init__(
