@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
 from paho.mqtt import client as mqtt
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 from tests.host.ntfy import NtfyServer
 from tests.host.test_answers import OTHERS_KEY, AnsweringHome, until
 
+from vigil_host.answers.mqtt import MqttListener
 from vigil_host.answers.mqtt import publish as press
 from vigil_host.answers.tokens import MESSAGE, Token, Tokens
 from vigil_host.answers.ways import MqttWay
@@ -100,3 +102,46 @@ def test_a_broker_that_is_away_takes_no_answer(port: int) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         assert press(MqttWay("127.0.0.1", closed.getsockname()[1], "home/ben"), "token") == "ConnectionRefusedError"
+
+
+def test_a_session_that_long_packets_have_stopped_goes_on(port: int) -> None:
+    way = MqttWay("127.0.0.1", port, TOPIC)
+    came: list[str] = []
+
+    async def take(text: str) -> None:
+        came.append(text)
+
+    async def scenario() -> None:
+        listener = MqttListener(way, "vigil-test", lambda text: True, take, renew_s=0.3)
+        hearing = asyncio.create_task(listener.run())
+        await until(lambda: listener.is_hearing)
+        long = [(way.answer_topic, b"x" * 5000, 1, False)] * 45
+        await asyncio.to_thread(publish.multiple, long, hostname="127.0.0.1", port=port)
+        assert await asyncio.to_thread(press, way, "an answer") is None
+        await until(lambda: came == ["an answer"])
+        hearing.cancel()
+        await asyncio.wait((hearing,))
+
+    asyncio.run(scenario())
+
+
+def test_a_broker_that_refuses_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        way = MqttWay("127.0.0.1", closed.getsockname()[1], TOPIC)
+
+        async def take(text: str) -> None:
+            raise AssertionError(text)
+
+        async def scenario() -> None:
+            listener = MqttListener(way, "vigil-test", lambda text: True, take, renew_s=0.05)
+            hearing = asyncio.create_task(listener.run())
+            await asyncio.sleep(0.3)
+            assert not listener.is_hearing
+            hearing.cancel()
+            await asyncio.wait((hearing,))
+
+        asyncio.run(scenario())
+    assert [each.message for each in caplog.records if each.name == "vigil_host.answers.mqtt"] == [
+        "answers by MQTT at 127.0.0.1 are not heard: no connection"
+    ]

@@ -21,6 +21,8 @@ from vigil_host.answers.tokens import GOOD_FOR_S
 from vigil_host.answers.ways import MqttWay
 
 MOST_WAIT_S = 60
+RENEW_S = 300.0
+"""The connection is made anew so often: mosquitto 2.0.11 sends nothing more after twenty packets that were too long."""
 _MOST_PACKET_BYTES = 1024
 _KEEPALIVE_S = 60
 
@@ -36,17 +38,30 @@ class MqttListener:
         client_id: str,
         is_worth: Callable[[str], bool],
         take: Callable[[str], Coroutine[Any, Any, object]],
+        renew_s: float = RENEW_S,
     ) -> None:
         self._way = way
         self._client_id = client_id
         self._is_worth = is_worth
         self._take = take
+        self._renew_s = renew_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self.is_hearing = False
+        self.problem: str | None = None
 
     async def run(self) -> None:
         """Hear for ever, also after the broker was away; ends only by cancellation."""
         self._loop = asyncio.get_running_loop()
+        while True:
+            client = self._client()
+            client.loop_start()
+            try:
+                await asyncio.sleep(self._renew_s)
+            finally:
+                client.disconnect()
+                await asyncio.to_thread(client.loop_stop)
+
+    def _client(self) -> mqtt.Client:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=MQTTProtocolVersion.MQTTv5)
         client.reconnect_delay_set(1, MOST_WAIT_S)
         if self._way.user:
@@ -54,6 +69,7 @@ class MqttListener:
         if self._way.is_secure:
             client.tls_set_context(_tls(self._way))
         client.on_connect = self._connected
+        client.on_connect_fail = lambda *_arguments: self._say("no connection")
         client.on_disconnect = self._disconnected
         client.on_message = self._came
         client.on_subscribe = self._subscribed
@@ -61,29 +77,31 @@ class MqttListener:
         properties.MaximumPacketSize = _MOST_PACKET_BYTES
         properties.SessionExpiryInterval = GOOD_FOR_S
         client.connect_async(self._way.host, self._way.port, _KEEPALIVE_S, clean_start=False, properties=properties)
-        client.loop_start()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self._loop = None
-            client.disconnect()
-            await asyncio.to_thread(client.loop_stop)
+        return client
 
     def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            _log.warning("answers by %s are not heard: %s", self._way.name, reason)
+            self._say(str(reason))
         else:
             client.subscribe(self._way.answer_topic, qos=1)
 
     def _subscribed(self, _client: mqtt.Client, _data: Any, _id: int, reasons: list[Any], _properties: Any) -> None:
-        self.is_hearing = not any(reason.is_failure for reason in reasons)
-        if not self.is_hearing:
-            _log.warning("answers by %s are not heard: %s", self._way.name, reasons[0])
+        failed = next((str(reason) for reason in reasons if reason.is_failure), None)
+        self._say(failed)
+        self.is_hearing = failed is None
 
     def _disconnected(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self.is_hearing = False
-        if reason.is_failure:
-            _log.warning("answers by %s are not heard: %s", self._way.name, reason)
+        if reason.is_failure and self.problem is None:
+            self._say(str(reason))
+
+    def _say(self, problem: str | None) -> None:
+        """Log what is wrong when it begins, and when it is over."""
+        if problem and self.problem is None:
+            _log.warning("answers by %s are not heard: %s", self._way.name, problem)
+        elif not problem and self.problem is not None:
+            _log.info("answers by %s are heard again", self._way.name)
+        self.problem = problem
 
     def _came(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         """Take in one message; it is acknowledged to the broker once this has returned."""
@@ -97,6 +115,7 @@ def publish(way: MqttWay, token: str) -> str | None:
     """Publish an answer as an automation does; what went wrong, or None."""
     auth: Any = {"username": way.user, "password": way.password} if way.user else None
     tls: Any = _tls(way) if way.is_secure else None
+    logging.getLogger("paho.mqtt.client").setLevel(logging.CRITICAL)  # it calls its own end of the connection an error
     try:
         mqtt_publish.single(way.answer_topic, token, 1, hostname=way.host, port=way.port, auth=auth, tls=tls)
     except (OSError, ValueError, MQTTException) as error:
