@@ -64,7 +64,6 @@ class Config:
     web_host: str = LOOPBACK
     web_port: int = DEFAULT_PORT
     lan: bool = False
-    public_url: str | None = None
     adapter: str | None = None
     log_level: str = "info"
     listen_only: bool = False
@@ -76,6 +75,7 @@ class Config:
     dead_man_url: str | None = field(default=None, repr=False)  # these two are secret
     ping_url: str | None = field(default=None, repr=False)
     dead_man_after_min: int = DEAD_MAN_AFTER_MIN
+    public_url: str | None = None
 
 
 def data_folder() -> Path:

@@ -16,7 +16,7 @@ from vigil_host.events import Events
 from vigil_host.web.access import Access, Logins
 from vigil_host.web.app import create_app
 
-PUBLIC = "https://vigil.example/home"
+PUBLIC = "https://vigil.example/house"
 PROXY = {"Host": "vigil.example", "Origin": "null"}
 WRONG = "/answer/" + Tokens(OTHERS_KEY).make(Token(MESSAGE, 1, 1_795_000_000))
 
@@ -176,5 +176,5 @@ def test_without_a_public_address_there_is_neither_link_nor_page(home: Answering
 
 
 def test_the_page_is_under_the_public_address(home: AnsweringHome) -> None:
-    assert urlsplit(home.asking.link("x") or "").path == "/home/answer/x"
+    assert urlsplit(home.asking.link("x") or "").path == "/house/answer/x"
     assert {route.path for route in AnswerPage(home.answers).routes()} == {"/answer/style.css", "/answer/{token}"}
