@@ -72,7 +72,7 @@ def test_the_button_acknowledges_and_nothing_else_does(home: AnsweringHome, clie
         assert client.head(path).status_code == 200
         shown = client.get(path)
     assert home.acknowledged == []
-    assert "HIGH: Very low oxygen, Ada" in shown.text and "Go to Ada now." in shown.text
+    assert "HIGH: Very low oxygen, Ada" in shown.text and "Go to the person now." in shown.text
     action = re.search(
         r'<form method="post" action="([^"]+)"><button type="submit">I have seen it</button>', shown.text
     )
