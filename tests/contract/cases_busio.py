@@ -122,9 +122,10 @@ def case_lock_is_given_back_after_each_error() -> None:
 
 
 def case_missing_acknowledge_has_one_number_whoever_says_it() -> None:
-    for number in (6, 19, 121):
-        bus = BusioI2C(Busio(SimulatedI2C(), number))
-        assert error_number(lambda: bus.writeto(0x57, b"\x00")) == 19
+    buses = [BusioI2C(Busio(SimulatedI2C(), number)) for number in (6, 19, 121)]
+    assert [error_number(bus.scan) for bus in buses] == [0, 0, 0]
+    for call in [lambda bus=bus: bus.writeto(0x57, b"\x00") for bus in buses]:
+        assert error_number(call) == 19
 
 
 def case_bus_that_another_has_locked_is_waited_for_but_not_without_end() -> None:

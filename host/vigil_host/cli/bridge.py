@@ -4,8 +4,10 @@ import asyncio
 import logging
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -84,7 +86,7 @@ def command(
         if forward_to:
             run_until_stopped(_run_room(config, forward_to, _join_key(forward_to, set_join_code)))
             return
-        access = _access(config, set_passphrase)
+        access = access_of(config, set_passphrase)
         signer = Signer.at(signing_key_file())
         while True:
             try:
@@ -131,7 +133,8 @@ async def _free(config: Config) -> None:
             return
 
 
-def _access(config: Config, set_passphrase: bool) -> Access:
+def access_of(config: Config, set_passphrase: bool) -> Access:
+    """Return who may see the page, with a passphrase asked for where that is due; raises AccessError."""
     if not config.lan:
         return Access()
     logins = Logins(data_folder() / "passphrase.json")
@@ -178,15 +181,30 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
         scan_restart_s=config.restart_s,
         people_path=people_file(),
     )
+    record = "listening only" if listen_only else f"record in {config.database}"
+    await serve(bridge, devices, config, store, access, record)
+
+
+async def serve(
+    bridge: Bridge,
+    devices: Devices,
+    config: Config,
+    store: Store,
+    access: Access,
+    record: str,
+    *beside: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """Run a bridge and its page, and what goes on beside it, until cancelled."""
     async with page_of(bridge, store, access, config.web_host, config.web_port) as address:
         known = len(devices.list())
-        record = "listening only" if listen_only else f"record in {config.database}"
         click.echo(f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, {record})", err=True)
         notify.notify("READY=1")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(notify.keep_watchdog_fed())
                 group.create_task(bridge.run())
+                for run in beside:
+                    group.create_task(run())
                 if bridge.delivery and (config.dead_man_url or config.ping_url):
                     failing = bridge.delivery.is_failing
                     switch = DeadMan(Clock(), config.dead_man_url, config.ping_url, config.dead_man_after_min, failing)

@@ -88,7 +88,8 @@ def _requested(outputs: list[int], inputs: list[int]) -> Mapping[int, GpioPin]:
         raise GpioError("pins need the package gpiod: pip install 'vigil-vitals[pi]'") from None
     out = gpiod.LineSettings(direction=Direction.OUTPUT, output_value=Value.INACTIVE)
     into = gpiod.LineSettings(direction=Direction.INPUT, bias=Bias.PULL_UP)
-    settings = {_name(number): out for number in outputs} | {_name(number): into for number in inputs}
+    settings: dict[Any, Any] = {_name(number): out for number in outputs}
+    settings |= {_name(number): into for number in inputs}
     chip = _chip_with(gpiod, list(settings))
     try:
         request = gpiod.request_lines(chip, consumer="vigil", config=settings)

@@ -45,6 +45,7 @@ class LinuxI2C:
         self._node = f"/dev/i2c-{number}"
         try:
             self._bus = SMBus(number)
+            assert self._bus.fd is not None  # it is open
             ioctl(self._bus.fd, I2C_TIMEOUT, _TIMEOUT_MS // 10)
             ioctl(self._bus.fd, I2C_RETRIES, 0)
         except OSError as error:
