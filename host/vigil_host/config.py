@@ -32,6 +32,8 @@ The configuration is one TOML file; every key may be left out:
     buzzer = 22                           # with its own oscillator
     vibration = 23
     button = 24                           # to ground
+    wearer = "Ada"                        # as said at the first start
+    bluetooth = false                     # true: also be the bridge of wearables, by Bluetooth
 
 Some adapters, or the programs between, pass on only the first few of a device's adverts. `vigil doctor` measures how
 many come; where they are few, try `duplicates = true`, then `restart_s`, then another adapter.
@@ -78,6 +80,8 @@ class MonitorConfig:
     buzzer: int | None = None
     vibration: int | None = None
     button: int | None = None
+    wearer: str | None = None
+    bluetooth: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,6 +238,8 @@ def _monitor(table: "_Table") -> MonitorConfig:
         buzzer=one("buzzer"),
         vibration=one("vibration"),
         button=one("button"),
+        wearer=table.take("wearer", str, "") or None,
+        bluetooth=table.take("bluetooth", bool, False),
     )
     table.check_empty()
     if monitor.i2c < 0:

@@ -15,6 +15,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
+from vigil_host.link.adapter import Client, ClientFactory
 from vigil_wire import link
 from vigil_wire.advert import COMPANY_ID
 
@@ -63,6 +64,14 @@ class InProcessRadio:
         """Return what connects with the device; the bridge's."""
         self._connections += 1
         return InProcessClient(self, self._connections, disconnected)
+
+    def clients_beside(self, others: ClientFactory) -> ClientFactory:
+        """Return what makes clients of this device, and by `others` of those that a radio hears."""
+
+        def make(device: BLEDevice, disconnected: Callable[[Any], None]) -> Client:
+            return self.client(device, disconnected) if device is _HERE else others(device, disconnected)
+
+        return make
 
     # Called in the device's thread: MicroPython's `bluetooth`, as far as a peripheral uses it.
 

@@ -117,8 +117,9 @@ def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
     text = (
         '[monitor]\ni2c = 3\nthermometer = "none"\nthermometer_address = 0x49\n'
         "light = [17, 27, 22]\nbuzzer = 23\nvibration = 24\nbutton = 25\n"
+        'wearer = "Ada"\nbluetooth = true\n'
     )
-    assert load(tmp_path, text).monitor == MonitorConfig(3, "none", 0x49, (17, 27, 22), 23, 24, 25)
+    assert load(tmp_path, text).monitor == MonitorConfig(3, "none", 0x49, (17, 27, 22), 23, 24, 25, "Ada", True)
     assert load(tmp_path, "[monitor]\nlight = 17").monitor.light == 17
 
 

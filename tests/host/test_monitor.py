@@ -34,7 +34,7 @@ from vigil_host.devices import Devices
 from vigil_host.own_device import JOURNAL_BLOCKS, OwnDevice, ticks_ms
 from vigil_host.store import Store
 from vigil_host.store.lease import AlreadyOwned
-from vigil_wire import link, records
+from vigil_wire import keys, link, records
 
 VIGIL = Path(sys.executable).with_name("vigil")
 
@@ -216,6 +216,34 @@ def test_two_programs_cannot_be_the_same_device(tmp_path: Path) -> None:
     own = own_device(tmp_path / "monitor", SimulatedI2C())
     with pytest.raises(AlreadyOwned):
         own_device(tmp_path / "monitor", SimulatedI2C())
+    own.close()
+
+
+def test_beside_a_radio_both_are_heard_and_each_is_connected_with_by_its_own_way(
+    tmp_path: Path, air: Any, home: Any, content_bytes: Callable[[], bytearray]
+) -> None:
+    """`bluetooth = true`."""
+    own = own_device(tmp_path / "monitor", SimulatedI2C())
+    store, wearable = home.store, home.device
+    wearable.journal.restart()
+    devices = Devices(tmp_path / "devices.toml")
+    here = own.register(devices, "This computer", "Ada")
+    worn = devices.add(keys.setup_code(wearable.key), "Ben", "Wearable")
+
+    async def scenario() -> None:
+        bridge = Bridge(store, devices, air.scanner, own.radio.clients_beside(wearable.client))
+        await own.radio.scanner(bridge.hear).start()
+        tasks = [asyncio.create_task(own.run()), asyncio.create_task(bridge.run())]
+        await wait_for(lambda: bool(air.scanners), 10)
+        air.advertise(wearable.key, content_bytes(), wearable.ble_device())
+        await wait_for(lambda: store.audit(worn.id).stored == 1, 20)
+        await wait_for(lambda: store.audit(here.id).stored >= 3, 20)
+        assert (wearable.sessions, own.device.peripheral.connection_count) == (1, 1)
+        tasks[0].cancel()
+        await asyncio.wait((tasks[0],))
+        await bridge.close()
+
+    asyncio.run(scenario())
     own.close()
 
 

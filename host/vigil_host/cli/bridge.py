@@ -155,12 +155,13 @@ def _join_key(address: str, is_new: bool) -> bytes:
     return key
 
 
-def _scanners(config: Config) -> ScannerFactory:
+def scanners(config: Config) -> ScannerFactory:
+    """Return what makes scanners of this machine's Bluetooth, as configured."""
     return scanner_factory(config.adapter, config.scanning == "passive", config.duplicates)
 
 
 async def _run_room(config: Config, address: str, key: bytes) -> None:
-    room = Room(address, key, _scanners(config), client_factory(config.adapter), scan_restart_s=config.restart_s)
+    room = Room(address, key, scanners(config), client_factory(config.adapter), scan_restart_s=config.restart_s)
     click.echo(f"Vigil: room bridge of {address}, which alone keeps the record and shows the page", err=True)
     notify.notify("READY=1")
     async with asyncio.TaskGroup() as group:
@@ -173,7 +174,7 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
     bridge = Bridge(
         store,
         devices,
-        _scanners(config),
+        scanners(config),
         client_factory(config.adapter),
         listen_only=listen_only,
         is_alone=config.alone,

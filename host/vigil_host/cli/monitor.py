@@ -12,7 +12,7 @@ from vigil_hal.faults import NotAnswering, SensorFault
 from vigil_hal.max30102 import Max30102
 from vigil_hal.tmp117 import Tmp117
 from vigil_host.bridge import Bridge
-from vigil_host.cli.bridge import access_of, serve
+from vigil_host.cli.bridge import access_of, scanners, serve
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
 from vigil_host.config import (
@@ -27,6 +27,7 @@ from vigil_host.config import (
     signing_key_file,
 )
 from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
+from vigil_host.link.adapter import client_factory
 from vigil_host.linux.gpio import GpioError, panel_on
 from vigil_host.linux.i2c import I2CError, LinuxI2C
 from vigil_host.own_device import OwnDevice, ticks_ms
@@ -59,7 +60,7 @@ class KeepingError(Exception):
     show_default=True,
     help="simulated: a made patient, in a record of its own, of which nobody is told.",
 )
-@click.option("--wearer", help="Who wears the sensors, as said at the first start; later: `vigil people`.")
+@click.option("--wearer", help="Who wears the sensors, as said at the first start; instead of the configured one.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The page's port, instead of the configured one.")
 @click.option("--lan", is_flag=True, help="Show the page to the whole home network, behind a passphrase.")
 @click.option("--set-passphrase", is_flag=True, help="Set a new passphrase and end every session, then start.")
@@ -68,8 +69,8 @@ def command(
 ) -> None:
     """Measure with the sensors on this computer's own pins, and do all that `vigil bridge` does with what they say.
 
-    A MAX30102 and a TMP117 on the I2C bus of a Raspberry Pi; docs/raspberry-pi.md shows how. It hears no Bluetooth:
-    wearables need a `vigil bridge` on another computer.
+    A MAX30102 and a TMP117 on the I2C bus of a Raspberry Pi; docs/raspberry-pi.md shows how. With `bluetooth = true` in
+    the table [monitor] it is the bridge of wearables too.
 
     Example: **vigil monitor --wearer Ada**
     """
@@ -95,17 +96,18 @@ def command(
         access = access_of(config, set_passphrase)
         signer = Signer.at(signing_key_file())
         folder = data_folder()
+        wearer = wearer or config.monitor.wearer or DEFAULT_WEARER
         people: Path | None = people_file()
         if sensors == "simulated":  # nothing of it may pass for a person's, or wake one
             folder, people = folder / "simulated", None
             folder.mkdir(mode=0o700, exist_ok=True)
             config = replace(config, database=folder / "vigil.db")
-            wearer = wearer or SIMULATED_WEARER
+            wearer = SIMULATED_WEARER
         with Store.open(config.database, signer=signer) as store:
             own = _own_device(folder / "monitor", config.monitor, sensors == "simulated")
             try:
                 devices = Devices(folder / "devices.toml")
-                own.register(devices, DEVICE_NAME, wearer or DEFAULT_WEARER)
+                own.register(devices, DEVICE_NAME, wearer)
                 run_until_stopped(_run(config, store, access, devices, people, own))
             finally:
                 own.close()
@@ -114,15 +116,20 @@ def command(
 async def _run(
     config: Config, store: Store, access: "Access", devices: Devices, people: Path | None, own: OwnDevice
 ) -> None:
+    # With a radio, its scanner is the bridge's: that it hears nothing any more must not be hidden by this device.
+    has_radio = config.monitor.bluetooth
     bridge = Bridge(
         store,
         devices,
-        own.radio.scanner,
-        own.radio.client,
-        is_alone=True,
+        scanners(config) if has_radio else own.radio.scanner,
+        own.radio.clients_beside(client_factory(config.adapter)),
+        is_alone=config.alone,
         known_rooms=KnownRooms(rooms_file()),
+        scan_restart_s=config.restart_s,
         people_path=people,
     )
+    if has_radio:
+        await own.radio.scanner(bridge.hear).start()
     await serve(bridge, devices, config, store, access, f"record in {config.database}", own.run)
 
 

@@ -127,9 +127,11 @@ def _errors_of_a_board() -> Iterator[None]:
 
 def _why_not_open(node: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
+        on = "switch I2C on (`sudo raspi-config nonint do_i2c 0`), then try again"
         others = ", ".join(sorted(str(path) for path in Path("/dev").glob("i2c-*")))
-        there = f"there are {others}: set `i2c` in [monitor]" if others else "there is no I2C bus at all"
-        return f"there is no {node}: {there}, or switch I2C on (`sudo raspi-config nonint do_i2c 0`) and start again"
+        if others:
+            return f"there is no {node}, but {others}: set `i2c` in [monitor], or {on}"
+        return f"there is no {node}, nor any other I2C bus: {on}"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"{node} is not for this user: `sudo usermod -aG i2c $USER`, then log in again"
     return f"{node} cannot be used as an I2C bus: {error.strerror}"
