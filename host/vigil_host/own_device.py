@@ -2,10 +2,12 @@
 
 The sensors make it wait, so it has a thread of its own; the bridge's loop never touches it but through the radio
 between them (`in_process`). Each step is due 100 ms after the one before. One that is late is not made up for: the
-oximeter's FIFO lasts 1.28 s, and what is lost beyond that is counted.
+oximeter's FIFO lasts 1.28 s, and what is lost beyond that is counted. One that never ends is the end of the program, as
+a board's watchdog resets the board: whatever started it starts it again.
 """
 
 import asyncio
+import concurrent.futures
 import os
 import threading
 import time
@@ -31,7 +33,12 @@ if TYPE_CHECKING:
 
 JOURNAL_BLOCKS = 256  # 1 MiB: two days without a bridge
 LATE_MS = 500  # the monitor is to be stepped at least so often
+HUNG_S = 8  # as a board's watchdog
 _POWER_ON = 1
+
+
+class DeviceHung(Exception):
+    """The device makes no steps any more."""
 
 
 class OwnDevice:
@@ -54,6 +61,7 @@ class OwnDevice:
         self._lease = Lease(folder / "journal")
         self._log = log
         self._stop = threading.Event()
+        self._steps = 0
         self.longest_gap_ms = 0
         self.radio = InProcessRadio()
         self.device = Device(
@@ -79,25 +87,50 @@ class OwnDevice:
         return devices.add(keys.setup_code(key), wearer, name)
 
     async def run(self) -> None:
-        """Step the device until cancelled; raises what it could not go on after."""
-        loop = asyncio.get_running_loop()
-        self.radio.attach(loop)
-        stepping = loop.run_in_executor(None, self._go_on)
+        """Step the device until cancelled; raises DeviceHung, and whatever it could not go on after."""
+        self.radio.attach(asyncio.get_running_loop())
+        outcome: concurrent.futures.Future[None] = concurrent.futures.Future()
+        # One that hangs must not keep the program from ending.
+        threading.Thread(target=self._live, args=(outcome,), name="device", daemon=True).start()
+        ended = asyncio.wrap_future(outcome)
         try:
-            await asyncio.shield(stepping)
-        finally:
+            await self._watch(ended)
+        except DeviceHung:
             self._stop.set()
-            await asyncio.wait((stepping,))
+            raise  # there is nothing to wait for
+        except BaseException:
+            self._stop.set()
+            await asyncio.wait((ended,))
+            raise
 
     def close(self) -> None:
         """Let another program have the folder."""
         self._lease.release()
+
+    async def _watch(self, ended: asyncio.Future[None]) -> None:
+        steps, silent_s = -1, 0
+        while not ended.done():
+            await asyncio.wait((ended,), timeout=1.0)
+            silent_s = silent_s + 1 if steps == self._steps else 0
+            steps = self._steps
+            if silent_s >= HUNG_S:
+                raise DeviceHung(f"the device has made no step for {HUNG_S} s: its I2C bus or its storage hangs")
+        await ended
+
+    def _live(self, outcome: concurrent.futures.Future[None]) -> None:
+        try:
+            self._go_on()
+        except BaseException as error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(None)
 
     def _go_on(self) -> None:
         due_s = stepped_s = time.monotonic()
         try:
             while not self._stop.is_set():
                 self.device.step(ticks_ms())
+                self._steps += 1
                 for _ in range(STEP_MS // TICK_MS):
                     due_s = max(due_s + TICK_MS / 1000, time.monotonic())
                     self._stop.wait(due_s - time.monotonic())

@@ -30,7 +30,7 @@ from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
 from vigil_host.link.adapter import client_factory
 from vigil_host.linux.gpio import GpioError, panel_on
 from vigil_host.linux.i2c import I2CError, LinuxI2C
-from vigil_host.own_device import OwnDevice, ticks_ms
+from vigil_host.own_device import DeviceHung, OwnDevice, ticks_ms
 from vigil_host.rooms.known import KnownRooms, RoomsError
 from vigil_host.store import Store, StoreError
 from vigil_host.store.chain import Signer, SigningError
@@ -85,8 +85,11 @@ def command(
         I2CError,
         GpioError,
         KeepingError,
+        DeviceHung,
     ):
         config = load(config_file)
+        if config.listen_only or config.forward_to:
+            raise ConfigError(f"{config_file}: listen_only and forward_to are for `vigil bridge`: leave them out")
         if lan:
             config = replace(config, lan=True, web_host=EVERY_ADDRESS)
         if port:
