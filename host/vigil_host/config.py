@@ -29,9 +29,9 @@ The configuration is one TOML file; every key may be left out:
     thermometer = "tmp117"                # or "none"
     thermometer_address = 0x48
     light = 17                            # GPIO numbers, where there is one: a light, or its [red, green, blue]
-    buzzer = 22                           # with its own oscillator
-    vibration = 23
-    button = 24                           # to ground
+    beeper = 12                           # a buzzer with its own oscillator: there is no PWM here
+    vibration = 27
+    button = 22                           # to ground
     wearer = "Ada"                        # as said at the first start
     bluetooth = false                     # true: also be the bridge of wearables, by Bluetooth
 
@@ -77,7 +77,7 @@ class MonitorConfig:
     thermometer: str = "tmp117"
     thermometer_address: int = 0x48
     light: int | tuple[int, int, int] | None = None
-    buzzer: int | None = None
+    beeper: int | None = None
     vibration: int | None = None
     button: int | None = None
     wearer: str | None = None
@@ -145,9 +145,9 @@ def join_code_file() -> Path:
     return data_folder() / "join-code"
 
 
-def emergency_number_file() -> Path:
+def emergency_number_file(folder: Path | None = None) -> Path:
     """Return the path of the emergency number; raises ConfigError."""
-    return data_folder() / "emergency-number"
+    return (folder or data_folder()) / "emergency-number"
 
 
 def signing_key_file() -> Path:
@@ -235,7 +235,7 @@ def _monitor(table: "_Table") -> MonitorConfig:
         thermometer=table.take("thermometer", str, "tmp117"),
         thermometer_address=table.take("thermometer_address", int, 0x48),
         light=light,
-        buzzer=one("buzzer"),
+        beeper=one("beeper"),
         vibration=one("vibration"),
         button=one("button"),
         wearer=table.take("wearer", str, "") or None,

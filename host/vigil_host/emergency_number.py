@@ -1,6 +1,7 @@
 """The number to call in an emergency, as it was set at this bridge: `vigil alarms number 112`."""
 
 import re
+from pathlib import Path
 
 from vigil_host.config import ConfigError, emergency_number_file
 from vigil_host.private_file import replace
@@ -8,9 +9,9 @@ from vigil_host.private_file import replace
 _NUMBER = re.compile(r"\+?[0-9](?:[0-9 ]{0,16}[0-9])?")
 
 
-def read() -> str | None:
-    """Return the number; None while none was set. Raises ConfigError."""
-    path = emergency_number_file()
+def read(folder: Path | None = None) -> str | None:
+    """Return the number; None while none was set. `folder`: where the bridge's files are. Raises ConfigError."""
+    path = emergency_number_file(folder)
     try:
         number = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:

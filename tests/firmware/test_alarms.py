@@ -60,7 +60,7 @@ class Ward:
         self.onsets: list[int] = []  # second
         self.priorities: list[int] = []
         settings.setdefault("temperature_site", ARMPIT)
-        self.settings = Settings(**settings)
+        self.settings = Settings((), **settings)
         self.alarms = Alarms(self.settings, self._announce)
 
     def _announce(self, condition: int, event: int, priority: int, value: int, onset_ms: int) -> None:

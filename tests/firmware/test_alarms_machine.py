@@ -44,9 +44,9 @@ SOURCES = {
     conditions.SPO2_FALLING: "spo2",
 }
 WHY_UNREAD = (conditions.SENSOR_OFF, conditions.NO_READING, conditions.SENSOR_FAULT)
-SETTINGS = (
-    {},
+SETTINGS: tuple[dict[str, int], ...] = (
     {"latching": 1},
+    {},
     {"temperature_site": 1, "latching": 1},
     {"temperature_site": 1, "temperature_delay_s": 5},
     {"spo2_low_deci_pct": 950, "spo2_very_low_deci_pct": 930, "spo2_emergency_delay_s": 0},
@@ -57,7 +57,9 @@ WELL = {"spo2": 975, "pulse": 720, "temperature": 3670, "respiration": 150}
 SECONDS = st.sampled_from([1, 1, 2, 4, 7, 12, 22, 35])
 NO_VALUES = (statuses.SENSOR_OFF, statuses.POOR_SIGNAL, statuses.ACQUIRING, statuses.SENSOR_FAULT)
 BY = st.sampled_from([AT_DEVICE, BESIDE_WEARER, FROM_AFAR])
-NUMBERS = st.sampled_from([conditions.ALL, *range(len(conditions.TABLE))])
+NUMBERS = st.sampled_from(
+    [conditions.ALL] * 4 + [row[0] for row in EMERGENCIES] + [*conditions.RISING, conditions.SPO2_LOW]
+)
 
 
 class Machine(RuleBasedStateMachine):
@@ -78,6 +80,7 @@ class Machine(RuleBasedStateMachine):
         self.paused_until_ms = 0
         self.unread_ms = 0
         self.alarms = Alarms(self.settings, self._hear)
+        self._go_on(1, WELL, 0, statuses.VALIDATED, True)
 
     # What happens.
 
@@ -94,9 +97,13 @@ class Machine(RuleBasedStateMachine):
     def wear(self, seconds: int, why: int, belief: int, calibrated: bool, **values: Any) -> None:
         self._go_on(seconds, values, why, belief, calibrated)
 
-    @rule(spo2=st.sampled_from([800, 855]), calibrated=st.booleans())
+    @rule(spo2=st.sampled_from([800, 825, 855, 895]), calibrated=st.booleans())
     def lack_oxygen(self, spo2: int, calibrated: bool) -> None:
         self._go_on(12, {**WELL, "spo2": spo2}, 0, statuses.VALIDATED, calibrated)
+
+    @rule(pulse=st.sampled_from([300, 380, 1350, 1520]))
+    def have_an_extreme_pulse(self, pulse: int) -> None:
+        self._go_on(12, {**WELL, "pulse": pulse}, 0, statuses.VALIDATED, True)
 
     @rule()
     def be_well(self) -> None:
@@ -108,6 +115,32 @@ class Machine(RuleBasedStateMachine):
     @rule(seconds=SECONDS, why=st.sampled_from(NO_VALUES))
     def lose(self, seconds: int, why: int) -> None:
         self._go_on(seconds, dict.fromkeys(WELL), why, 0, True)
+
+    @rule(seconds=st.sampled_from([1, 2, 5, 25]), jump_ms=st.sampled_from([0, 0, 60_000, 118_000, 297_000]))
+    def stay(self, seconds: int, jump_ms: int) -> None:
+        """Go on as before, for longer than the seconds that are judged."""
+        self.turn_the_clock(jump_ms)
+        self._go_on(seconds, *self.last)
+
+    @rule(back_ms=st.sampled_from([0, -3_600_000]))
+    def acknowledge_and_wait(self, back_ms: int) -> None:
+        """As long as an acknowledgement holds, and a little longer."""
+        self.acknowledge(conditions.ALL, AT_DEVICE)
+        self.turn_the_clock(back_ms)
+        self.turn_the_clock(296_000)
+        self._go_on(5, *self.last)
+
+    @rule(gone_s=st.integers(1, 4), back_s=st.integers(1, 3))
+    def come_and_go(self, gone_s: int, back_s: int) -> None:
+        for _ in range(30 // (gone_s + back_s)):
+            self.lose(gone_s, statuses.SENSOR_OFF)
+            self.lose(back_s, statuses.ACQUIRING)
+
+    @rule()
+    def get_over_it(self) -> None:
+        self.lack_oxygen(800, True)
+        self._go_on(7, WELL, 0, statuses.VALIDATED, True)
+        self.restart()
 
     @rule(number=NUMBERS, by=BY)
     def acknowledge(self, number: int, by: int) -> None:
@@ -128,10 +161,14 @@ class Machine(RuleBasedStateMachine):
             self.paused = sounding
             self.paused_until_ms = self.time_ms + self.settings.audio_pause_s * 1000
 
-    @rule()
-    def resume(self) -> None:
-        self.alarms.resume_audio(self.now_ms)
-        self.paused = set()
+    @rule(which=st.booleans())
+    def resume(self, which: bool) -> None:
+        if which:
+            self.alarms.resume_audio(self.now_ms)
+            self.paused = set()
+        else:
+            self.alarms.end_standby(self.now_ms)
+            assert not self.alarms.is_standby
 
     @rule(minutes=st.sampled_from([0, 1, 60, 480, 481]), by=BY)
     def stand_by(self, minutes: int, by: int) -> None:
@@ -145,11 +182,6 @@ class Machine(RuleBasedStateMachine):
         self.was_off = False
         for each in about:
             self._note_acknowledged(each)
-
-    @rule()
-    def end_standby(self) -> None:
-        self.alarms.end_standby(self.now_ms)
-        assert not self.alarms.is_standby
 
     @rule(values=st.sampled_from(SETTINGS))
     def set(self, values: Any) -> None:
@@ -185,7 +217,8 @@ class Machine(RuleBasedStateMachine):
     @rule(jump_ms=st.sampled_from([-3_600_000, -5_000, 5_000, 120_000, 299_000, 3_600_000]))
     def turn_the_clock(self, jump_ms: int) -> None:
         self.now_ms = ticks_add(self.now_ms, jump_ms)
-        self.jumped_ms += jump_ms
+        self.jumped_ms = jump_ms
+        self._go_on(1, *self.last)
 
     @precondition(lambda self: not self.is_first)
     @rule(
@@ -233,11 +266,13 @@ class Machine(RuleBasedStateMachine):
             assert number in self.raised
         if event == conditions.CLEARED:
             self.raised.remove(number)
+            self.beyond_since_ms.pop(number, None)
         if event in (conditions.RAISED, conditions.CLEARED, conditions.RISEN, conditions.SOUNDS_AGAIN):
             self.acknowledged.pop(number, None)
             self.paused.discard(number)
 
     def _go_on(self, seconds: int, values: Any, why: int, belief: int, calibrated: bool) -> None:
+        self.last = (values, why, belief, calibrated)
         vitals = Vitals()
         vitals.spo2_is_calibrated = calibrated
         for name, measurement in (

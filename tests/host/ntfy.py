@@ -38,6 +38,8 @@ class NtfyServer:
 
             def do_POST(self) -> None:
                 said = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                if len(said.encode()) < int(self.headers["Content-Length"]):
+                    return  # the sender was killed
                 topic = self.path.strip("/")
                 title = self.headers.get("Title", "")
                 if not topic:  # as Apprise sends

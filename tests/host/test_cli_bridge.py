@@ -146,8 +146,9 @@ def test_without_bluetooth_it_says_so_again_and_again_and_the_page_shows_nothing
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(20)
-    address, *lines = log.read_text().splitlines()
+    address, number, people, *lines = log.read_text().splitlines()
     assert code == 0
+    assert "vigil alarms number" in number and "vigil people add" in people
     assert address == f"Vigil: http://127.0.0.1:{port}/  (1 known device, record in {data_folder / 'vigil.db'})"
     assert all(line.startswith("ERROR vigil_host.link.scanning: cannot scan: ") for line in lines)
     assert lines[1].endswith("trying again in 1.0 s")

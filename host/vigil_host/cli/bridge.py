@@ -4,14 +4,14 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from vigil_host import notify
+from vigil_host import emergency_number, notify
 from vigil_host.bridge import Bridge
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
@@ -28,7 +28,9 @@ from vigil_host.config import (
     rooms_file,
     signing_key_file,
 )
+from vigil_host.delivery import people
 from vigil_host.delivery.dead_man import DeadMan
+from vigil_host.delivery.services import refused
 from vigil_host.devices import Devices, DevicesError
 from vigil_host.link.adapter import ScannerFactory, client_factory, scanner_factory
 from vigil_host.page import page_of
@@ -169,6 +171,14 @@ async def _run_room(config: Config, address: str, key: bytes) -> None:
         group.create_task(room.run())
 
 
+def _say_what_is_not_set() -> None:
+    """Say what an alarm would lack, each with the command that sets it."""
+    if emergency_number.read() is None:
+        click.echo("Vigil: alarm texts name no emergency number yet: `vigil alarms number 112`", err=True)
+    if not people.read(people_file(), refused)[0].persons:
+        click.echo("Vigil: nobody is told of alarms yet: `vigil people add`", err=True)
+
+
 async def _run(config: Config, store: Store, access: Access, listen_only: bool = False) -> None:
     devices = Devices(devices_file())
     bridge = Bridge(
@@ -182,8 +192,7 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
         scan_restart_s=config.restart_s,
         people_path=people_file(),
     )
-    record = "listening only" if listen_only else f"record in {config.database}"
-    await serve(bridge, devices, config, store, access, record)
+    await serve(bridge, devices, config, store, access, listen_only)
 
 
 async def serve(
@@ -192,13 +201,17 @@ async def serve(
     config: Config,
     store: Store,
     access: Access,
-    record: str,
-    *beside: Callable[[], Coroutine[Any, Any, None]],
+    listen_only: bool = False,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> None:
     """Run a bridge and its page, and what goes on beside it, until cancelled."""
-    async with page_of(bridge, store, access, config.web_host, config.web_port) as address:
+    acting = None if listen_only else devices
+    async with page_of(bridge, store, access, config.web_host, config.web_port, acting) as address:
+        record = "listening only" if listen_only else f"record in {config.database}"
         known = len(devices.list())
         click.echo(f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, {record})", err=True)
+        if not listen_only:
+            _say_what_is_not_set()
         notify.notify("READY=1")
         try:
             async with asyncio.TaskGroup() as group:

@@ -133,7 +133,7 @@ async def _run(
     )
     if has_radio:
         await own.radio.scanner(bridge.hear).start()
-    await serve(bridge, devices, config, store, access, f"record in {config.database}", own.run)
+    await serve(bridge, devices, config, store, access, beside=(own.run,))
 
 
 def _own_device(folder: Path, config: MonitorConfig, is_simulated: bool) -> OwnDevice:

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
+from vigil_host import emergency_number
 from vigil_host.clock import Clock
+from vigil_host.config import ConfigError
 from vigil_host.delivery import outbox, people
 from vigil_host.delivery.outbox import Message, Pending, Scene
 from vigil_host.delivery.people import People
@@ -51,6 +53,8 @@ class Delivery:
         self._looked_s = -PEOPLE_PERIOD_S
         self._sending: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
+        self._emergency_number: str | None = None
+        self._number_problem = ""
         self.people = People()
         self.problems: list[str] = []
 
@@ -87,6 +91,7 @@ class Delivery:
             now_utc_ms,
             at.hour * 60 + at.minute,
             bool(self.problems) and not self.people.persons,
+            self._emergency_number,
         )
         if await self._store.on_writer(self._store.transact, outbox.decide, scene):
             await self._changed()
@@ -129,6 +134,7 @@ class Delivery:
         if self._clock.monotonic() - self._looked_s < PEOPLE_PERIOD_S:
             return
         self._looked_s = self._clock.monotonic()
+        await self._read_emergency_number()
         try:
             status = self._people_path.stat()
             stamp: object = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -143,6 +149,14 @@ class Delivery:
         self.problems = problems
         if not problems or not self.people.persons:
             self.people = found
+
+    async def _read_emergency_number(self) -> None:
+        try:
+            self._emergency_number = await asyncio.to_thread(emergency_number.read, self._people_path.parent)
+        except ConfigError as error:
+            if str(error) != self._number_problem:
+                _log.error("%s", error)
+            self._number_problem = str(error)
 
     async def _begin(self, entry: Pending) -> None:
         """Send one message in the background, unless it or another to the same address is on its way."""

@@ -18,10 +18,11 @@ from vigil_host.delivery import escalation, texts
 from vigil_host.delivery.escalation import Telling, Told
 from vigil_host.delivery.people import People, Person
 from vigil_host.delivery.services import name_of
-from vigil_host.limits import limits_in
+from vigil_host.limits import settings_in
 from vigil_host.store import alarms, queries, schema
 from vigil_host.store.queries import Alarm
 from vigil_wire import conditions, records
+from vigil_wire.settings import PROFILE_NAMES, Settings, SettingsError
 
 DELIVERY_FAILING = "delivery_failing"
 BRIDGE_RESTARTED = "bridge_restarted"
@@ -51,6 +52,7 @@ class Scene:
     now_utc_ms: int
     minute_of_day: int
     is_unusable: bool = False
+    emergency_number: str | None = None
 
 
 @dataclass(frozen=True)
@@ -346,7 +348,10 @@ def _go_on(connection: Connection, scene: Scene, case: _Case, active: set[str], 
     rungs = scene.people.rungs(telling.priority, case.wearer)
     repeat_s = scene.people.ladder(telling.priority, case.wearer).repeat_s
     for person in escalation.due(telling, rungs, repeat_s, told, scene.minute_of_day, scene.now_ms):
-        title, body = texts.of_alarm(full[telling.alarm_id], case.wearer, _is_calibrated(connection, case.alarm.device))
+        is_calibrated, profile = _in_force(connection, case.alarm.device)
+        title, body = texts.of_alarm(
+            full[telling.alarm_id], case.wearer, is_calibrated, profile, scene.emergency_number
+        )
         _leave_pending(connection, telling.episode, "a newer message took its place", person.name)
         _write(connection, scene, telling, person, ALARM, telling.priority, title, body)
     is_failing = bool(told) and all(each.is_failing for each in told.values())
@@ -486,10 +491,14 @@ def _usual_priority(condition: str) -> str:
     return "medium"
 
 
-def _is_calibrated(connection: Connection, device: str) -> bool:
-    """Whether the device's SpO2 is by a curve of its own board, as its newest settings say."""
+def _in_force(connection: Connection, device: str) -> tuple[bool, str]:
+    """Whether the device's SpO2 is by a curve of its own board, and its profile, as its newest settings say."""
     record = queries.newest_record(connection, device, records.SETTINGS)
-    return record is not None and bool(limits_in(record).get("spo2_is_calibrated"))
+    try:
+        found = Settings() if record is None else settings_in(record)
+    except SettingsError:
+        found = Settings()
+    return len(found.spo2_curve) > 0, PROFILE_NAMES[found.profile]
 
 
 def _telling(row: Row[Any]) -> Telling:

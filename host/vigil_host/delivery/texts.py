@@ -10,17 +10,12 @@ from vigil_wire import conditions
 
 _UNITS = {
     "spo2": "%",
-    "spo2_fall": "points down",
+    "spo2_fall": "%",
     "pulse_rate": "bpm",
     "temperature": "°C",
     "respiration": "breaths per minute",
 }
 _SIGNALS = {kind.name: kind.signal for kind in conditions.TABLE}
-_DO_NOW = {
-    "high": "Go to {wearer} now. If they are unwell or you are in doubt, call the emergency number.",
-    "medium": "Look after {wearer} soon.",
-    "low": "No hurry: see to it when you can.",
-}
 
 
 def when(utc_ms: int) -> str:
@@ -28,13 +23,15 @@ def when(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000).strftime("%d %b %H:%M")
 
 
-def of_alarm(alarm: Alarm, wearer: str, is_calibrated: bool) -> tuple[str, str]:
-    """Title and text of an alarm that is active."""
-    said = words.alarm(alarm.condition, is_calibrated=is_calibrated)
+def of_alarm(
+    alarm: Alarm, wearer: str, is_calibrated: bool, profile: str, emergency_number: str | None
+) -> tuple[str, str]:
+    """Title and text of an alarm that is active; `profile`: of settings.PROFILE_NAMES, whose advice is given."""
+    said = words.alarm(alarm.condition, profile, is_calibrated, emergency_number)
     title = f"{alarm.priority.upper()}: {said.title}, {wearer}"
     since = _since(alarm)
     parts = [f"{wearer}: {said.title}{_value(alarm, is_calibrated)}{since}.", said.meaning]
-    parts.append("Do now: " + _DO_NOW[alarm.priority].format(wearer=wearer))
+    parts.append(f"Do now: {said.advice}" + (f" ({said.advice_source})" if said.advice_source else ""))
     return title, " ".join(parts)
 
 
@@ -47,7 +44,10 @@ def all_clear(alarm: Alarm, wearer: str, active: Sequence[Alarm]) -> tuple[str, 
 def unreached(alarm: Alarm, wearer: str, active: Sequence[Alarm]) -> tuple[str, str]:
     """Title and text for those whom no message of an alarm reached before it was over."""
     title = f"For information: {words.alarm(alarm.condition).title}, {wearer}"
-    return title, f"{_span(alarm, wearer)} You could not be told of it in time. It is over.{_still(active)}"
+    return (
+        title,
+        f"{_span(alarm, wearer)} A message of it may not have reached you in time. It is over.{_still(active)}",
+    )
 
 
 def late(alarms: Sequence[Alarm], wearer: str, active: Sequence[Alarm]) -> tuple[str, str]:

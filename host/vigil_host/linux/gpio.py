@@ -1,7 +1,8 @@
 """Pins of this computer in the shape of `machine.Pin`, through gpiod: what the device's panel is made of.
 
 Lines are found by their name ("GPIO17", as the Raspberry Pi calls them), because the number of the chip that has them
-differs between models and kernels. There is no PWM: a buzzer must have its own oscillator.
+differs between models and kernels. There is no PWM: a buzzer must be a beeper, with an
+oscillator of its own.
 """
 
 import errno
@@ -26,8 +27,8 @@ class Pins(Protocol):
         """One pin, or three: red, green, blue."""
 
     @property
-    def buzzer(self) -> int | None:
-        """On or off."""
+    def beeper(self) -> int | None:
+        """A buzzer that is switched on or off."""
 
     @property
     def vibration(self) -> int | None:
@@ -62,7 +63,7 @@ class GpioPin:
 def panel_on(pins: Pins) -> Panel:
     """Return the panel on these pins, all of it dark and silent; raises GpioError."""
     lights = pins.light if isinstance(pins.light, tuple) else () if pins.light is None else (pins.light,)
-    outputs = [number for number in (*lights, pins.buzzer, pins.vibration) if number is not None]
+    outputs = [number for number in (*lights, pins.beeper, pins.vibration) if number is not None]
     inputs = [] if pins.button is None else [pins.button]
     if not outputs and not inputs:
         return Panel()
@@ -76,7 +77,7 @@ def panel_on(pins: Pins) -> Panel:
     def pin(number: int | None) -> GpioPin | None:
         return None if number is None else made[number]
 
-    return Panel(light, pin(pins.buzzer), pin(pins.vibration), None, pin(pins.button))
+    return Panel(light, pin(pins.beeper), pin(pins.vibration), None, pin(pins.button))
 
 
 def _requested(outputs: list[int], inputs: list[int]) -> Mapping[int, GpioPin]:
