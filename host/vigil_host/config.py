@@ -11,6 +11,7 @@ The configuration is one TOML file; every key may be left out:
     host = "127.0.0.1"                    # another address only with lan = true
     port = 8765
     lan = false                           # true: for the whole home network, behind a passphrase
+    public_url = "https://vigil.example/" # where the page can be opened from outside, if it can: for links in messages
 
     [bluetooth]
     adapter = "hci1"                      # Linux, where there is more than one
@@ -103,6 +104,7 @@ class Config:
     dead_man_url: str | None = field(default=None, repr=False)  # these two are secret
     ping_url: str | None = field(default=None, repr=False)
     dead_man_after_min: int = DEAD_MAN_AFTER_MIN
+    public_url: str | None = None
     monitor: MonitorConfig = MonitorConfig()
 
 
@@ -175,6 +177,7 @@ def load(path: Path | None = None) -> Config:
         web_host=web.take("host", str, EVERY_ADDRESS if lan else LOOPBACK),
         web_port=web.take("port", int, DEFAULT_PORT),
         lan=lan,
+        public_url=web.take_address("public_url"),
         adapter=bluetooth.take("adapter", str, "") or None,
         alone=bluetooth.take("alone", bool, False),
         log_level=root.take("log_level", str, "info"),
@@ -192,6 +195,8 @@ def load(path: Path | None = None) -> Config:
         table.check_empty()
     if not 1 <= config.web_port <= 65535:
         raise web.error("port", f"is a number from 1 to 65535, not {config.web_port}")
+    if config.public_url and urlsplit(config.public_url)[3:] != ("", ""):
+        raise web.error("public_url", "is an address without ? and #: a path is put behind it")
     if config.log_level not in LOG_LEVELS:
         raise root.error("log_level", f"is one of {', '.join(LOG_LEVELS)}, not {config.log_level!r}")
     if config.scanning not in SCANNINGS:
@@ -275,7 +280,7 @@ class _Table:
         return value
 
     def take_address(self, key: str) -> str | None:
-        """An http or https address, which is secret, or None."""
+        """An http or https address, which may be secret, or None."""
         address = self.take(key, str, "")
         if not address:
             return None

@@ -37,6 +37,7 @@ async def page_of(
         devices=devices,
         delivery=bridge.delivery,
         emergency_number=_EmergencyNumber(),
+        answers=bridge.answers,
     )
     server = WebServer(app, host, port)
     address = await server.start()

@@ -56,6 +56,12 @@ def test_when_nobody_could_be_told(tmp_path: Path) -> None:
     assert "example" not in repr(said)
 
 
+def test_an_address_for_the_outside(tmp_path: Path) -> None:
+    said = '[web]\npublic_url = "https://vigil.example/house/"'
+    assert load(tmp_path, said).public_url == "https://vigil.example/house/"
+    assert load(tmp_path, "").public_url is None
+
+
 def test_a_room_bridge(tmp_path: Path) -> None:
     assert load(tmp_path, 'forward_to = "http://vigil.local:8765/"').forward_to == "http://vigil.local:8765/"
 
@@ -81,6 +87,8 @@ def test_this_machine_alone(tmp_path: Path, host: str) -> None:
         ("[web]\nport = 65536", "web.port is a number from 1 to 65535, not 65536"),
         ('[web]\nlan = "yes"', "web.lan is true or false, not 'yes'"),
         ('[web]\nhost = "0.0.0.0"', "web.host 0.0.0.0 is not this machine alone: that needs web.lan = true"),
+        ('[web]\npublic_url = "vigil.example"', "web.public_url is an address that begins with http:// or https://"),
+        ('[web]\npublic_url = "https://a.example/?x"', "web.public_url is an address without ? and #"),
         ('[web]\npasword = "x"', "web.pasword is not a key Vigil knows"),
         ("[alerts]\ndead_man_after_min = 1", "alerts.dead_man_after_min is a number from 2 to 60, not 1"),
         ('[alerts]\nping_url = "ping"', "alerts.ping_url is an address that begins with http:// or https://"),

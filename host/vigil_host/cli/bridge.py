@@ -12,6 +12,7 @@ from typing import Any
 import rich_click as click
 
 from vigil_host import emergency_number, notify
+from vigil_host.answers.tokens import TokensError
 from vigil_host.bridge import Bridge
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
@@ -72,7 +73,9 @@ def command(
 
     Example: **vigil bridge --lan**
     """
-    with in_one_line(ConfigError, DevicesError, StoreError, PortError, AccessError, SigningError, RoomsError):
+    with in_one_line(
+        ConfigError, DevicesError, StoreError, PortError, AccessError, SigningError, RoomsError, TokensError
+    ):
         config = load(config_file)
         if lan:
             config = replace(config, lan=True, web_host=EVERY_ADDRESS)
@@ -191,6 +194,7 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
         known_rooms=KnownRooms(rooms_file()),
         scan_restart_s=config.restart_s,
         people_path=people_file(),
+        public_url=config.public_url,
     )
     await serve(bridge, devices, config, store, access, listen_only)
 

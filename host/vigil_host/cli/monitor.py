@@ -11,6 +11,7 @@ from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_sou
 from vigil_hal.faults import NotAnswering, SensorFault
 from vigil_hal.max30102 import Max30102
 from vigil_hal.tmp117 import Tmp117
+from vigil_host.answers.tokens import TokensError
 from vigil_host.bridge import Bridge
 from vigil_host.cli.bridge import access_of, scanners, serve
 from vigil_host.cli.problems import in_one_line
@@ -82,6 +83,7 @@ def command(
         AccessError,
         SigningError,
         RoomsError,
+        TokensError,
         I2CError,
         GpioError,
         KeepingError,
@@ -130,6 +132,7 @@ async def _run(
         known_rooms=KnownRooms(rooms_file()),
         scan_restart_s=config.restart_s,
         people_path=people,
+        public_url=config.public_url if people else None,
     )
     if has_radio:
         await own.radio.scanner(bridge.hear).start()

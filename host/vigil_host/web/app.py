@@ -19,6 +19,8 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from vigil_host.alerts import Alerts
+from vigil_host.answers.answers import Answers
+from vigil_host.answers.page import AnswerPage
 from vigil_host.assets import asset
 from vigil_host.clock import Clock
 from vigil_host.delivery.delivery import Delivery
@@ -60,13 +62,14 @@ def create_app(
     devices: Devices | None = None,
     delivery: Delivery | None = None,
     emergency_number: Callable[[], str | None] = lambda: None,
+    answers: Answers | None = None,
 ) -> Starlette:
     """Make the application. `limits` and `settings` give what is in force on a device (see `picture`).
 
     Routes: `/` the page; `/api/state`, `/api/trend`, `/api/events` what it shows; `/healthz`; `/static/`; where a
     passphrase guards it, `/login` and `/logout`; where there are `rooms`, the WebSocket by which they join; and where
     there is a `hand`, what it does for people who use the page, to alarms and to the known `devices`. `delivery` tells
-    people of alarms.
+    people of alarms. Where there are `answers` with a public address, the page of the links in messages.
     """
     clock = clock or Clock()
     views = rooms.views if rooms else list
@@ -86,6 +89,8 @@ def create_app(
         routes += Actions(hand, devices, store, live, alerts, settings, delivery).routes()
     if rooms:
         routes.append(WebSocketRoute(ROOMS_PATH, rooms.serve))
+    if answers and answers.public_url:
+        routes += AnswerPage(answers).routes()
     if access.logins:
         logging_in = _Login(access, access.logins)
         routes += [
