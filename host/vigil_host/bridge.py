@@ -4,6 +4,9 @@ import asyncio
 import logging
 from pathlib import Path
 
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+
 from vigil_host.alerts import Alerts
 from vigil_host.answers.answers import Answers
 from vigil_host.answers.drills import DRILLS_FILE
@@ -96,6 +99,10 @@ class Bridge:
     def received(self) -> int:
         """How many records came over record links, those that were sent again too."""
         return self._intake.received
+
+    def hear(self, ble_device: BLEDevice, data: AdvertisementData) -> None:
+        """Take in an advert that came by another way than this bridge's scanner."""
+        self._listener.take_advert(ble_device, data)
 
     def send(self, device_id: str, message: bytes) -> bool:
         """Send a message (`vigil_wire.link`) to a device; False where there is no session with it.

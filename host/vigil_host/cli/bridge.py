@@ -4,8 +4,10 @@ import asyncio
 import logging
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -89,7 +91,7 @@ def command(
         if forward_to:
             run_until_stopped(_run_room(config, forward_to, _join_key(forward_to, set_join_code)))
             return
-        access = _access(config, set_passphrase)
+        access = access_of(config, set_passphrase)
         signer = Signer.at(signing_key_file())
         while True:
             try:
@@ -136,7 +138,8 @@ async def _free(config: Config) -> None:
             return
 
 
-def _access(config: Config, set_passphrase: bool) -> Access:
+def access_of(config: Config, set_passphrase: bool) -> Access:
+    """Return who may see the page, with a passphrase asked for where that is due; raises AccessError."""
     if not config.lan:
         return Access()
     logins = Logins(data_folder() / "passphrase.json")
@@ -157,12 +160,13 @@ def _join_key(address: str, is_new: bool) -> bytes:
     return key
 
 
-def _scanners(config: Config) -> ScannerFactory:
+def scanners(config: Config) -> ScannerFactory:
+    """Return what makes scanners of this machine's Bluetooth, as configured."""
     return scanner_factory(config.adapter, config.scanning == "passive", config.duplicates)
 
 
 async def _run_room(config: Config, address: str, key: bytes) -> None:
-    room = Room(address, key, _scanners(config), client_factory(config.adapter), scan_restart_s=config.restart_s)
+    room = Room(address, key, scanners(config), client_factory(config.adapter), scan_restart_s=config.restart_s)
     click.echo(f"Vigil: room bridge of {address}, which alone keeps the record and shows the page", err=True)
     notify.notify("READY=1")
     async with asyncio.TaskGroup() as group:
@@ -183,7 +187,7 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
     bridge = Bridge(
         store,
         devices,
-        _scanners(config),
+        scanners(config),
         client_factory(config.adapter),
         listen_only=listen_only,
         is_alone=config.alone,
@@ -192,10 +196,23 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
         people_path=people_file(),
         public_url=config.public_url,
     )
+    await serve(bridge, devices, config, store, access, listen_only)
+
+
+async def serve(
+    bridge: Bridge,
+    devices: Devices,
+    config: Config,
+    store: Store,
+    access: Access,
+    listen_only: bool = False,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+) -> None:
+    """Run a bridge and its page, and what goes on beside it, until cancelled."""
     acting = None if listen_only else devices
     async with page_of(bridge, store, access, config.web_host, config.web_port, acting) as address:
-        known = len(devices.list())
         record = "listening only" if listen_only else f"record in {config.database}"
+        known = len(devices.list())
         click.echo(f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, {record})", err=True)
         if not listen_only:
             _say_what_is_not_set()
@@ -204,6 +221,8 @@ async def _run(config: Config, store: Store, access: Access, listen_only: bool =
             async with asyncio.TaskGroup() as group:
                 group.create_task(notify.keep_watchdog_fed())
                 group.create_task(bridge.run())
+                for run in beside:
+                    group.create_task(run())
                 if bridge.delivery and (config.dead_man_url or config.ping_url):
                     failing = bridge.delivery.is_failing
                     switch = DeadMan(Clock(), config.dead_man_url, config.ping_url, config.dead_man_after_min, failing)
