@@ -61,6 +61,14 @@ def check(image: bytes, board: Board) -> None:
         )
 
 
+def chip_id(image: bytes, start: int) -> int | None:
+    """For which chip the image is that begins at `start`; None where none does."""
+    header = image[start : start + _HEADER_BYTES]
+    if len(header) < _HEADER_BYTES or header[0] != _MAGIC:
+        return None
+    return int.from_bytes(header[_CHIP_ID : _CHIP_ID + 2], "little")
+
+
 def _parse(data: bytes, start: int, what: str) -> _Image:
     """The image that begins at `start`; raises ImageError where it is cut off or damaged."""
     cut = ImageError(f"this image is cut off within its {what}, at {len(data)} bytes: fetch it again")
