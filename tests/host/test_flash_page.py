@@ -10,9 +10,10 @@ from urllib.request import urlopen
 import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
-from tests.host.board_images import esp_image, uf2_image
+from tests.host import board_images
+from tests.host.board_images import uf2_image
 
-from vigil_host.boards import image
+from vigil_host.boards import esp_image, image
 from vigil_host.boards.chips import CHIPS
 from vigil_host.boards.description import load
 from vigil_host.boards.problems import ImageError
@@ -27,7 +28,7 @@ DEVKITC = load("esp32-devkitc")
 @pytest.fixture(scope="module")
 def made() -> bytes:
     """An image for an ESP32-DevKitC, as `vigil image` makes it."""
-    return image.build(DEVKITC, KEY, esp_image(DEVKITC))
+    return image.build(DEVKITC, KEY, board_images.esp_image(DEVKITC))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def made() -> bytes:
 )
 def test_an_image_is_offered_to_its_own_chip_alone(board_id: str, family: str) -> None:
     board = load(board_id)
-    manifest = manifest_of(image.chip_of(image.build(board, KEY, esp_image(board))))
+    manifest = manifest_of(esp_image.chip_of(image.build(board, KEY, board_images.esp_image(board))))
     assert manifest["builds"] == [{"chipFamily": family, "parts": [{"path": "image.bin", "offset": 0}]}]
     assert manifest["name"] and manifest["version"]
     assert not manifest["new_install_prompt_erase"], "what was on the board cannot be kept: it is not asked"
@@ -67,15 +68,15 @@ def test_what_would_not_run_is_not_offered(name: str, problem: str, made: bytes)
     s3 = load("esp32-s3-devkitc-1")
     given = {
         "pico": uf2_image(0xE48BFF56),
-        "micropython alone": esp_image(DEVKITC),
-        "micropython of an S3 alone": esp_image(s3),
+        "micropython alone": board_images.esp_image(DEVKITC),
+        "micropython of an S3 alone": board_images.esp_image(s3),
         "files alone": made[DEVKITC.files_offset :],
         "cut off": made[:-1],
         "cut off early": made[:0x2000],
         "empty": b"",
     }[name]
     with pytest.raises(ImageError) as caught:
-        image.chip_of(given)
+        esp_image.chip_of(given)
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
 

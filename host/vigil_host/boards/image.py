@@ -8,7 +8,6 @@ from pathlib import Path
 from vigil_firmware import storage
 from vigil_hal.file_blocks import FileBlocks
 from vigil_host.boards import esp_image, partition_table, uf2
-from vigil_host.boards.chips import CHIPS
 from vigil_host.boards.description import FIRST_PARTITION, Board
 from vigil_host.boards.file_set import file_set
 from vigil_host.boards.file_system import pack
@@ -46,25 +45,6 @@ def build(board: Board, device_key: bytes, micropython: bytes | None) -> bytes:
     table = partition_table.encode(board.partitions).ljust(FIRST_PARTITION - partition_table.TABLE_OFFSET, b"\xff")
     image[partition_table.TABLE_OFFSET : FIRST_PARTITION] = table  # in place of MicroPython's own
     return bytes(image)
-
-
-def chip_of(image: bytes) -> str:
-    """The name of the ESP32 that an image of `build` is for, MicroPython included; raises ImageError for all else."""
-    if uf2.is_uf2(image):
-        raise ImageError(
-            "this is an image for a Pico: hold BOOTSEL while you plug the Pico in, and copy the file onto the drive "
-            "that appears"
-        )
-    esp32 = {name: chip for name, chip in CHIPS.items() if chip.port == "esp32"}
-    found = [name for name, chip in esp32.items() if esp_image.chip_id(image, chip.flash_offset) == chip.image_id]
-    if not found:
-        raise ImageError("this is no image with MicroPython for an ESP32: `vigil image --micropython ...` makes one")
-    partitions = partition_table.decode(image[partition_table.TABLE_OFFSET :][: partition_table.TABLE_BYTES])
-    if "vigil" not in (each.label for each in partitions):
-        raise ImageError("this is MicroPython without Vigil: `vigil image --micropython ...` puts them together")
-    if len(image) != partitions[-1].end:
-        raise ImageError(f"this image is cut off: it has {len(image)} of {partitions[-1].end} bytes: make it again")
-    return found[0]
 
 
 def provisioned(device_key: bytes) -> dict[str, bytes]:

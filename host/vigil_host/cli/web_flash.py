@@ -5,7 +5,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from vigil_host.boards.image import chip_of
+from vigil_host.boards.esp_image import chip_of
 from vigil_host.boards.problems import ImageError
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
