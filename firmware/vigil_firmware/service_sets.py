@@ -74,7 +74,7 @@ BTSTACK = Stack(
 """Raspberry Pi Pico W and Pico 2 W."""
 
 STACKS = {"esp32": NIMBLE, "rp2": BTSTACK}
-"""By the chip that boards/*/board.toml names, which is MicroPython's name of the port."""
+"""By MicroPython's name of the port."""
 
 
 def stack_of(ble: "BLE") -> Stack:

@@ -1,6 +1,5 @@
 """What each board offers over Bluetooth fits its stack, and is what docs/standard-services.md says."""
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,10 @@ import pytest
 from vigil_firmware import attribute_table
 from vigil_firmware.peripheral import OURS
 from vigil_firmware.service_sets import BTSTACK, NIMBLE, STACKS, Stack
+from vigil_host.boards.description import Board, board_ids, load
 
 _ROOT = Path(__file__).resolve().parents[2]
-_BOARDS = sorted((_ROOT / "boards").iterdir())
+_BOARDS = [board for board in map(load, board_ids()) if board.runs_micropython]
 _NAMES = {
     0x1805: "Current Time",
     0x1809: "Health Thermometer",
@@ -37,10 +37,9 @@ _NAMES = {
 _PROPERTIES = {0x02: "read", 0x08: "write", 0x10: "notify", 0x20: "indicate"}
 
 
-@pytest.mark.parametrize("board", _BOARDS, ids=[board.name for board in _BOARDS])
-def test_the_services_of_every_board_fit_its_stack(board: Path) -> None:
-    chip = tomllib.loads((board / "board.toml").read_text(encoding="utf-8"))["chip"]
-    assert fits(STACKS[chip])
+@pytest.mark.parametrize("board", _BOARDS, ids=[board.id for board in _BOARDS])
+def test_the_services_of_every_board_fit_its_stack(board: Board) -> None:
+    assert fits(STACKS[board.chip.port])
 
 
 @pytest.mark.parametrize("stack", [NIMBLE, BTSTACK], ids=lambda stack: stack.name)

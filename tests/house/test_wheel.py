@@ -16,7 +16,7 @@ _PROBE = """
 from pathlib import Path
 from vigil_host.assets import AssetMissing, asset
 for path in (
-    "boards/esp32-devkitc/board.toml", "boards/esp32-devkitc/README.md",
+    "boards/esp32-devkitc/board.toml", "boards/esp32-devkitc/README.md", "boards/pico-w/board.json",
     "firmware/board/main.py", "firmware/board/boot.py", "firmware/package.json", "firmware/manifest.py",
     "vendor/uplot/uPlot.iife.min.js", "vendor/uplot/uPlot.min.css", "vendor/uplot/LICENSE",
     "vendor/micropython/micropython.mjs", "vendor/micropython/micropython.wasm", "vendor/micropython/LICENSE",

@@ -3,9 +3,7 @@
 The sources are those that `mip` installs (firmware/package.json), made into .mpy by mpy-cross. A board takes a .py
 before a .mpy of the same name: where mip has been, its .py files must go first.
 
-Nothing is compiled natively. On a board, the timer that makes the edges of light and sound is served between two
-bytecodes, which native code has none of; the sample path is fast enough as it is; native code lies in RAM, two to three
-times as large; and no MicroPython at hand runs it, so nothing could be tested.
+Nothing is compiled natively: docs/boards.md says why.
 """
 
 import functools

@@ -66,7 +66,7 @@ def _signals(board: Board) -> list[str]:
         for index, pin in enumerate(board.pins.get(use, ())):
             text = what
             if use == "light" and len(board.pins[use]) > 1:
-                text = f"LED of three colours, {('red', 'green', 'blue')[index]}, with 330 ohm in series"
+                text = f"LED of three colours, {wiring.COLOURS_OF_LIGHT[index]}, with 330 ohm in series"
             if use == "button" and wiring.is_own_button(board):
                 text = "BOOT, which is on the board, or another button to GND"
             lines.append(_row(wiring.named(board, pin), text))

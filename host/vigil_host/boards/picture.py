@@ -7,7 +7,7 @@ which pin of the board each of its pins goes to. A wire's colour is the same in 
 from xml.sax.saxutils import escape
 
 from vigil_host.boards.description import Board
-from vigil_host.boards.wiring import is_own_button, uses
+from vigil_host.boards.wiring import COLOURS_OF_LIGHT, is_own_button, uses
 
 _WIDTH = 360
 _ROW = 19
@@ -71,9 +71,10 @@ def draw(board: Board) -> str:
         _draw_module(drawing, board, sensor.part)
     pins = board.pins
     for index, pin in enumerate(pins.get("light", ())):
-        colour = ("red: ", "green: ", "blue: ")[index] if len(pins["light"]) > 1 else ""
-        drawing.title(f"Light {colour and '(' + colour[:-2] + ')'}".strip())
-        _chain(drawing, ("light", board.header.label(pin)), "330 Ω", "◂ long leg, LED")
+        colour = COLOURS_OF_LIGHT[index] if len(pins["light"]) > 1 else ""
+        drawing.title(f"Light ({colour})" if colour else "Light")
+        leg = f"LED, its {colour} leg" if colour else "◂ long leg, LED"
+        _chain(drawing, ("light", board.header.label(pin)), "330 Ω", leg)
         drawing.y += 4
     for use, what in (("buzzer", "buzzer"), ("beeper", "beeper"), ("vibration", "motor")):
         if use in pins:

@@ -14,7 +14,7 @@ SIGNAL_PARTS = {
     "vibration": "vibration motor",
     "button": "button",
 }
-_COLOURS_OF_LIGHT = ("red", "green", "blue")
+COLOURS_OF_LIGHT = ("red", "green", "blue")
 _SENSOR_WIRES = 4
 
 
@@ -32,7 +32,7 @@ def uses(board: Board) -> list[Use]:
     found = [Use(board.bus.sda, "sda", "SDA"), Use(board.bus.scl, "scl", "SCL")]
     for use, pins in board.pins.items():
         if use == "light" and len(pins) > 1:
-            found += [Use(pin, use, f"light, {colour}") for pin, colour in zip(pins, _COLOURS_OF_LIGHT, strict=True)]
+            found += [Use(pin, use, f"light, {colour}") for pin, colour in zip(pins, COLOURS_OF_LIGHT, strict=True)]
         elif use in RESERVED_USES:
             found.append(Use(pins[0], "reserved", {"interrupt": "INT, free", "battery": "battery, free"}[use]))
         else:

@@ -5,7 +5,7 @@ import json
 import rich_click as click
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 
 from vigil_host.boards.description import Board, board_ids, load
 from vigil_host.boards.page import BEGIN, END, page_part
@@ -32,14 +32,14 @@ def command(name: str | None, as_json: bool) -> None:
 
 
 def _list(boards: list[Board]) -> None:
-    table = Table("board", "MicroPython", "phones can pair", "the journal is kept")
+    table = Table(Column("board", no_wrap=True), "MicroPython", "pairs with phones", "journal")
     for board in boards:
         firmware = board.firmware
         table.add_row(
             board.id,
             f"{firmware.image} {firmware.version}" if firmware else "none: Linux",
-            ("yes" if firmware.can_pair else "no") if firmware else "yes",
-            "in a partition" if board.partitions else "in files",
+            ("yes" if firmware.can_pair else "no") if firmware else "",
+            "partition" if board.partitions else "files",
         )
     Console().print(table)
 

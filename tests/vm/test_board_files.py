@@ -1,0 +1,58 @@
+"""The files that go onto a board, in the real MicroPython: its bytecode loads, its file system mounts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vigil_host.boards.description import load
+from vigil_host.boards.file_set import compiled, file_set
+from vigil_host.boards.file_system import pack
+from vigil_host.boards.image import provisioned
+from vigil_host.vm.native import NativeMicroPython
+from vigil_host.vm.runner import MicroPythonVm
+
+_NATIVE = os.environ.get("VIGIL_MICROPYTHON", "")
+_IMPORTED = "import sys\nfor name in sys.argv[1:]:\n    __import__(name)\nprint(len(sys.argv) - 1)\n"
+
+_PINS = """
+import sys
+import machine, main
+
+def bus(number, *, sda, scl, freq):
+    print(number, sda._id, scl._id, freq)
+    sys.exit(0)
+
+machine.I2C = bus
+main.panel()
+print(*(pin for _, pin, _ in machine.pin_writes))
+main.start()
+"""
+
+
+def test_micropython_loads_the_bytecode(vm: MicroPythonVm, tmp_path: Path) -> None:
+    program = tmp_path / "imports.py"
+    program.write_text(_IMPORTED)
+    files = compiled(load("esp32-devkitc").chip.architecture)
+    names = [path.removesuffix(".mpy").replace("/", ".") for path in files if not path.endswith("__init__.mpy")]
+    assert vm.run(program, names, files_in=files).check().stdout.split() == [str(len(names))]
+
+
+@pytest.mark.parametrize(
+    ("board_id", "outputs", "bus"), [("esp32-c3-xiao", "10 5", "0 6 7 400000"), ("pico-2-w", "15 13", "0 4 5 400000")]
+)
+def test_main_takes_its_pins_from_the_boards_own_file(vm: MicroPythonVm, board_id: str, outputs: str, bus: str) -> None:
+    files = {path: content for path, content in file_set(load(board_id)).items() if "/" not in path}
+    assert vm.run(_PINS, files_in=files).check().stdout.split("\n")[:2] == [outputs, bus]
+
+
+@pytest.mark.skipif(not _NATIVE, reason="VIGIL_MICROPYTHON names no MicroPython; the WebAssembly build has no LittleFS")
+@pytest.mark.parametrize(("board_id", "program_bytes"), [("esp32-devkitc", 32), ("pico-w", 256)])
+def test_micropython_mounts_the_file_system(board_id: str, program_bytes: int) -> None:
+    board = load(board_id)
+    image = pack({**file_set(board), **provisioned(bytes(16))}, board)
+    program = Path(__file__).with_name("mount_in_vm.py")
+    runtime = NativeMicroPython(Path(_NATIVE), timeout_s=60)
+    done = runtime.run(program, [program_bytes], files_in={"files.bin": image}).check()
+    modules = [path for path in file_set(board) if path.endswith(".mpy") and not path.endswith("__init__.mpy")]
+    assert done.stdout.split() == [str(len(modules)), "10000"]
