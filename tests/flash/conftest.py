@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import socket
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -39,6 +40,19 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "160")
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def no_nagle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that sends at once, as a serial port does: else each short write waits 40 ms for the one before."""
+    connect = socket.create_connection
+
+    def connect_at_once(*args: Any, **named: Any) -> socket.socket:
+        connected = connect(*args, **named)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
+
+    monkeypatch.setattr(socket, "create_connection", connect_at_once)
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -206,20 +206,23 @@ class Flashing:
         self._outcome.micropython = "written"
         self._talk.step("write", "MicroPython is written")
 
-    def _connected(self) -> SerialBoard:
+    @contextmanager
+    def _connected(self) -> Iterator[SerialBoard]:
         """The board, which may have to start first; FlashError where it does not answer in time."""
         is_new = self._outcome.micropython == "written"
         end_s = time.monotonic() + (_RETURN_S if is_new else 0)
-        while True:
-            try:
-                port = self._port if ports.is_there(self._port) or not is_new else ports.find(None).name
-                with SerialBoard(port):
-                    self._outcome.port = port
-                return SerialBoard(port)
-            except FlashError:
-                if time.monotonic() >= end_s:
-                    raise
-            time.sleep(_RETRY_S)
+        with ExitStack() as stack:
+            while True:
+                try:
+                    port = self._port if ports.is_there(self._port) or not is_new else ports.find(None).name
+                    serial_board = stack.enter_context(SerialBoard(port))
+                    break
+                except FlashError:
+                    if time.monotonic() >= end_s:
+                        raise
+                time.sleep(_RETRY_S)
+            self._outcome.port = port
+            yield serial_board
 
     def _copy(self, serial_board: SerialBoard, wanted: dict[str, bytes], found: dict[str, Any]) -> None:
         there = {path: digest for path, (digest, _) in found["files"].items()}

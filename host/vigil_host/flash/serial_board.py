@@ -46,8 +46,6 @@ class SerialBoard:
             self._transport = SerialTransport(self._port)
         except (OSError, TransportError) as error:  # the transport hides why
             raise ports.cannot_open(self._port, _why_not(self._port) or str(error)) from None
-        # MicroPython's WebAssembly build, which tests run, has no raw paste.
-        self._transport.use_raw_paste = not self._port.startswith("socket://")
         try:
             self._stop_program()
         except BaseException:
@@ -82,12 +80,12 @@ class SerialBoard:
     def write(self, path: str, content: bytes, progress: Callable[[int], None]) -> None:
         """Write a file; `progress` gets the bytes of each piece that is there. FlashError where the flash is full."""
         try:
-            self.run(f"from binascii import a2b_base64 as _b\n_f = open({path!r}, 'wb')")
-            for start in range(0, len(content), _CHUNK_BYTES):
+            for start in range(0, max(1, len(content)), _CHUNK_BYTES):
                 piece = content[start : start + _CHUNK_BYTES]
-                self.run(f"_n = _f.write(_b({b2a_base64(piece, newline=False)!r}))")
+                begin = f"from binascii import a2b_base64\n_file = open({path!r}, 'wb')\n" if start == 0 else ""
+                end = "\n_file.close()" if start + _CHUNK_BYTES >= len(content) else ""
+                self.run(f"{begin}_count = _file.write(a2b_base64({b2a_base64(piece, newline=False)!r})){end}")
                 progress(len(piece))
-            self.run("_f.close()\ndel _f")
         except BoardSaid as error:
             if any(word in str(error) for word in _NO_SPACE):
                 raise FlashError(
@@ -118,7 +116,7 @@ class SerialBoard:
         """Ctrl-C, wait until the program has ended, then the raw REPL."""
         serial = self._transport.serial
         with self._line():
-            for interrupt in (b"\r\x03", b"\r\x03", b"\r\x02\x03"):
+            for interrupt in (b"\r\x03", b"\r\x02\x03", b"\r\x02\x03"):  # it may be in the raw REPL
                 serial.write(interrupt)
                 said = self._transport.read_until(1, b">>> ", timeout=_INTERRUPT_S, timeout_overall=2 * _INTERRUPT_S)
                 if said.endswith(b">>> "):
@@ -132,6 +130,8 @@ class SerialBoard:
 
     def _close(self) -> None:
         with contextlib.suppress(OSError):  # it is gone already
+            if self._transport.in_raw_repl:
+                self._transport.exit_raw_repl()  # whoever comes next finds a prompt
             self._transport.close()
 
     @contextlib.contextmanager

@@ -15,11 +15,19 @@ const CTRL_A = 1;
 const CTRL_B = 2;
 const LOOK_MS = 50;
 const BLOCK_BYTES = 4096;
+const END = 4;
+const RAW_PASTE = 5;
+const WINDOW_BYTES = 2048;
 const ENOSPC = 51; // Emscripten's number
-const start = performance.now();
 
 const tell = (message) => parentPort.postMessage(message);
-const out = (chunk) => tell({ out: Uint8Array.from(chunk) });
+let swallow = 0;
+/** Hands on what the VM prints, but for the first bytes of it that are to be swallowed. */
+function out(chunk) {
+  const kept = chunk.subarray(swallow);
+  swallow -= chunk.length - kept.length;
+  if (kept.length) tell({ out: Uint8Array.from(kept) });
+}
 const { loadMicroPython } = await import(pathToFileURL(path.join(workerData.vm, 'micropython.mjs')));
 const vm = await loadMicroPython({ linebuffer: false, stdout: out, stderr: out });
 const FS = vm.FS;
@@ -42,8 +50,6 @@ const radio = {
     characteristics.flatMap(([, , descriptors]) => [null, ...(descriptors ?? [])].map(() => ++handles))),
   gatts_read: () => ({ b: '' }),
 };
-let uptime = 0;
-
 vm.registerJsModule('_host', {
   /** Nobody is near: the radio takes every call and brings no event. */
   ble: (text) => {
@@ -57,8 +63,7 @@ vm.registerJsModule('_host', {
     const from = performance.now();
     const piece = Math.min(ms, LOOK_MS);
     Atomics.wait(state, 2, 0, piece);
-    uptime = performance.now();
-    return Math.max(1, Math.floor(uptime - from));
+    return Math.max(1, Math.floor(performance.now() - from));
   },
   random: (count) => randomBytes(count).toString('hex'),
   aesEcb: (key, data) => {
@@ -83,10 +88,12 @@ function copyIn(from, to) {
 
 // What stands in for the board's built-in modules is read-only, and not part of its flash.
 FS.mkdir('/builtin');
+FS.mkdir('/wiring');
 for (const [to, from] of workerData.modules) copyIn(from, `/builtin/${to}`);
+for (const [to, from] of workerData.wiring) copyIn(from, `/wiring/${to}`);
 copyIn(flash, '/');
 
-const isFlash = (name) => !/^\/+(builtin|dev|proc|tmp|home)(\/|$)/.test(path.posix.resolve('/', name));
+const isFlash = (name) => !/^\/+(builtin|wiring|dev|proc|tmp|home)(\/|$)/.test(path.posix.resolve('/', name));
 const onDisk = (name) => path.join(flash, path.posix.resolve('/', name));
 const blocks = (bytes) => Math.ceil(bytes / BLOCK_BYTES);
 
@@ -152,10 +159,14 @@ except BaseException as _error:
 
 vm.runPython(`
 import sys
-sys.path[:] = ["", "/builtin", ".frozen", "/lib"]
+sys.path[:] = ["/wiring", "/builtin", ".frozen"]
 import machine
 machine.attach_reset_cause(${cause})
 ${workerData.setup}
+sys.path[:] = ["", "/builtin", ".frozen", "/lib"]
+for _name in list(sys.modules):
+    if _name.startswith("vigil_"):
+        del sys.modules[_name]
 `);
 for (const name of ['boot.py', 'main.py']) {
   if (FS.analyzePath(`/${name}`).exists && !(isRaw && name === 'main.py')) run(FS.readFile(`/${name}`, { encoding: 'utf8' }));
@@ -164,19 +175,48 @@ const time = vm.pyimport('time');
 let inRaw = isRaw;
 vm.replInit();
 if (isRaw) vm.replProcessChar(CTRL_A);
-for (;;) {
-  const at = Atomics.load(state, 1);
-  if (Atomics.load(state, 0) === at) {
-    time.sleep_ms(0); // timers, and the watchdog's look
+
+/** The next byte of the line; timers run, and the watchdog looks, while there is none. */
+function nextByte() {
+  for (;;) {
+    const at = Atomics.load(state, 1);
+    if (Atomics.load(state, 0) !== at) {
+      Atomics.store(state, 1, (at + 1) | 0);
+      return ring[at % ring.length];
+    }
+    time.sleep_ms(0);
     waitForInput(LOOK_MS);
-    continue;
   }
-  const byte = ring[at % ring.length];
-  Atomics.store(state, 1, (at + 1) | 0);
-  if (byte === CTRL_A || byte === CTRL_B) inRaw = byte === CTRL_A;
-  if (byte === 4 && inRaw) Atomics.store(state, 3, 1);
+}
+
+/** Gives the REPL a byte; what ends a program in the raw REPL runs it, and Ctrl-C stops it then. */
+function give(byte) {
+  if (byte === END && inRaw) Atomics.store(state, 3, 1);
   const result = vm.replProcessChar(byte);
   Atomics.store(state, 3, 0);
+  return result;
+}
+
+/** Raw paste, which this build of MicroPython lacks: a window of bytes at a time, and Ctrl-D for OK. */
+function rawPaste() {
+  nextByte();
+  nextByte();
+  out(Buffer.from([0x52, 1, WINDOW_BYTES & 0xff, WINDOW_BYTES >> 8]));
+  let count = 0;
+  for (let byte = nextByte(); byte !== END; byte = nextByte()) {
+    vm.replProcessChar(byte);
+    count += 1;
+    if (count % WINDOW_BYTES === 0) out(Buffer.from([1]));
+  }
+  out(Buffer.from([END]));
+  swallow = 2;
+  return give(END);
+}
+
+for (;;) {
+  const byte = nextByte();
+  if (byte === CTRL_A || byte === CTRL_B) inRaw = byte === CTRL_A;
+  const result = inRaw && byte === RAW_PASTE ? rawPaste() : give(byte);
   if (result & FORCED_EXIT) {
     out(Buffer.from(inRaw ? 'OK\r\nMPY: soft reboot\r\n' : '\r\nMPY: soft reboot\r\n'));
     reset(SOFT_RESET, inRaw);

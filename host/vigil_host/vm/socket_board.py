@@ -2,7 +2,7 @@
 
 It is MicroPython's WebAssembly build under Node with the fake modules of `modules/` and a radio that nobody hears. Its
 flash is a folder of this machine, of which no more is used than `capacity_bytes`; each start runs its `boot.py` and
-`main.py`; Ctrl-C, Ctrl-D and the raw REPL do what they do on a board, but for raw paste. Its watchdog resets it.
+`main.py`; Ctrl-C, Ctrl-D, the raw REPL and raw paste do what they do on a board. Its watchdog resets it.
 """
 
 import json
@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from vigil_host.assets import asset
-from vigil_host.vm.runner import VmError, node_binary
+from vigil_host.vm.runner import PACKAGES, VmError, node_binary
 
 POWER_ON, HARD_RESET, WATCHDOG_RESET, SOFT_RESET = 1, 2, 3, 5
 """Why the board started, as `machine.reset_cause()` says it on an ESP32."""
@@ -27,6 +27,8 @@ _START_S = 60.0
 
 class SocketBoard:
     """One board, a context manager: its power is on within it. `setup` is a program that wires it, at each start.
+
+    That program may use Vigil's simulated parts, which are then not on the board's flash.
 
     `told` is what happened to it: {"start": cause}, {"bitten": time-out in ms}, {"unplugged": True}.
     """
@@ -46,6 +48,7 @@ class SocketBoard:
         self._board = {
             "vm": str(asset("vendor/micropython")),
             "modules": [[fake.name, str(fake)] for fake in sorted((_HERE / "modules").glob("*.py"))],
+            "wiring": [[package, str(asset(package))] for package in PACKAGES] if setup else [],
             "flash": str(flash),
             "capacity": capacity_bytes,
             "setup": f"import os\nos.uname = lambda: {uname!r}\n{setup}",

@@ -7,7 +7,7 @@ from binascii import hexlify
 import machine
 
 _FOLDER = 0x4000
-_NOT_FILES = ("/dev", "/proc", "/tmp", "/home", "/builtin")  # of MicroPython's WebAssembly build
+_NOT_FILES = ("/dev", "/proc", "/tmp", "/home", "/builtin", "/wiring")  # of MicroPython's WebAssembly build
 
 
 def sha256(path):

@@ -190,6 +190,11 @@ def reset_cause():
     return _cause
 
 
+def freq():
+    """That of an ESP32."""
+    return 240_000_000
+
+
 def unique_id():
     """Six bytes, the same in every VM."""
     return b"\x02VIGIL"
