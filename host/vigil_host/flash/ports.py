@@ -19,7 +19,8 @@ class Port:
 
 def usb_ports() -> list[Port]:
     """The ports that are on USB: a computer's built-in ones have no board."""
-    return [Port(each.device, each.description) for each in sorted(list_ports.comports()) if each.vid is not None]
+    found = (Port(each.device, each.description) for each in list_ports.comports() if each.vid is not None)
+    return sorted(found, key=lambda port: port.name)
 
 
 def find(wanted: str | None) -> Port:

@@ -20,7 +20,8 @@ from vigil_host.flash import ports
 from vigil_host.flash.problems import FlashError
 
 _CHUNK_BYTES = 1536
-_INTERRUPT_S = 3.0
+_INTERRUPT_S = 1.0
+_MORE_INTERRUPTS = 5
 _PROGRAMS = Path(__file__).resolve().parent / "on_board"
 _NO_SPACE = ("[Errno 28]", "ENOSPC", "OSError: 28", "OSError: 51")  # 51: the WebAssembly port's
 _LONG_S = 60.0
@@ -116,7 +117,7 @@ class SerialBoard:
         """Ctrl-C, wait until the program has ended, then the raw REPL."""
         serial = self._transport.serial
         with self._line():
-            for interrupt in (b"\r\x03", b"\r\x02\x03", b"\r\x02\x03"):  # it may be in the raw REPL
+            for interrupt in (b"\r\x03", *(b"\r\x02\x03",) * _MORE_INTERRUPTS):  # it may be in the raw REPL, or still start
                 serial.write(interrupt)
                 said = self._transport.read_until(1, b">>> ", timeout=_INTERRUPT_S, timeout_overall=2 * _INTERRUPT_S)
                 if said.endswith(b">>> "):

@@ -17,7 +17,7 @@ const RING_BYTES = 1 << 20;
 const LOOK_MS = 50;
 
 const board = JSON.parse(process.argv[2]);
-// Of the ring: bytes in, bytes out, whether Ctrl-C came, whether a program runs.
+// Of the ring: bytes in, bytes out, whether Ctrl-C came, whether a program runs, as one does at each start.
 const state = new Int32Array(new SharedArrayBuffer(16));
 const ring = new Uint8Array(new SharedArrayBuffer(RING_BYTES));
 const watch = { timeoutMs: 0, fedMs: 0 };
@@ -35,7 +35,7 @@ async function start(cause, isRaw = false) {
   vm = null;
   if (old) await old.terminate();
   if (cause !== SOFT_RESET) Object.assign(watch, { timeoutMs: 0, fedMs: 0 });
-  state.fill(0);
+  state.set([0, 0, 0, 1]);
   tell({ start: cause });
   const started = new Worker(new URL('board_worker.mjs', import.meta.url), {
     workerData: { ...board, cause, isRaw, state, ring },

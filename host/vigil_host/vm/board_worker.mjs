@@ -171,6 +171,8 @@ for _name in list(sys.modules):
 for (const name of ['boot.py', 'main.py']) {
   if (FS.analyzePath(`/${name}`).exists && !(isRaw && name === 'main.py')) run(FS.readFile(`/${name}`, { encoding: 'utf8' }));
 }
+Atomics.store(state, 3, 0);
+Atomics.store(state, 2, 0); // what came when nothing ran stops nothing
 const time = vm.pyimport('time');
 let inRaw = isRaw;
 vm.replInit();
