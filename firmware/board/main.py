@@ -123,8 +123,9 @@ def in_segments():
     return SegmentStore(folder, segments, group_ms=GROUP_MS)
 
 
-def sensors(pin):
+def sensors():
     """Return bus, thermometer and battery: this board's own, or simulated ones."""
+    pin = pins()
     if pin.get("sensors") == "simulated":
         from vigil_firmware.simulation.parts import Parts, endless_source
 
@@ -139,7 +140,7 @@ def sensors(pin):
 
 def start():
     """Build the device of this board's parts."""
-    bus, thermometer, battery = sensors(pins())
+    bus, thermometer, battery = sensors()
     return Device(
         bus,
         thermometer,

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vigil_host.boards import partition_table, uf2
-from vigil_host.boards.description import FIRST_PARTITION, Board, Partition, load
+from vigil_host.boards.description import FIRST_PARTITION, Board, Partition
 from vigil_host.cli import main
 from vigil_host.vm.socket_board import SocketBoard
 
@@ -100,7 +100,9 @@ def esp32_image(board: Board, chip_id: int | None = None) -> bytes:
 
 def _part(chip_id: int, data: bytes) -> bytes:
     data = data.ljust((len(data) + 3) // 4 * 4, b"\0")
-    header = struct.pack("<BBBBI", 0xE9, 1, 2, 0x20, 0x40080000) + bytes(4) + struct.pack("<H", chip_id) + bytes(9) + b"\1"
+    header = (
+        struct.pack("<BBBBI", 0xE9, 1, 2, 0x20, 0x40080000) + bytes(4) + struct.pack("<H", chip_id) + bytes(9) + b"\1"
+    )
     body = header + struct.pack("<II", 0x3FFF0000, len(data)) + data
     checksum = 0xEF
     for byte in data:

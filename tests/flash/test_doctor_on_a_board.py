@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from tests.flash.conftest import WIRED, refused, vigil
+
 from vigil_host.doctor.board import findings_in
 from vigil_host.vm.socket_board import SocketBoard
 

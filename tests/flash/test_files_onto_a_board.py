@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.flash.conftest import BOARD, WIRED, files_in, refused, vigil
+
 from vigil_host.boards.description import load
 from vigil_host.boards.file_set import file_set, simulated_sensors
 from vigil_host.flash import files, serial_board
@@ -140,7 +140,9 @@ def test_the_watchdog_bites_a_program_that_hangs(bare: SocketBoard) -> None:
 
 
 @pytest.mark.parametrize(("after_s", "timeout_ms"), [(0.5, 0), (5.0, 1000)])
-def test_the_watchdog_is_fed_during_maintenance_and_not_begun_in_it(flash: Path, after_s: float, timeout_ms: int) -> None:
+def test_the_watchdog_is_fed_during_maintenance_and_not_begun_in_it(
+    flash: Path, after_s: float, timeout_ms: int
+) -> None:
     install(flash, WATCHDOG_MS="1_000")
     with SocketBoard(flash) as board:
         time.sleep(after_s)  # the watchdog has a clock of its own
@@ -155,7 +157,13 @@ def test_the_watchdog_is_fed_during_maintenance_and_not_begun_in_it(flash: Path,
 
 def test_main_py_goes_first_and_comes_last() -> None:
     wanted = {"boot.py": b"1", "main.py": b"2", "vigil_hal/a.mpy": b"3"}
-    found = {"main.py": "another", "boot.py": "another", "vigil_hal/a.py": "old", "lib/vigil_wire/b.py": "old", "x": "own"}
+    found = {
+        "main.py": "another",
+        "boot.py": "another",
+        "vigil_hal/a.py": "old",
+        "lib/vigil_wire/b.py": "old",
+        "x": "own",
+    }
     difference = files.difference(wanted, found)
     assert difference.remove == ("main.py", "vigil_hal/a.py", "lib/vigil_wire/b.py")
     assert difference.write == ("boot.py", "vigil_hal/a.mpy", "main.py")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.flash.conftest import refused, uf2_image, vigil
+
 from vigil_host.boards.description import load
 from vigil_host.boards.file_set import file_set
 from vigil_host.flash import flashing

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.flash.conftest import BOARD, RecordedEsptool, esp32_image, refused, vigil
 from tests.flash.test_files_onto_a_board import install
+
 from vigil_host.boards import partition_table
 from vigil_host.boards.description import load
 from vigil_host.flash import micropython_image
@@ -22,6 +22,7 @@ ImageFile = Callable[..., Path]
 
 ESP32 = load(BOARD)
 IMAGE = esp32_image(ESP32)
+_NOT_OPENED = "Could not open X, the port is busy or doesn't exist."
 TABLE = slice(partition_table.TABLE_OFFSET, partition_table.TABLE_OFFSET + partition_table.TABLE_BYTES)
 
 
@@ -34,7 +35,18 @@ def board(flash: Path) -> Iterator[SocketBoard]:
 
 
 def flashed(board: SocketBoard, image: Path, *more: str) -> tuple[str, ...]:
-    return ("flash", "--board", BOARD, "--port", board.url, "--sensors", "simulated", "--micropython", str(image), *more)
+    return (
+        "flash",
+        "--board",
+        BOARD,
+        "--port",
+        board.url,
+        "--sensors",
+        "simulated",
+        "--micropython",
+        str(image),
+        *more,
+    )
 
 
 def test_another_partition_table_is_written_only_after_asking(
@@ -80,11 +92,11 @@ def test_what_fails_fast_is_written_slowly(board: SocketBoard, esptool: Recorded
     ("verb", "said", "expected"),
     [
         ("flash-id", "Failed to connect to ESP32: No serial data received.", "hold the board's BOOT button"),
-        ("write-flash", "Serial data stream stopped: Possible serial noise or corruption.", "esptool failed: Serial data"),
-        ("flash-id", "Could not open X, the port is busy or doesn't exist.\n([Errno 13] could not open port X: [Errno 13] "
-         "Permission denied: 'X')", "sudo usermod -a -G dialout"),
-        ("flash-id", "Could not open X, the port is busy or doesn't exist.\n([Errno 2] could not open port X: [Errno 2] "
-         "No such file or directory: 'X')", "is not there: plug the board in"),
+        ("write-flash", "Serial data stream stopped: Possible serial noise or corruption.", "esptool failed: Serial"),
+        ("flash-id", f"{_NOT_OPENED}\n([Errno 13] could not open port X: [Errno 13] Permission denied: 'X')",
+         "sudo usermod -a -G dialout"),
+        ("flash-id", f"{_NOT_OPENED}\n([Errno 2] could not open port X: [Errno 2] No such file or directory: 'X')",
+         "is not there: plug the board in"),
         ("read-flash", "device disconnected or multiple access on port?", "it goes on where it was"),
     ],
 )  # fmt: skip
@@ -97,7 +109,9 @@ def test_what_esptool_says_is_one_line_and_it_may_be_run_again(
     assert vigil("devices", "--json").stdout == "[]\n"
 
 
-def test_another_chip_on_the_port_gets_nothing(bare: SocketBoard, esptool: RecordedEsptool, image_file: ImageFile) -> None:
+def test_another_chip_on_the_port_gets_nothing(
+    bare: SocketBoard, esptool: RecordedEsptool, image_file: ImageFile
+) -> None:
     esptool.is_a("ESP32-S3", "ESP32-S3 (QFN56)")
     assert "the chip on" in refused(vigil(*flashed(bare, image_file(IMAGE))))
     assert esptool.calls == [["flash-id"]]

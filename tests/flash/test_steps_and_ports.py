@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 from serial.tools import list_ports
-
 from tests.flash.conftest import BOARD, refused, vigil
+
 from vigil_host.boards.description import board_ids, load
 from vigil_host.flash import ports
 
@@ -53,7 +53,9 @@ def test_the_port_is_the_only_board_on_usb(monkeypatch: pytest.MonkeyPatch) -> N
     first = SimpleNamespace(device="/dev/ttyUSB0", description="CP2102N", vid=0x10C4)
     second = SimpleNamespace(device="/dev/ttyACM0", description="Board in FS mode", vid=0x2E8A)
     monkeypatch.setattr(list_ports, "comports", lambda: [built_in])
-    assert refused(vigil("flash", "--board", BOARD)).startswith("no board is on USB: plug it in with a cable that carries")
+    assert refused(vigil("flash", "--board", BOARD)).startswith(
+        "no board is on USB: plug it in with a cable that carries"
+    )
     monkeypatch.setattr(list_ports, "comports", lambda: [built_in, first])
     assert ports.find(None).name == "/dev/ttyUSB0"
     monkeypatch.setattr(list_ports, "comports", lambda: [built_in, first, second])

@@ -21,7 +21,10 @@ from vigil_host.boards.wiring import board_json
 _SIMULATED = (
     "vigil_firmware/simulation/__init__.py",
     "vigil_firmware/simulation/parts.py",
-    *(f"vigil_hal/simulated/{name}.py" for name in ("__init__", "bus", "max30102", "patient", "recording", "table", "tmp117")),
+    *(
+        f"vigil_hal/simulated/{name}.py"
+        for name in ("__init__", "bus", "max30102", "patient", "recording", "table", "tmp117")
+    ),
 )
 
 

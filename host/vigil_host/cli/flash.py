@@ -27,7 +27,9 @@ _NOBODY = "Simulated patient"
 @click.command(name="flash")
 @click.option("--board", "board_id", help="The board: `vigil boards` lists them. Without it, by its chip.")
 @click.option("--port", help="Its serial port, where several boards are on USB.")
-@click.option("--micropython", metavar="IMAGE|URL", help="The board's MicroPython; without it, that on the board stays.")
+@click.option(
+    "--micropython", metavar="IMAGE|URL", help="The board's MicroPython; without it, that on the board stays."
+)
 @click.option("--sha256", help="What the SHA-256 of that image must be; needed for a URL.")
 @click.option(
     "--sensors", type=click.Choice(["wired", "simulated"]), default="wired", show_default=True,
@@ -66,7 +68,9 @@ def command(
     with in_one_line(BoardError, ConfigError, DevicesError, FlashError, ImageError):
         board = load(board_id) if board_id else None
         if board and not board.runs_micropython:
-            raise BoardError(f"{board.name} runs Linux: Vigil is installed on it as on any computer, nothing is flashed")
+            raise BoardError(
+                f"{board.name} runs Linux: Vigil is installed on it as on any computer, nothing is flashed"
+            )
         if dry_run:
             if board is None:
                 raise FlashError("--dry-run looks at no board: name it with --board")
@@ -103,7 +107,9 @@ def _by_chip(port: str) -> Board:
         chip = esptool_process.detect(port).name
     fitting = [board for board in map(load, board_ids()) if board.chip_name == chip]
     if not fitting:
-        raise FlashError(f"no board that is known has the chip {chip!r}: `vigil boards` lists them, name it with --board")
+        raise FlashError(
+            f"no board that is known has the chip {chip!r}: `vigil boards` lists them, name it with --board"
+        )
     if len(fitting) == 1:
         return fitting[0]
     names = [board.id for board in fitting]

@@ -77,7 +77,9 @@ def _sensors(found: Mapping[str, Any]) -> list[Finding]:
     elif thermometer["part_id"] == _THERMOMETER_ID:
         findings.append(Finding("TMP117", "good", f"at 0x{thermometer['address']:02X}"))
     else:
-        said = f"what is at 0x{thermometer['address']:02X} has device id 0x{thermometer['part_id']:04X}, a TMP117 0x0117"
+        said = (
+            f"what is at 0x{thermometer['address']:02X} has device id 0x{thermometer['part_id']:04X}, a TMP117 0x0117"
+        )
         findings.append(Finding("TMP117", "bad", said, "take another module"))
     return findings
 
@@ -86,7 +88,9 @@ def _oximeter(sensors: Mapping[str, Any]) -> list[Finding]:
     found = sensors.get("oximeter")
     if _OXIMETER_ADDRESS not in sensors["addresses"]:
         others = [f"0x{each:02X}" for each in sensors["addresses"] if not 0x48 <= each <= 0x4B]
-        said = "does not answer at 0x57" + (f"; a part that does not belong here is at {', '.join(others)}" if others else "")
+        said = "does not answer at 0x57" + (
+            f"; a part that does not belong here is at {', '.join(others)}" if others else ""
+        )
         return [Finding("MAX30102", "bad", said, _WIRING)]
     if found is None:
         return [Finding("MAX30102", "bad", "answers at 0x57, and not when it is asked", _WIRING)]
@@ -103,7 +107,9 @@ def _oximeter(sensors: Mapping[str, Any]) -> list[Finding]:
         Finding("FIFO", "good", said) if is_steady else Finding("FIFO", "bad", said, "take another module"),
         Finding("Die", "good", f"{die_c:.1f} C")
         if is_mild
-        else Finding("Die", "bad", f"{die_c:.1f} C", "unplug it, and look for a short; if it is cool, take another module"),
+        else Finding(
+            "Die", "bad", f"{die_c:.1f} C", "unplug it, and look for a short; if it is cool, take another module"
+        ),
     ]
 
 

@@ -21,7 +21,9 @@ _CHIP = re.compile(r"^Chip type:\s+(ESP32[-\w]*)", re.MULTILINE)
 _MAC = re.compile(r"^MAC:\s+((?:[0-9a-f]{2}:){5}[0-9a-f]{2})", re.MULTILINE)
 _FLASH = re.compile(r"^Detected flash size:\s+(\d+)MB", re.MULTILINE)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
-_FATAL = re.compile(r"(?:A fatal error occurred|A serial exception error occurred): (.*?)(?:\n\n|\nNote:|\nHint:|\Z)", re.S)
+_FATAL = re.compile(
+    r"(?:A fatal error occurred|A serial exception error occurred): (.*?)(?:\n\n|\nNote:|\nHint:|\Z)", re.S
+)
 
 Percent = Callable[[float], None]
 
@@ -87,7 +89,17 @@ def verify_arguments(offset: int, file: Path) -> tuple[str, ...]:
 
 def write_arguments(offset: int, file: Path) -> tuple[str, ...]:
     """The arguments that write a file, as it is."""
-    return ("write-flash", "--flash-mode", "keep", "--flash-freq", "keep", "--flash-size", "keep", f"{offset:#x}", str(file))
+    return (
+        "write-flash",
+        "--flash-mode",
+        "keep",
+        "--flash-freq",
+        "keep",
+        "--flash-size",
+        "keep",
+        f"{offset:#x}",
+        str(file),
+    )
 
 
 def erase_arguments(offset: int, length: int) -> tuple[str, ...]:
@@ -105,9 +117,7 @@ def run(port: str, *arguments: str, percent: Percent | None = None, failing: str
     return _run_once(port, SLOW_BAUD, arguments, percent, failing)
 
 
-def _run_once(
-    port: str, baud: int, arguments: Sequence[str], percent: Percent | None = None, failing: str = ""
-) -> str:
+def _run_once(port: str, baud: int, arguments: Sequence[str], percent: Percent | None = None, failing: str = "") -> str:
     process = subprocess.Popen(
         command(port, baud, *arguments),
         stdin=subprocess.DEVNULL,
@@ -146,8 +156,11 @@ def _explained(port: str, reason: str) -> FlashError:
             f"no chip answers on {port}: hold the board's BOOT button, press and let go of RESET (EN), let go of BOOT, "
             "and run this again"
         )
-    if "device disconnected" in text or "serial exception" in text or "input/output error" in text or (
-        not ports.is_there(port)
+    if (
+        "device disconnected" in text
+        or "serial exception" in text
+        or "input/output error" in text
+        or (not ports.is_there(port))
     ):
         return FlashError(f"{port} is gone: plug the board in and run this again, it goes on where it was")
     return FlashError(f"esptool failed: {reason}")

@@ -1,8 +1,8 @@
 """Which files a board lacks, and the order in which they go onto it.
 
-The board's main.py goes first and comes last: whenever the cable is pulled out, what starts is the old firmware, the new
-one, or none, and never a part of both. What of Vigil's packages is not in the file set goes too: MicroPython would take
-an old .py before a new .mpy.
+The board's main.py goes first and comes last: whenever the cable is pulled out, what starts is the old firmware, the
+new one, or none, and never a part of both. What of Vigil's packages is not in the file set goes too: MicroPython would
+take an old .py before a new .mpy.
 """
 
 import hashlib

@@ -144,10 +144,13 @@ class Flashing:
         chip = esptool_process.detect(port)
         if chip.name != board.chip_name:
             raise FlashError(
-                f"the chip on {port} is an {chip.name}, and {board.name} has {board.chip_name}: choose another with --board"
+                f"the chip on {port} is an {chip.name}, and {board.name} has {board.chip_name}: choose another with "
+                "--board"
             )
         if chip.flash_mib and chip.flash_mib << 20 < board.partitions[-1].end:
-            raise FlashError(f"the board has {chip.flash_mib} MiB of flash, and {board.name} needs more: choose another")
+            raise FlashError(
+                f"the board has {chip.flash_mib} MiB of flash, and {board.name} needs more: choose another"
+            )
         self._talk.step("chip", f"{chip.name}, {chip.mac}")
         with tempfile.TemporaryDirectory(prefix="vigil-") as folder:
             patched = Path(folder, PATCHED)
@@ -171,7 +174,7 @@ class Flashing:
         self._talk.step("write", "MicroPython and the partition table are written")
 
     def _erase_moved(self, found: dict[str, Any] | None) -> None:
-        """Where the partitions are others than they are to be, erase the first blocks of files and journal, if allowed."""
+        """Where the partitions are not as they are to be, erase the first blocks of files and journal, if allowed."""
         board, port = self._board, self._port
         table = esptool_process.read(port, partition_table.TABLE_OFFSET, partition_table.TABLE_BYTES)
         try:
@@ -230,7 +233,9 @@ class Flashing:
         self._check_room(difference, wanted, found)
         if difference.remove:
             serial_board.run(f"import os\nfor path in {list(difference.remove)!r}: os.remove('/' + path)")
-        missing = [folder for folder in files.folders(difference.write) if not any(p.startswith(f"{folder}/") for p in there)]
+        missing = [
+            folder for folder in files.folders(difference.write) if not any(p.startswith(f"{folder}/") for p in there)
+        ]
         for folder in missing:
             serial_board.run(_MAKE_FOLDER.format(f"/{folder}"))
         total = sum(len(wanted[path]) for path in difference.write)
@@ -249,7 +254,9 @@ class Flashing:
         """Refuse what would not fit before anything is changed."""
         block, sizes = found["block_bytes"], {path: size for path, (_, size) in found["files"].items()}
         needed = sum(files.blocks_bytes(len(wanted[path]), block) for path in difference.write)
-        freed = sum(files.blocks_bytes(sizes[path], block) for path in {*difference.remove, *difference.write} & {*sizes})
+        freed = sum(
+            files.blocks_bytes(sizes[path], block) for path in {*difference.remove, *difference.write} & {*sizes}
+        )
         if needed - freed > found["free_bytes"]:
             raise FlashError(
                 f"the board's file system is full: {(needed - freed + 1023) // 1024} KiB more are needed, "
@@ -264,7 +271,9 @@ class Flashing:
             for path, content in image.provisioned(key).items():  # the key's blocks come last
                 serial_board.write(f"/{path}", content, lambda _: None)
             if bytes.fromhex(serial_board.ask("key")) != key:
-                raise FlashError("the board does not keep its key: run this again, and if it stays so, take another board")
+                raise FlashError(
+                    "the board does not keep its key: run this again, and if it stays so, take another board"
+                )
             self._outcome.is_new_key = True
         self._talk.step("key", "given" if self._outcome.is_new_key else "the board has one already, which stays")
         device = self._same.register(unique_id, key, self._wish.name, self._wish.wearer)
@@ -291,7 +300,7 @@ except OSError:
 
 
 def chip_of(found: dict[str, Any]) -> str:
-    """The chip of a board by what its MicroPython calls itself ("... with ESP32S3"), as board.toml has it; "": unsaid."""
+    """The chip, as board.toml has it, by what MicroPython calls its board ("... with ESP32S3"); "": unsaid."""
     said = str(found["machine"]).rpartition(" with ")[2].lower().replace("-", "")
     return said if said.startswith(("esp32", "rp2")) and " " not in said else ""
 

@@ -54,7 +54,7 @@ def cannot_open(name: str, reason: str) -> FlashError:
         return FlashError(
             f"{name} may not be opened by this user: sudo usermod -a -G dialout $USER (uucp on Arch), then log in anew"
         )
-    if "busy" in text and "exist" not in text or "resource temporarily unavailable" in text or "exclusive" in text:
+    if ("busy" in text and "exist" not in text) or "resource temporarily unavailable" in text or "exclusive" in text:
         return FlashError(f"{name} is in use: close the program that has it open (mpremote, an IDE's monitor)")
     if "no such file" in text or "errno 2]" in text or "filenotfound" in text or not is_there(name):
         return FlashError(f"{name} is not there: plug the board in, then run this again")

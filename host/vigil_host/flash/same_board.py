@@ -1,8 +1,8 @@
 """Which device a board has been made, so that no board is given two keys.
 
 A board keeps its key itself, in its files. For the case that those are erased, `flashed.json` in the data folder notes
-which device each board is, by the number that its chip was made with (`machine.unique_id()`: an ESP32's MAC address, the
-serial number of a Pico's flash). There is no key in it: that is in the devices file.
+which device each board is, by the number that its chip was made with (`machine.unique_id()`: an ESP32's MAC address,
+the serial number of a Pico's flash). There is no key in it: that is in the devices file.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ class SameBoard:
         self._path = devices.path.with_name("flashed.json")
 
     def key_for(self, unique_id: str) -> bytes:
-        """The key for a board whose files have none: the one that it had, if its device is still known, or a new one."""
+        """The key for a board whose files have none: that which it had, if its device is still known, or a new one."""
         known = self._known(self._noted().get(unique_id, ""))
         return known.key if known else secrets.token_bytes(keys.KEY_LENGTH)
 

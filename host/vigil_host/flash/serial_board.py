@@ -5,6 +5,7 @@ have started, and a soft reset would end that (firmware/board/main.py).
 """
 
 import contextlib
+import io
 import json
 import time
 from binascii import b2a_base64
@@ -76,7 +77,9 @@ class SerialBoard:
         try:
             return json.loads(said)
         except ValueError:
-            raise FlashError(f"the board's answer is garbled ({said[:60]!r}): try another cable or USB socket") from None
+            raise FlashError(
+                f"the board's answer is garbled ({said[:60]!r}): try another cable or USB socket"
+            ) from None
 
     def write(self, path: str, content: bytes, progress: Callable[[int], None]) -> None:
         """Write a file; `progress` gets the bytes of each piece that is there. FlashError where the flash is full."""
@@ -117,7 +120,10 @@ class SerialBoard:
         """Ctrl-C, wait until the program has ended, then the raw REPL."""
         serial = self._transport.serial
         with self._line():
-            for interrupt in (b"\r\x03", *(b"\r\x02\x03",) * _MORE_INTERRUPTS):  # it may be in the raw REPL, or still start
+            for interrupt in (
+                b"\r\x03",
+                *(b"\r\x02\x03",) * _MORE_INTERRUPTS,
+            ):  # it may be in the raw REPL, or still start
                 serial.write(interrupt)
                 said = self._transport.read_until(1, b">>> ", timeout=_INTERRUPT_S, timeout_overall=2 * _INTERRUPT_S)
                 if said.endswith(b">>> "):
@@ -127,7 +133,8 @@ class SerialBoard:
                     f"no MicroPython answers on {self._port}: press the board's reset button and run this again, or "
                     "name an image with --micropython"
                 )
-            self._transport.enter_raw_repl(soft_reset=False)
+            with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not understand
+                self._transport.enter_raw_repl(soft_reset=False)
 
     def _close(self) -> None:
         with contextlib.suppress(OSError):  # it is gone already
@@ -154,7 +161,7 @@ def _why_not(port: str) -> str:
     import serial
 
     try:
-        serial.serial_for_url(port).close()
+        serial.serial_for_url(port, exclusive=True).close()
     except (OSError, ValueError) as error:
         return str(error)
     return ""

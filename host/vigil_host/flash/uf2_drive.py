@@ -54,7 +54,9 @@ def mounted() -> list[Path]:
     table = Path("/proc/mounts")
     if table.exists():
         rows = (line.split(" ") for line in table.read_text(encoding="utf-8").splitlines())
-        return [Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), row[1])) for row in rows if row[2] == "vfat"]
+        return [
+            Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), row[1])) for row in rows if row[2] == "vfat"
+        ]
     return [*_folders(Path("/Volumes"))]
 
 
@@ -85,7 +87,9 @@ def _is_drive(folder: Path, board: Board) -> bool:
     found = re.search(r"^Board-ID:\s*(\S+)", info, re.MULTILINE)
     wanted = _BOARD_IDS[board.chip_name]
     if found and found[1] != wanted and found[1] in _BOARD_IDS.values():
-        raise FlashError(f"the boot drive at {folder} is of an {found[1]}, and {board.name} has {wanted}: choose --board")
+        raise FlashError(
+            f"the boot drive at {folder} is of an {found[1]}, and {board.name} has {wanted}: choose --board"
+        )
     return bool(found and found[1] == wanted)
 
 

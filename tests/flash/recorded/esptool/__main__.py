@@ -93,10 +93,12 @@ def main() -> None:
             fatal("Offset to erase from must be a multiple of 4096")
         flash[given.address : given.address + given.size] = b"\xff" * given.size
         (FOLDER / "flash.bin").write_bytes(flash)
-        print(f"Flash memory region erased successfully in 0.1 seconds.")
+        print("Flash memory region erased successfully in 0.1 seconds.")
     elif given.verb == "verify-flash":
         image = given.file.read_bytes()
-        print(f"Verifying {len(image):#x} ({len(image)}) bytes at {given.address:#010x} in flash against {given.file}...")
+        print(
+            f"Verifying {len(image):#x} ({len(image)}) bytes at {given.address:#010x} in flash against {given.file}..."
+        )
         if hashlib.md5(image).digest() != hashlib.md5(flash[given.address : given.address + len(image)]).digest():
             print("Verification failed (digest mismatch).")
             fatal("Verification failed.")
@@ -104,7 +106,11 @@ def main() -> None:
     else:
         image = given.file.read_bytes()
         for percent in (0.0, 33.3, 66.7, 100.0):
-            print(f"Writing at {given.address:#010x} [======>     ] {percent}% {len(image)}/{len(image)} bytes...", end="\r", flush=True)
+            print(
+                f"Writing at {given.address:#010x} [======>     ] {percent}% {len(image)}/{len(image)} bytes...",
+                end="\r",
+                flush=True,
+            )
         flash[given.address : given.address + len(image)] = image
         (FOLDER / "flash.bin").write_bytes(flash)
         print(f"\nWrote {len(image)} bytes ({len(image)} compressed) at {given.address:#010x} in 0.5 seconds.")
