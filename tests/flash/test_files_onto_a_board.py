@@ -18,6 +18,11 @@ from vigil_host.vm.socket_board import POWER_ON, SOFT_RESET, WATCHDOG_RESET, Soc
 pytestmark = pytest.mark.vm
 
 HOLDS_S = 2.5
+EMPTY_BUS = """
+import machine
+from vigil_hal.simulated.bus import SimulatedI2C
+machine.attach_i2c(SimulatedI2C())
+"""
 
 
 def install(flash: Path, *, simulated: bool = True, **replaced: str) -> None:
@@ -42,6 +47,8 @@ def test_from_a_bare_board_to_one_that_says_it_is_well(flash: Path, data_folder:
     (flash / "mine.txt").write_bytes(b"the owner's own")
     (flash / "vigil_hal").mkdir()
     (flash / "vigil_hal" / "max30102.py").write_bytes(b"raise Exception('the old driver that mip left')")
+    (flash / "vigil" / "journal").mkdir(parents=True)
+    (flash / "vigil" / "journal" / "0").write_bytes(b"what somebody else's device recorded")
     with SocketBoard(flash, setup=WIRED) as board:
         first = vigil("flash", "--board", BOARD, "--port", board.url, "--wearer", "Ada", "--name", "clip", "--json")
         assert first.exit_code == 0, first.stderr
@@ -50,6 +57,7 @@ def test_from_a_bare_board_to_one_that_says_it_is_well(flash: Path, data_folder:
         assert {path: on_board[path] for path in wanted} == wanted
         assert on_board["mine.txt"] == b"the owner's own"
         assert "vigil_hal/max30102.py" not in on_board
+        assert b"somebody else" not in on_board.get("vigil/journal/0", b"")
         outcome = json.loads(first.stdout)
         assert (outcome["copied"], outcome["removed"], outcome["kept"]) == (len(wanted), 1, 0)
         assert (outcome["name"], outcome["wearer"], outcome["self_test"]) == ("clip", "Ada", "good")
@@ -96,12 +104,13 @@ def test_a_board_with_simulated_sensors_needs_none_and_says_so(flash: Path) -> N
         assert "Sensors: simulated: what this board tells is about nobody" in found.stdout
 
 
-def test_a_board_whose_sensors_do_not_answer_says_so(flash: Path, bare: SocketBoard) -> None:
+def test_a_board_whose_sensors_do_not_answer_says_so(flash: Path) -> None:
     install(flash, simulated=False)
-    done = vigil("flash", "--board", BOARD, "--port", bare.url)
-    assert done.exit_code == 1
-    assert "[Errno 19]" in done.stdout
-    assert f"vigil doctor --port {bare.url}" in done.stdout
+    with SocketBoard(flash, setup=EMPTY_BUS) as board:
+        done = vigil("flash", "--board", BOARD, "--port", board.url)
+        assert done.exit_code == 1
+        assert "which is not well: MAX30102" in done.stdout
+        assert f"vigil doctor --port {board.url}" in done.stdout
 
 
 def test_a_full_file_system_is_left_as_it_was(flash: Path) -> None:

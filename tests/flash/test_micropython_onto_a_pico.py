@@ -9,7 +9,7 @@ from tests.flash.conftest import refused, uf2_image, vigil
 
 from vigil_host.boards.description import load
 from vigil_host.boards.file_set import file_set
-from vigil_host.flash import flashing
+from vigil_host.flash import flashing, uf2_drive
 from vigil_host.vm.socket_board import SocketBoard
 
 pytestmark = pytest.mark.vm
@@ -44,9 +44,13 @@ def flashed(board: SocketBoard, image: Path, drive: Path, *more: str) -> tuple[s
     return ("flash", *where, "--micropython", str(image), *more)
 
 
-def test_another_version_goes_onto_the_boot_drive(board: SocketBoard, drive: Path, image_file: ImageFile) -> None:
+def test_another_version_goes_onto_the_boot_drive(
+    board: SocketBoard, drive: Path, image_file: ImageFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = uf2_image(PICO, OLD)
-    done = vigil(*flashed(board, image_file(image, "old.uf2"), drive, "--json"))
+    monkeypatch.setattr(uf2_drive, "mounted", lambda: [drive.parent, drive])  # it is found, not named
+    where = ("--board", "pico-w", "--port", board.url)
+    done = vigil("flash", *where, "--micropython", str(image_file(image, "old.uf2")), "--json")
     assert (drive / "vigil.uf2").read_bytes() == image
     outcome = json.loads(done.stdout)
     assert (outcome["micropython"], outcome["copied"]) == ("written", 0)

@@ -1,6 +1,7 @@
 """Flashes one board, step by step. Each step looks at what is there first, so that all of it may be run again."""
 
 import json
+import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from vigil_host.flash import esptool_process, files, micropython_image, ports, u
 from vigil_host.flash.problems import FlashError
 from vigil_host.flash.same_board import SameBoard
 from vigil_host.flash.serial_board import NoAnswer, SerialBoard
-from vigil_host.flash.steps import ERASED, ERASED_BYTES, PATCHED
+from vigil_host.flash.steps import ERASED, PATCHED, erased_bytes
+from vigil_wire import keys
 
 _RETURN_S = 30.0
 """Time for a board to be back after it was written: MicroPython makes its file system at its first start."""
@@ -174,7 +176,7 @@ class Flashing:
         self._talk.step("write", "MicroPython and the partition table are written")
 
     def _erase_moved(self, found: dict[str, Any] | None) -> None:
-        """Where the partitions are not as they are to be, erase the first blocks of files and journal, if allowed."""
+        """Where the partitions are not as they are to be, erase the journal and what makes files, if allowed."""
         board, port = self._board, self._port
         table = esptool_process.read(port, partition_table.TABLE_OFFSET, partition_table.TABLE_BYTES)
         try:
@@ -192,8 +194,8 @@ class Flashing:
                 raise FlashError("nothing was changed: the board keeps its files")
         for each in board.partitions:
             if each.label in ERASED:
-                esptool_process.run(port, *esptool_process.erase_arguments(each.offset, ERASED_BYTES))
-        self._talk.step("erase", f"the first blocks of {' and '.join(ERASED)} are erased")
+                esptool_process.run(port, *esptool_process.erase_arguments(each.offset, erased_bytes(each)))
+        self._talk.step("erase", "the journal and the first blocks of the files are erased")
 
     def _write_rp2(self, micropython: bytes, found: dict[str, Any] | None) -> None:
         board = self._board
@@ -266,7 +268,7 @@ class Flashing:
     def _give_key(self, serial_board: SerialBoard, unique_id: str) -> None:
         key = bytes.fromhex(serial_board.ask("key"))
         if not key:
-            key = self._same.key_for(unique_id)
+            key = self._same.former_key(unique_id) or self._new_key(serial_board)
             serial_board.run(_MAKE_FOLDER.format("/vigil"))
             for path, content in image.provisioned(key).items():  # the key's blocks come last
                 serial_board.write(f"/{path}", content, lambda _: None)
@@ -279,6 +281,12 @@ class Flashing:
         device = self._same.register(unique_id, key, self._wish.name, self._wish.wearer)
         self._outcome.device, self._outcome.name, self._outcome.wearer = device.id, device.name, device.wearer
         self._talk.step("register", f"{device.name} ({device.id}), worn by {device.wearer}")
+
+    @staticmethod
+    def _new_key(serial_board: SerialBoard) -> bytes:
+        """A key for a device that is new: what the board recorded as another one must not become its record."""
+        serial_board.ask("forget_records")
+        return secrets.token_bytes(keys.KEY_LENGTH)
 
     def _test(self, serial_board: SerialBoard) -> None:
         lines = serial_board.soft_reset(lambda line: line.startswith((SELF_TEST, _FAILED)), _SELF_TEST_S)

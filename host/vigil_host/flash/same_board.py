@@ -7,7 +7,6 @@ the serial number of a Pico's flash). There is no key in it: that is in the devi
 
 import contextlib
 import json
-import secrets
 from pathlib import Path
 
 from vigil_host import private_file
@@ -23,10 +22,10 @@ class SameBoard:
         self._devices = devices
         self._path = devices.path.with_name("flashed.json")
 
-    def key_for(self, unique_id: str) -> bytes:
-        """The key for a board whose files have none: that which it had, if its device is still known, or a new one."""
+    def former_key(self, unique_id: str) -> bytes | None:
+        """The key that this board had, if its device is still known here."""
         known = self._known(self._noted().get(unique_id, ""))
-        return known.key if known else secrets.token_bytes(keys.KEY_LENGTH)
+        return known.key if known else None
 
     def register(self, unique_id: str, key: bytes, name: str | None, wearer: str) -> KnownDevice:
         """Note that the board has this key, and make it known to the bridge unless it is; raises DevicesError."""

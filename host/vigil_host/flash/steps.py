@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vigil_host.boards import partition_table
-from vigil_host.boards.description import SECTOR_BYTES, Board
+from vigil_host.boards.description import SECTOR_BYTES, Board, Partition
 from vigil_host.flash import esptool_process, uf2_drive
 
-ERASED_BYTES = 2 * SECTOR_BYTES
-"""Of a file system or journal: with its first two blocks gone it counts as empty, and is made anew."""
 ERASED = ("vigil", "vfs")
 PATCHED = Path("micropython-with-partitions.bin")
+
+
+def erased_bytes(partition: Partition) -> int:
+    """A file system without its first two blocks counts as none. A journal is a ring: all of it must go."""
+    return partition.size if partition.label == "vigil" else 2 * SECTOR_BYTES
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,15 @@ def plan(board: Board, port: str, source: str | None, simulated: bool) -> list[S
     return [
         *steps,
         Step("files", f"copy the files whose SHA-256 differs, main.py last; {sensors}", "so it can go on after a cut"),
-        Step("key", "give it a key and the default settings, unless it has some", "a key is drawn once for each board"),
+        Step(
+            "key",
+            "give it a key and the default settings, unless it has some",
+            "a key is drawn once for each board; a new device begins an empty record",
+        ),
         Step("register", "make the device known to this computer's bridge", "or nobody would hear it"),
         Step("start", "start the board", "what was copied is to run", ("Ctrl-D",)),
         Step("self-test", "read what the board says of itself after three seconds", "to see that it works"),
-    ]
+    ]  # fmt: skip
 
 
 def _esp32(board: Board, port: str) -> list[Step]:
@@ -59,9 +66,9 @@ def _esp32(board: Board, port: str) -> list[Step]:
         Step("partitions", "read the partition table that is there", "if it is another one, files and journal move",
              esptool("read-flash", *table, "partitions.bin")),
         *(
-            Step(f"erase {each.label}", f"if it is, erase the first blocks of {each.label}, after asking",
+            Step(f"erase {each.label}", f"if it is, erase {each.label} or its first blocks, after asking",
                  "what is left of something else must not be taken for its content",
-                 esptool(*esptool_process.erase_arguments(each.offset, ERASED_BYTES)))
+                 esptool(*esptool_process.erase_arguments(each.offset, erased_bytes(each))))
             for each in board.partitions if each.label in ERASED
         ),
         Step("compare", "compare the flash with the image", "what is there already is not written again",
