@@ -32,7 +32,7 @@ def main() -> None:
                 _open(browser, found[0], 1280, 900, "light"),
                 _open(browser, found[0], 390, 844, "dark"),
             ]
-            expect(pages[0]).to_have_title(re.compile("Low oxygen"), timeout=ALARM_WITHIN_MS)
+            expect(pages[0].locator("#banner")).to_contain_text("Very low oxygen", timeout=ALARM_WITHIN_MS)
             pages[0].wait_for_timeout(15_000)
             IMAGES.mkdir(exist_ok=True)
             pages[0].screenshot(path=IMAGES / "page-alarm.png")

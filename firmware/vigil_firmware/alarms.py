@@ -364,6 +364,8 @@ class Alarms:
         if self.bits >> conditions.SENSOR_OFF & 1:
             return True
         is_broken = vitals.pulse_rate.status == statuses.SENSOR_FAULT
+        if vitals.pulse_rate.has_value:  # it is SpO2 alone that the fault takes
+            is_broken = vitals.spo2.status == statuses.SENSOR_FAULT
         return is_broken and not self._is_worrying and self.bits >> conditions.SENSOR_FAULT & 1 != 0
 
     def _judge(self, elapsed_ms: int) -> None:

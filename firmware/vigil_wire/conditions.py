@@ -94,10 +94,10 @@ TABLE = (
     Kind("battery_critical", MEDIUM, "Battery empty", "battery", BELOW, 8, 30, 60, 3),
     Kind("journal_nearly_full", LOW, "Memory filling", "unsent", ABOVE, 80, 60, 60, 5),
     Kind("storage_fault", MEDIUM, "Memory fault", "storage_fault", ABOVE, 0, 10, 60),
-    Kind("bridge_not_seen", LOW, "No bridge", "bridge_silent", ABOVE, 900, 0, 0),
+    Kind("panel_fault", MEDIUM, "Light or sound", "panel_fault", ABOVE, 0, 5, 60),
     Kind("clock_unset", LOW, "Clock is not set", "clock_unset", ABOVE, 600, 0, 0),
     Kind("restarted", LOW, "It was restarted", "restarted", ABOVE, 0, 0, 0, latches=ALWAYS),
-    Kind("panel_fault", MEDIUM, "Light or sound", "panel_fault", ABOVE, 0, 5, 60),
+    Kind("bridge_not_seen", LOW, "No bridge", "bridge_silent", ABOVE, 900, 0, 0),
 )
 # fmt: on
 NAMES = tuple([kind.name for kind in TABLE])
@@ -126,10 +126,10 @@ BATTERY_LOW = 19
 BATTERY_CRITICAL = 20
 JOURNAL_NEARLY_FULL = 21
 STORAGE_FAULT = 22
-BRIDGE_NOT_SEEN = 23
+PANEL_FAULT = 23
 CLOCK_UNSET = 24
 RESTARTED = 25
-PANEL_FAULT = 26
+BRIDGE_NOT_SEEN = 26
 ALL = 0xFF  # in commands and events that are about no condition in particular
 
 ADVERT_BITS = 24
@@ -141,6 +141,7 @@ PHYSIOLOGICAL = (
 # A condition, and the worse one that speaks for both while it is active.
 COVERED_BY = {
     SPO2_LOW: SPO2_VERY_LOW,
+    SPO2_FALLING: SPO2_VERY_LOW,
     PULSE_RATE_LOW: PULSE_RATE_VERY_LOW,
     PULSE_RATE_HIGH: PULSE_RATE_VERY_HIGH,
     TEMPERATURE_LOW: TEMPERATURE_VERY_LOW,

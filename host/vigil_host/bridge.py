@@ -4,7 +4,14 @@ import asyncio
 import logging
 from pathlib import Path
 
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+
 from vigil_host.alerts import Alerts
+from vigil_host.answers.answers import Answers
+from vigil_host.answers.drills import DRILLS_FILE
+from vigil_host.answers.tokens import KEY_FILE, Tokens
+from vigil_host.answers.ways import Asking
 from vigil_host.clock import Clock
 from vigil_host.delivery.delivery import Delivery
 from vigil_host.devices import Devices, DevicesError, KnownDevice
@@ -37,6 +44,7 @@ class Bridge:
     are the home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
     `is_alone`: nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only
     when it hears nothing. `people_path`: the people who are told of alarms; None: nobody is told.
+    `public_url`: under which the page can be opened from outside; None: it cannot. Raises TokensError.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class Bridge:
         is_alone: bool = False,
         scan_restart_s: float | None = None,
         people_path: Path | None = None,
+        public_url: str | None = None,
     ) -> None:
         self._listen_only = listen_only
         self._is_alone = is_alone
@@ -62,11 +71,14 @@ class Bridge:
         self.limits = LimitsInForce(store, devices, self.events)
         recheck = Recheck(self.limits.settings, self._clock)
         self.alerts = Alerts(store, self.live, self.events, self._clock, recheck)
-        self.delivery = (
-            Delivery(store, self.events, self._clock, people_path, self.alerts.refresh)
-            if people_path and not listen_only
-            else None
-        )
+        self.delivery: Delivery | None = None
+        self.answers: Answers | None = None
+        if people_path and not listen_only:
+            self.delivery = delivery = Delivery(store, self.events, self._clock, people_path, self.alerts.refresh)
+            asking = Asking(Tokens.at(people_path.with_name(KEY_FILE)), public_url)
+            drills_path = people_path.with_name(DRILLS_FILE)
+            self.answers = Answers(store, asking, self._clock, self.acknowledge, lambda: delivery.people, drills_path)
+            delivery.ask = self.answers.question
         self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh)
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
@@ -87,6 +99,10 @@ class Bridge:
     def received(self) -> int:
         """How many records came over record links, those that were sent again too."""
         return self._intake.received
+
+    def hear(self, ble_device: BLEDevice, data: AdvertisementData) -> None:
+        """Take in an advert that came by another way than this bridge's scanner."""
+        self._listener.take_advert(ble_device, data)
 
     def send(self, device_id: str, message: bytes) -> bool:
         """Send a message (`vigil_wire.link`) to a device; False where there is no session with it.
@@ -143,6 +159,8 @@ class Bridge:
                 group.create_task(self._own.run())
             if self.delivery:
                 group.create_task(self.delivery.run())
+            if self.answers:
+                group.create_task(self.answers.run())
             problem = ""
             while True:
                 await self._clock.sleep(DEVICES_PERIOD_S)

@@ -11,6 +11,7 @@ The configuration is one TOML file; every key may be left out:
     host = "127.0.0.1"                    # another address only with lan = true
     port = 8765
     lan = false                           # true: for the whole home network, behind a passphrase
+    public_url = "https://vigil.example/" # where the page can be opened from outside, if it can: for links in messages
 
     [bluetooth]
     adapter = "hci1"                      # Linux, where there is more than one
@@ -23,6 +24,17 @@ The configuration is one TOML file; every key may be left out:
     dead_man_url = "https://ntfy.example/topic"   # an ntfy topic, 2.16 or newer: tells that the bridge has gone silent
     dead_man_after_min = 5                # after so many minutes, 2 to 60
     ping_url = "https://health.example/id"        # asked for each minute while all is well
+
+    [monitor]                             # `vigil monitor`: sensors and signals on this computer's own pins
+    i2c = 1                               # the bus /dev/i2c-1
+    thermometer = "tmp117"                # or "none"
+    thermometer_address = 0x48
+    light = 17                            # GPIO numbers, where there is one: a light, or its [red, green, blue]
+    beeper = 12                           # a buzzer with its own oscillator: there is no PWM here
+    vibration = 27
+    button = 22                           # to ground
+    wearer = "Ada"                        # as said at the first start
+    bluetooth = false                     # true: also be the bridge of wearables, by Bluetooth
 
 Some adapters, or the programs between, pass on only the first few of a device's adverts. `vigil doctor` measures how
 many come; where they are few, try `duplicates = true`, then `restart_s`, then another adapter.
@@ -39,6 +51,9 @@ from urllib.parse import urlsplit
 from platformdirs import user_data_path
 
 DATA_VARIABLE = "VIGIL_DATA"
+THERMOMETERS = ("tmp117", "none")
+FIRST_PIN, LAST_PIN = 4, 27
+"""GPIO numbers of a Raspberry Pi's header; 0 to 3 are its I2C buses."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SCANNINGS = ("active", "passive")
 LEAST_RESTART_S = 10
@@ -53,6 +68,21 @@ _T = TypeVar("_T")
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message is one line that names the file and the key."""
+
+
+@dataclass(frozen=True)
+class MonitorConfig:
+    """What is on this computer's own pins, by GPIO numbers; None where there is no such part."""
+
+    i2c: int = 1
+    thermometer: str = "tmp117"
+    thermometer_address: int = 0x48
+    light: int | tuple[int, int, int] | None = None
+    beeper: int | None = None
+    vibration: int | None = None
+    button: int | None = None
+    wearer: str | None = None
+    bluetooth: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +104,8 @@ class Config:
     dead_man_url: str | None = field(default=None, repr=False)  # these two are secret
     ping_url: str | None = field(default=None, repr=False)
     dead_man_after_min: int = DEAD_MAN_AFTER_MIN
+    public_url: str | None = None
+    monitor: MonitorConfig = MonitorConfig()
 
 
 def data_folder() -> Path:
@@ -145,6 +177,7 @@ def load(path: Path | None = None) -> Config:
         web_host=web.take("host", str, EVERY_ADDRESS if lan else LOOPBACK),
         web_port=web.take("port", int, DEFAULT_PORT),
         lan=lan,
+        public_url=web.take_address("public_url"),
         adapter=bluetooth.take("adapter", str, "") or None,
         alone=bluetooth.take("alone", bool, False),
         log_level=root.take("log_level", str, "info"),
@@ -156,11 +189,14 @@ def load(path: Path | None = None) -> Config:
         dead_man_url=alerts.take_address("dead_man_url"),
         ping_url=alerts.take_address("ping_url"),
         dead_man_after_min=alerts.take("dead_man_after_min", int, DEAD_MAN_AFTER_MIN),
+        monitor=_monitor(_Table(path, "monitor.", root.take("monitor", dict, {}))),
     )
     for table in (root, web, bluetooth, alerts):
         table.check_empty()
     if not 1 <= config.web_port <= 65535:
         raise web.error("port", f"is a number from 1 to 65535, not {config.web_port}")
+    if config.public_url and urlsplit(config.public_url)[3:] != ("", ""):
+        raise web.error("public_url", "is an address without ? and #: a path is put behind it")
     if config.log_level not in LOG_LEVELS:
         raise root.error("log_level", f"is one of {', '.join(LOG_LEVELS)}, not {config.log_level!r}")
     if config.scanning not in SCANNINGS:
@@ -175,6 +211,49 @@ def load(path: Path | None = None) -> Config:
     if not lan and not is_loopback(config.web_host):
         raise web.error("host", f"{config.web_host} is not this machine alone: that needs web.lan = true")
     return config
+
+
+def _monitor(table: "_Table") -> MonitorConfig:
+    taken: dict[int, str] = {}
+
+    def pin(key: str, number: object) -> int:
+        if type(number) is not int or not FIRST_PIN <= number <= LAST_PIN:
+            raise table.error(key, f"is a GPIO number from {FIRST_PIN} to {LAST_PIN}, not {number!r}")
+        if number in taken:
+            raise table.error(key, f"is GPIO {number}, which {taken[number]} has too")
+        taken[number] = key
+        return number
+
+    def one(key: str) -> int | None:
+        return pin(key, table.take(key, int, 0)) if table.has(key) else None
+
+    light: int | tuple[int, int, int] | None = None
+    if table.holds("light", list):
+        numbers = [pin("light", number) for number in table.take("light", list, [])]
+        if len(numbers) != 3:
+            raise table.error("light", f"is one GPIO number, or three: red, green, blue; not {len(numbers)}")
+        light = (numbers[0], numbers[1], numbers[2])
+    else:
+        light = one("light")
+    monitor = MonitorConfig(
+        i2c=table.take("i2c", int, 1),
+        thermometer=table.take("thermometer", str, "tmp117"),
+        thermometer_address=table.take("thermometer_address", int, 0x48),
+        light=light,
+        beeper=one("beeper"),
+        vibration=one("vibration"),
+        button=one("button"),
+        wearer=table.take("wearer", str, "") or None,
+        bluetooth=table.take("bluetooth", bool, False),
+    )
+    table.check_empty()
+    if monitor.i2c < 0:
+        raise table.error("i2c", f"is the number of a bus, not {monitor.i2c}")
+    if monitor.thermometer not in THERMOMETERS:
+        raise table.error("thermometer", f"is one of {', '.join(THERMOMETERS)}, not {monitor.thermometer!r}")
+    if not 0x48 <= monitor.thermometer_address <= 0x4B:
+        raise table.error("thermometer_address", f"is 0x48 to 0x4B, not 0x{monitor.thermometer_address:02X}")
+    return monitor
 
 
 def is_loopback(host: str) -> bool:
@@ -201,7 +280,7 @@ class _Table:
         return value
 
     def take_address(self, key: str) -> str | None:
-        """An http or https address, which is secret, or None."""
+        """An http or https address, which may be secret, or None."""
         address = self.take(key, str, "")
         if not address:
             return None
@@ -216,6 +295,9 @@ class _Table:
 
     def has(self, key: str) -> bool:
         return key in self._values
+
+    def holds(self, key: str, kind: type) -> bool:
+        return type(self._values.get(key)) is kind
 
     def check_empty(self) -> None:
         for key in self._values:

@@ -59,7 +59,7 @@ class Demo:
     @contextlib.asynccontextmanager
     async def page(self, port: int) -> AsyncIterator[str]:
         """Serve the page on this computer; its address is given."""
-        async with page_of(self.bridge, self._store, Access(), "127.0.0.1", port) as address:
+        async with page_of(self.bridge, self._store, Access(), "127.0.0.1", port, self._devices) as address:
             yield address
 
     def _scanner(self, heard: Callable[[BLEDevice, AdvertisementData], None]) -> BleakScanner:

@@ -20,7 +20,7 @@ from vigil_hal.simulated.flash import SimulatedFlash
 from vigil_hal.simulated.panel import SimulatedPanel
 from vigil_host.assets import asset
 from vigil_host.vm.runner import VmDevice
-from vigil_wire.settings import Settings
+from vigil_wire.settings import SITE_NAMES, Settings
 
 if TYPE_CHECKING:
     from vigil_firmware.simulation.parts import Repeating
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vigil_hal.simulated.patient import Patient
 
 _POWER_ON = 1
+_ARMPIT = SITE_NAMES.index("armpit")
 _BOARD = {"i2c": 0, "sda": 0, "scl": 1, "light": [2, 3, 4], "buzzer": 5, "vibration": 6, "button": 7}
 _JOURNAL_SECTORS = 64
 _JOURNAL_SECTOR_BYTES = 4096
@@ -56,7 +57,7 @@ class SimulatedDevice:
         """Run for ever in this event loop."""
         path = BUILT_IN_PATIENT if self._source_path is None else str(self._source_path)
         source = endless_source(self._source_kind, path)
-        settings = Settings(summary_interval_s=self._summary_interval_s)
+        settings = Settings(summary_interval_s=self._summary_interval_s, temperature_site=_ARMPIT)
         panel = SimulatedPanel(_ticks_ms).panel
         device = simulated_device(self._device_key, source, settings, self._bluetooth, self._log, _ticks_ms, panel)
         loop = asyncio.get_running_loop()

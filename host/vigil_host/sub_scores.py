@@ -2,7 +2,9 @@
 
 from vigil_firmware.alarm_signals import UNCALIBRATED_GUARD_DECI_PCT
 from vigil_wire import news2
-from vigil_wire.settings import CORE_SITES, PROFILE_SCALE_2, Settings
+from vigil_wire.settings import CORE_SITES, PROFILE_NAMES, PROFILE_SCALE_2, Settings
+
+_PROFILE_CHILD = PROFILE_NAMES.index("child")
 
 
 def sub_scores(
@@ -16,9 +18,12 @@ def sub_scores(
     """Return the sub-score of each live reading, by the name of its signal. `settings`: in force, None: not known.
 
     They say which scale is for SpO2, whether it is calibrated and where the temperature is taken: without them neither
-    is scored. Scale 2 is scored as for somebody who is given no oxygen.
+    is scored. Scale 2 is scored as for somebody who is given no oxygen. A child has no scores: the chart is for people
+    of 16 and older.
     """
     scores: dict[str, int | None] = {"spo2": None, "pulse_rate": None, "temperature": None, "respiration": None}
+    if settings is not None and settings.profile == _PROFILE_CHILD:
+        return scores
     if pulse_rate_bpm is not None:
         scores["pulse_rate"] = news2.pulse_rate(round(pulse_rate_bpm * 10))
     if respiration_per_min is not None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from tests.host.ntfy import NtfyServer
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
-from vigil_host.devices import KnownDevice
+from vigil_host.delivery.delivery import Delivery
+from vigil_host.devices import Devices
 from vigil_host.events import Events
 from vigil_host.live import Live, Source
 from vigil_host.store import Store
@@ -20,15 +22,19 @@ from vigil_host.store.times import MS_PER_DAY, to_days
 from vigil_host.web.access import Access, Logins
 from vigil_host.web.app import create_app
 from vigil_host.web.server import WebServer
-from vigil_wire import advert, conditions, records, statuses
+from vigil_wire import advert, conditions, keys, link, records, statuses
 from vigil_wire.advert import Content
+from vigil_wire.settings import Settings
 
 LIMITS = {
     "spo2_low_pct": 90.0,
+    "spo2_very_low_pct": 87.0,
     "pulse_rate_low_bpm": 50.0,
     "pulse_rate_high_bpm": 120.0,
     "temperature_low_c": 35.0,
     "temperature_high_c": 38.5,
+    "respiration_low_per_min": None,
+    "respiration_high_per_min": None,
 }
 WELL = {"pulse_rate": 724, "spo2": 971, "temperature": 3664, "perfusion": 21}
 ROW_S = 10
@@ -46,20 +52,61 @@ class ShiftedClock(Clock):
         return super().utc_ms() + int(self.shift_s * 1000)
 
 
+class Hand:
+    """Acts for the page as a bridge does; its devices do what they are told, and say so, while they can be reached."""
+
+    def __init__(self, home: "Home") -> None:
+        self._home = home
+        self.is_reached = True
+        self.told: list[tuple[int, int, int, int]] = []  # command, condition, by whom, minutes
+
+    async def acknowledge(self, alarm_id: int, by: str, is_beside: bool = False) -> bool:
+        alarm = await self._home.alerts.acknowledge(alarm_id, by)
+        if alarm is not None:
+            where = conditions.BESIDE_WEARER if is_beside else conditions.FROM_AFAR
+            number = conditions.NAMES.index(alarm.condition)
+            self.send(alarm.device_id, link.alarm_command(link.ACKNOWLEDGE, number, where))
+        return alarm is not None
+
+    def send(self, device_id: str, message: bytes) -> bool:
+        if not self.is_reached:
+            return False
+        command, condition, by, minutes = link.read_alarm_command(message)
+        self.told.append((command, condition, by, minutes))
+        paused_s = {link.PAUSE_AUDIO: 120}.get(command, 0)
+        buf = bytearray(link.ALARMS_LENGTH)
+        link.pack_alarms(buf, 0, (0, 0, 0), 0, paused_s, minutes)
+        self._home.live.update_alarm_state(device_id, link.AlarmState(buf))
+        return True
+
+
 class Home:
     """Everything behind the page, in a thread with an event loop of its own."""
 
     def __init__(
-        self, folder: Path, wearers: tuple[str, ...] = ("Anna",), passphrase: str = "", empty: Path | None = None
+        self,
+        folder: Path,
+        wearers: tuple[str, ...] = ("Anna",),
+        passphrase: str = "",
+        empty: Path | None = None,
+        people: tuple[str, ...] = (),
     ) -> None:
+        self._people = folder / "people.toml"
+        self._ntfy = NtfyServer() if people else None
+        if self._ntfy:
+            self._ntfy.__enter__()
+            one = '[[person]]\nname = "{}"\nrole = "caregiver"\nurls = ["{}"]\n'
+            self._people.write_text("".join(one.format(name, self._ntfy.url(name.lower())) for name in people))
         self.clock = ShiftedClock()
         if empty:
             shutil.copy(empty, folder / "vigil.db")
         self.store = Store.open(folder / "vigil.db", clock=self.clock)
-        self.devices = [
-            KnownDevice(f"{number:08x}", f"Wristband {number}", wearer, bytes(16))
-            for number, wearer in enumerate(wearers, 1)
-        ]
+        self.known = Devices(folder / "devices.toml")
+        for number, wearer in enumerate(wearers, 1):
+            self.known.add(keys.setup_code(bytes((number,) * keys.KEY_LENGTH)), wearer, f"Wristband {number}")
+        self.devices = self.known.list()
+        self.settings: Settings | None = None
+        self.hand = Hand(self)
         for device in self.devices:
             self.store.add_device(device.id, device.name, device.wearer)
         logins = None
@@ -81,6 +128,9 @@ class Home:
         self.live = Live(lambda: self.devices, self.clock)
         self.alerts = Alerts(self.store, self.live, self.events, self.clock)
         self.alerts.watch({device.id for device in self.devices})
+        self.delivery = Delivery(self.store, self.events, self.clock, self._people, self.alerts.refresh)
+        await self.delivery.step()
+        self._telling = asyncio.create_task(self.delivery.run())
         self._chatter = asyncio.create_task(self._say_again())
 
     async def _say_again(self) -> None:
@@ -93,6 +143,7 @@ class Home:
 
     def _hear(self, device_id: str, content: Content, quality: int | None) -> None:
         source: Source = "advert" if quality is None else "link"
+        self.live.set_connected(device_id, quality is not None)
         self.live.update(device_id, content, source, -60, quality)
         self.alerts.hear(device_id, content, source)
         self.events.publish("live")
@@ -183,6 +234,33 @@ class Home:
                 self.live.update_respiration(stored)
         self._loop.call_soon_threadsafe(self.events.publish, "row")
 
+    def tell(self, condition: str, *events: int, value: int = 0) -> None:
+        """The first device writes alarm records about a condition, of high priority, in a boot of their own."""
+        number = conditions.NAMES.index(condition)
+        buf = bytearray(records.MAX_LENGTH)
+        self._sequence += 1
+        boot = self._sequence
+        records.pack_header(buf, boot, records.TIME_ANCHOR, boot, 0, 0)
+        raw = [bytes(buf[: records.pack_time_anchor(buf, *to_days(self.clock.utc_ms()))])]
+        for index, event in enumerate(events):
+            self._sequence += 1
+            records.pack_header(buf, self._sequence, records.ALARM, boot, 0, index)
+            raw.append(bytes(buf[: records.pack_alarm(buf, number, event, conditions.HIGH, value, 0, 0)]))
+        self.store.commit(self.devices[0].id, 1, raw)
+        self._do(self.alerts.refresh())
+
+    def confirm(self, settings: Settings, by: str = "") -> None:
+        """The first device takes these settings into use and writes so into its record."""
+        self.settings = settings
+        buf = bytearray(records.MAX_LENGTH)
+        self._sequence += 1
+        records.pack_header(buf, self._sequence, records.TIME_ANCHOR, self._sequence, 0, 0)
+        raw = [bytes(buf[: records.pack_time_anchor(buf, *to_days(self.clock.utc_ms()))])]
+        records.pack_header(buf, self._sequence + 1, records.SETTINGS, self._sequence, 0, 1000)
+        raw.append(bytes(buf[: records.pack_settings(buf, settings.pack(), by.encode())]))
+        self._sequence += 1
+        self.store.commit(self.devices[0].id, 1, raw)
+
     def serve(self) -> None:
         """Start the page's server, on the port it had before."""
         app = create_app(
@@ -193,6 +271,10 @@ class Home:
             access=self._access,
             limits=lambda device: LIMITS,
             clock=self.clock,
+            settings=lambda device: self.settings,
+            hand=self.hand,
+            devices=self.known,
+            delivery=self.delivery,
         )
         self._server = WebServer(app, port=self._port)
         self.url = self._do(self._server.start())
@@ -211,6 +293,8 @@ class Home:
         self._thread.join(5)
         self._loop.close()
         self.store.close()
+        if self._ntfy:
+            self._ntfy.__exit__(None, None, None)
 
     async def _end(self) -> None:
         self._chatter.cancel()

@@ -82,23 +82,28 @@ def test_a_number_is_never_rounded_to_the_safe_side_of_its_limit(home: Any, visi
     expect(number(page, "pulse_rate")).to_have_text("121")
     expect(number(page, "temperature")).to_have_text("38.6")
     expect(tile(page, "spo2").locator(".note")).to_have_text("Outside the limits")
+    home.say(spo2=866)  # beyond the limit of an emergency too, which is 87
+    expect(number(page, "spo2")).to_have_text("86")
 
 
 def test_an_alarm_appears_says_what_it_means_and_clears(home: Any, visit: Any) -> None:
     home.say()
     page = visit().page
     expect(page.locator("#quiet")).to_be_visible()
-    home.say("spo2_low", spo2=846)
-    alarm = page.get_by_role("alert").filter(has_text="Low oxygen")
+    home.say("spo2_very_low", spo2=846)
+    alarm = page.get_by_role("alert").filter(has_text="Very low oxygen")
     expect(alarm).to_be_visible()
     expect(alarm).to_contain_text("High priority")
-    expect(alarm).to_contain_text("There is less oxygen in the blood than the limit allows.")
+    expect(alarm).to_contain_text("There is far less oxygen in the blood than the limit allows.")
+    expect(alarm).to_contain_text("uncalibrated, ±4")
+    expect(alarm.locator(".alarm-do")).to_contain_text("Go to the person now.")
     banner = page.locator("#banner .alarm")
     expect(banner).to_have_attribute("data-priority", "high")
-    expect(banner.locator("svg use")).to_have_attribute("href", "#icon-high")
+    expect(banner.locator("> svg use")).to_have_attribute("href", "#icon-high")
     expect(banner.locator(".alarm-since")).to_have_text(re.compile(r"since \d\d:\d\d:\d\d \(\d+ s\)"))
-    expect(tile(page, "spo2").locator(".note")).to_have_text("Low oxygen")
-    expect(page).to_have_title("⚠ Low oxygen | Vigil")
+    expect(banner.locator(".alarm-value")).to_have_text("Now 85\u00a0%")
+    expect(tile(page, "spo2").locator(".note")).to_have_text("Very low oxygen")
+    expect(page).to_have_title("⚠ Very low oxygen | Vigil")
     expect(page.locator("#log-list li").first).to_contain_text("still on")
     expect(page.locator("#quiet")).to_be_hidden()
     home.say(spo2=965)
@@ -110,13 +115,13 @@ def test_an_alarm_appears_says_what_it_means_and_clears(home: Any, visit: Any) -
 
 
 def test_the_gravest_alarm_stands_first(home: Any, visit: Any) -> None:
-    home.say("sensor_off", "temperature_high", "pulse_rate_low", pulse_rate=410)
+    home.say("sensor_off", "temperature_high", "pulse_rate_very_low", pulse_rate=390)
     page = visit().page
     banners = page.locator("#banner .alarm")
     expect(banners).to_have_count(3)
     assert [each.get_attribute("data-priority") for each in banners.all()] == ["high", "medium", "low"]
     colours = [each.evaluate("each => getComputedStyle(each).backgroundColor") for each in banners.all()]
-    icons = [each.locator("use").get_attribute("href") for each in banners.all()]
+    icons = [each.locator("> svg use").get_attribute("href") for each in banners.all()]
     assert len(set(colours)) == len(set(icons)) == 3
 
 
@@ -258,7 +263,8 @@ def test_two_wearers_are_kept_apart(home: Any, visit: Any) -> None:
     expect(number(page, "pulse_rate", 0)).to_have_text("72")
     expect(number(page, "pulse_rate", 1)).to_have_text("140")
     expect(page.locator("#banner .alarm-title")).to_have_text("Bruno: Fast pulse")
-    expect(tile(page, "pulse_rate", 0)).not_to_have_attribute("data-alarm", "high")
+    expect(tile(page, "pulse_rate", 1)).to_have_attribute("data-alarm", "medium")
+    expect(tile(page, "pulse_rate", 0)).not_to_have_attribute("data-alarm", re.compile(""))
     expect(page).to_have_title("⚠ Fast pulse, Bruno | Vigil")
 
 

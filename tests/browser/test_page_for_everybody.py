@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from vigil_wire import statuses
+from vigil_wire import conditions, link, statuses
+from vigil_wire.settings import Settings
 
 # Each visible text with its colour and the colour behind it, as 0-255 triples, and its size and weight.
 TEXTS = """() => {
@@ -49,7 +50,7 @@ OVERLAPPING = """() => {
     .filter(([, other]) => lie(one, other) && lie(other, one)).map(([other]) => `${name} on ${other}`));
 }"""
 # What of the page does not fit its own box.
-SPILLING = """() => [...document.querySelectorAll('.tile, .alarm, .trend, .log li, .top')]
+SPILLING = """() => [...document.querySelectorAll('.tile, .alarm, .state, .trend, .log li, .top')]
   .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1)
   .map((box) => box.textContent.trim().slice(0, 60))"""
 
@@ -67,24 +68,30 @@ def contrast(front: list[int], back: list[int]) -> float:
 
 
 def fill(home: Any) -> None:
-    """Have everything on the page at once: three alarms, readings, none of them, trends, a log."""
+    """Have everything on the page at once: four alarms, one of them folded, readings, none of them, trends, a log."""
     home.record([(720, 970, 3660)] * 30)
-    home.say("spo2_low", "temperature_high", spo2=850, temperature=3890)
+    home.settings = Settings(temperature_site=1)
+    home.say("spo2_low", "spo2_very_low", "temperature_high", spo2=850, temperature=3890)
+    home.hand.send(home.devices[0].id, link.alarm_command(link.PAUSE_AUDIO, conditions.ALL, conditions.BESIDE_WEARER))
     home.say(
         "spo2_low",
+        "spo2_very_low",
         "temperature_high",
         "no_reading",
         status=(statuses.POOR_SIGNAL, statuses.VALIDATED, statuses.VALIDATED),
         pulse_rate=None,
         spo2=850,
         temperature=3890,
+        quality=90,
     )
 
 
 def settled(page: Page) -> None:
     expect(page.locator("#banner .alarm")).to_have_count(3)
     expect(page.locator(".trend canvas")).to_have_count(4)
-    expect(page.locator("#log-list li")).to_have_count(3)
+    expect(page.locator("#log-list > li")).to_have_count(4)
+    expect(page.locator("#mute-mark")).to_be_visible()
+    expect(page.locator(".state")).to_have_count(1)
 
 
 def test_every_text_stands_out_from_its_ground(home: Any, visit: Any) -> None:
@@ -250,8 +257,8 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(home: Any, visit:
 
 
 def test_who_wants_no_motion_gets_none(home: Any, visit: Any) -> None:
-    home.say("spo2_low", spo2=850)
+    home.say("spo2_very_low", spo2=850)
     page = visit(reduced_motion="reduce").page
-    icon = page.locator("#banner .icon")
+    icon = page.locator("#banner .alarm > .icon")
     expect(icon).to_be_visible()
     assert icon.evaluate("icon => getComputedStyle(icon).animationName") == "none"

@@ -369,7 +369,7 @@ def case_advert() -> None:
     read = advert.Content(plain[: advert.CONTENT_LENGTH])
     assert (read.pulse_rate_deci_bpm, read.spo2_deci_pct, read.temperature_centi_c) == (723, 975, 3712)
     assert (read.perfusion_deci_pct, read.battery_pct, read.newest_sequence_low) == (25, 87, 0x2345)
-    assert conditions.names_of(read.alarm_bits) == ["bridge_not_seen", "spo2_low"]
+    assert conditions.names_of(read.alarm_bits) == ["panel_fault", "spo2_low"]
     forged = sealer.advert[12:]
     forged[8] ^= 1
     assert not Ccm(Aes(keys_of_it.key), 4).open(nonce, b"\xea", forged, 0, advert.CONTENT_LENGTH)

@@ -89,7 +89,7 @@ class Wearer:
                 measurement.withhold(status)
             vitals.quality = 0
         else:
-            level = 400 if now["slow"] else 1350 if now["fast"] else 760
+            level = 330 if now["slow"] else 1350 if now["fast"] else 760
             vitals.pulse_rate.publish(level + pulse, statuses.VALIDATED)
             vitals.spo2.publish((850 if now["dip"] else 965) + spo2 // 4, statuses.VALIDATED)
             vitals.perfusion.publish(240 + bits, statuses.VALIDATED)
@@ -176,7 +176,16 @@ class Device:
             self._watch(self.journal)
             oximeter = Max30102(SimulatedI2C())  # nothing answers, and nobody asks: vitals are given
             self.monitor = Monitor(
-                oximeter, None, None, storage.settings, self.journal, storage.boot, 1, self._tick(self._own_ms())
+                oximeter,
+                None,
+                None,
+                storage.settings,
+                self.journal,
+                storage.boot,
+                1,
+                self._tick(self._own_ms()),
+                alarm_state=storage.alarms,
+                save_alarms=storage.save_alarms,
             )
         except CUTS:
             self.fail()

@@ -24,7 +24,7 @@ from vigil_host.link import session
 from vigil_host.store import Store
 from vigil_host.store.chain import Signer
 from vigil_wire import link, records
-from vigil_wire.conditions import NAMES, RAISED
+from vigil_wire.conditions import CLEARED, NAMES, RAISED
 from vigil_wire.records import Record
 from vigil_wire.settings import Settings
 
@@ -78,7 +78,7 @@ def try_a_month(
     """Live through a month with a reading each `pace_s` and compare the two records."""
     signer = Signer.at(tmp_path / "key.pem")
     dice = Random(31)
-    device = Device(chip, open_store, pace_s, Settings(summary_interval_s=INTERVAL), dice, row)
+    device = Device(chip, open_store, pace_s, Settings(temperature_site=1, summary_interval_s=INTERVAL), dice, row)
 
     async def live() -> tuple[Month, Store]:
         month = Month(device, tmp_path / "vigil.db", signer, step_s, dice)
@@ -137,26 +137,30 @@ def check_alarms(store: Store, stored: dict[int, Record]) -> None:
         return None if is_lost else end
 
     said: list[tuple[str, int, int | None]] = []
-    active: dict[int, Record] = {}
+    active: dict[int, tuple[Record, int]] = {}  # the record it began with, and the newest boot it is known to be of
     for sequence, record in sorted(stored.items()):
         condition = record.fields.get("condition")
         if record.kind == records.BOOT:
-            said += [
-                (NAMES[each], raised.sequence, known(sequence, raised.sequence)) for each, raised in active.items()
-            ]
-            active.clear()
-        elif record.kind == records.ALARM and condition is not None:
-            before = active.pop(condition, None)
+            bits = record.fields["alarm_bits"] or 0
+            for each, (raised, _) in list(active.items()):
+                if not bits >> each & 1:
+                    said.append((NAMES[each], raised.sequence, known(sequence, raised.sequence)))
+                    active.pop(each)
+            for each in range(len(NAMES)):
+                if bits >> each & 1:
+                    active[each] = (active.get(each, (record, 0))[0], record.boot)
+        elif record.kind == records.ALARM and condition is not None and record.fields["event"] in (RAISED, CLEARED):
+            before, boot = active.pop(condition, (None, 0))
             is_raised = record.fields["event"] == RAISED
-            if before is not None and (is_raised or before.boot != record.boot):
+            if before is not None and (is_raised or boot != record.boot):
                 said.append((NAMES[condition], before.sequence, None))
                 before = None
             if is_raised:
-                active[condition] = record
+                active[condition] = (record, record.boot)
             else:
                 raised_in = sequence if before is None else before.sequence
                 said.append((NAMES[condition], raised_in, known(sequence, raised_in)))
-    said += [(NAMES[each], raised.sequence, None) for each, raised in active.items()]
+    said += [(NAMES[each], raised.sequence, None) for each, (raised, _) in active.items()]
     with store._reading() as connection:
         found = connection.exec_driver_sql(
             "SELECT condition, raised.sequence, cleared.sequence FROM alarm"
@@ -165,7 +169,15 @@ def check_alarms(store: Store, stored: dict[int, Record]) -> None:
             " WHERE source = 'device'"
         ).all()
     assert Counter((name, raised, known(end, raised or 0)) for name, raised, end in found) == Counter(said)
-    assert {name for name, _, _ in said} == set(NAMES)
+    levels = {
+        f"{signal}{level}_{side}"
+        for signal in ("pulse_rate", "temperature")
+        for level in ("", "_very")
+        for side in ("low", "high")
+    }
+    assert levels | {"spo2_low", "spo2_very_low", "sensor_off", "no_reading", "sensor_fault"} <= {
+        name for name, _, _ in said
+    }
 
 
 def check_times(store: Store, device: Device, stored: dict[int, Record]) -> None:

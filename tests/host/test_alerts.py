@@ -197,7 +197,7 @@ def test_sequence_numbers_beyond_sixteen_bits(store: Store, device_id: str, jour
 def test_the_last_condition_that_adverts_have_room_for(store: Store, device_id: str) -> None:
     store.apply_live_alarms(device_id, LiveBits(1 << 23, 0))
     (alarm,) = store.active_alarms()
-    assert (alarm.condition, alarm.priority) == ("bridge_not_seen", "low")
+    assert (alarm.condition, alarm.priority) == ("panel_fault", "medium")
 
 
 def test_no_anchor_no_onset_until_there_is_one(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,8 +146,9 @@ def test_without_bluetooth_it_says_so_again_and_again_and_the_page_shows_nothing
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(20)
-    address, *lines = log.read_text().splitlines()
+    address, number, people, *lines = log.read_text().splitlines()
     assert code == 0
+    assert "vigil alarms number" in number and "vigil people add" in people
     assert address == f"Vigil: http://127.0.0.1:{port}/  (1 known device, record in {data_folder / 'vigil.db'})"
     assert all(line.startswith("ERROR vigil_host.link.scanning: cannot scan: ") for line in lines)
     assert lines[1].endswith("trying again in 1.0 s")
@@ -206,6 +208,15 @@ def test_the_unit_is_printed_and_nothing_is_changed(tmp_path: Path, mocker: Any)
     assert f'ExecStart={VIGIL} bridge --config "{config}"' in lines
     assert {"Type=notify", "User=vigil", "WatchdogSec=60", "Restart=always"} <= set(lines)
     ran.assert_not_called()
+
+
+def test_the_unit_of_a_monitor_may_use_the_pins(mocker: Any) -> None:
+    groups = [SimpleNamespace(gr_name=name) for name in ("root", "i2c", "audio")]
+    mocker.patch.object(service.grp, "getgrall", return_value=groups)
+    lines = vigil("service", "install", "--print", "--monitor").stdout.splitlines()
+    assert f"ExecStart={VIGIL} monitor" in lines
+    assert "SupplementaryGroups=i2c" in lines, "with a group that is not there, it would not start"
+    assert not any(line.startswith("Supp") for line in vigil("service", "install", "--print").stdout.splitlines())
 
 
 @pytest.fixture

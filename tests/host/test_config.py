@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vigil_host import config
-from vigil_host.config import Config, ConfigError
+from vigil_host.config import Config, ConfigError, MonitorConfig
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +56,12 @@ def test_when_nobody_could_be_told(tmp_path: Path) -> None:
     assert "example" not in repr(said)
 
 
+def test_an_address_for_the_outside(tmp_path: Path) -> None:
+    said = '[web]\npublic_url = "https://vigil.example/house/"'
+    assert load(tmp_path, said).public_url == "https://vigil.example/house/"
+    assert load(tmp_path, "").public_url is None
+
+
 def test_a_room_bridge(tmp_path: Path) -> None:
     assert load(tmp_path, 'forward_to = "http://vigil.local:8765/"').forward_to == "http://vigil.local:8765/"
 
@@ -81,6 +87,8 @@ def test_this_machine_alone(tmp_path: Path, host: str) -> None:
         ("[web]\nport = 65536", "web.port is a number from 1 to 65535, not 65536"),
         ('[web]\nlan = "yes"', "web.lan is true or false, not 'yes'"),
         ('[web]\nhost = "0.0.0.0"', "web.host 0.0.0.0 is not this machine alone: that needs web.lan = true"),
+        ('[web]\npublic_url = "vigil.example"', "web.public_url is an address that begins with http:// or https://"),
+        ('[web]\npublic_url = "https://a.example/?x"', "web.public_url is an address without ? and #"),
         ('[web]\npasword = "x"', "web.pasword is not a key Vigil knows"),
         ("[alerts]\ndead_man_after_min = 1", "alerts.dead_man_after_min is a number from 2 to 60, not 1"),
         ('[alerts]\nping_url = "ping"', "alerts.ping_url is an address that begins with http:// or https://"),
@@ -121,3 +129,38 @@ def test_a_data_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv(config.DATA_VARIABLE, str(tmp_path / "file" / "data"))
     with pytest.raises(ConfigError, match="cannot be made"):
         config.load()
+
+
+def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
+    assert load(tmp_path, "").monitor == MonitorConfig(i2c=1, thermometer="tmp117", thermometer_address=0x48)
+    text = (
+        '[monitor]\ni2c = 3\nthermometer = "none"\nthermometer_address = 0x49\n'
+        "light = [17, 27, 22]\nbeeper = 23\nvibration = 24\nbutton = 25\n"
+        'wearer = "Ada"\nbluetooth = true\n'
+    )
+    assert load(tmp_path, text).monitor == MonitorConfig(3, "none", 0x49, (17, 27, 22), 23, 24, 25, "Ada", True)
+    assert load(tmp_path, "[monitor]\nlight = 17").monitor.light == 17
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("i2c = -1", "monitor.i2c is the number of a bus"),
+        ('i2c = "/dev/i2c-1"', "monitor.i2c is a whole number"),
+        ('thermometer = "mlx90614"', "monitor.thermometer is one of tmp117, none"),
+        ("thermometer_address = 0x57", "monitor.thermometer_address is 0x48 to 0x4B, not 0x57"),
+        ("light = 2", "monitor.light is a GPIO number from 4 to 27, not 2"),
+        ("light = [17, 27]", "monitor.light is one GPIO number, or three"),
+        ("light = [17, 27, 17]", "monitor.light is GPIO 17, which light has too"),
+        ('light = [17, 27, "x"]', "monitor.light is a GPIO number from 4 to 27, not 'x'"),
+        ("button = 28", "monitor.button is a GPIO number from 4 to 27, not 28"),
+        ("beeper = 17\nvibration = 17", "monitor.vibration is GPIO 17, which beeper has too"),
+        ("beeper = true", "monitor.beeper is a whole number"),
+        ("speaker = 4", "monitor.speaker is not a key Vigil knows"),
+    ],
+)
+def test_pins_that_cannot_be(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, f"[monitor]\n{line}\n")
+    assert says in str(raised.value)
+    assert "vigil.toml" in str(raised.value)

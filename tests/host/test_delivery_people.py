@@ -177,7 +177,7 @@ def test_a_drill_reports_each_way() -> None:
         for name in ("ada", "ben", "cleo"):
             vigil("people", "add", name, "--role", "caregiver", "--url", server.url(name))
         vigil("people", "add", "Dan", "--role", "clinician")
-        done = vigil("alarms", "test", "--json")
+        done = vigil("alarms", "test", "--json", "--wait", "0")
         results = json.loads(done.stdout)
         assert done.exit_code == 1
         assert [(each["person"], each["ok"]) for each in results["results"]] == [
@@ -189,7 +189,7 @@ def test_a_drill_reports_each_way() -> None:
         assert results["without_address"] == ["Dan"]
         assert server.titles() == ["TEST: Vigil alarm drill"] * 2
         assert all("TEST" in each.body and "no alarm" in each.body for each in server.taken)
-        done = vigil("alarms", "test", "--person", "ben")
+        done = vigil("alarms", "test", "--person", "ben", "--wait", "0")
         assert (done.exit_code, "taken" in done.output) == (0, True)
 
 

@@ -352,6 +352,7 @@ def test_a_database_of_the_first_version_is_kept_and_says_that_it_had_no_respira
             *("delivery", "message", "snooze", "telling"),
         ):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX ix_record_settings")
         connection.execute("UPDATE schema_version SET version_num = '0001'")
     with pytest.raises(StoreError, match="start the bridge once"):
         Store.read(path)
@@ -454,3 +455,14 @@ def test_no_folder_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
         Store.read(tmp_path / "vigil.db")
     assert not (tmp_path / "vigil.db").exists()
+
+
+def test_the_newest_settings_are_found_by_their_index(store: Store, device_id: str) -> None:
+    with store._reading() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        plan = connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN SELECT data FROM record WHERE device = ? AND kind = {records.SETTINGS} "
+            "ORDER BY id DESC LIMIT 1",
+            (device_id,),
+        ).all()
+    assert "ix_record_settings" in str(plan)

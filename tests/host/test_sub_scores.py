@@ -50,3 +50,9 @@ def test_temperature_counts_only_where_it_is_the_bodys_core() -> None:
 def test_what_depends_on_settings_is_not_scored_without_them() -> None:
     found = scores(None, spo2_pct=89, pulse_rate_bpm=72, temperature_c=36.6, respiration_per_min=16)
     assert found == {"spo2": None, "pulse_rate": 0, "temperature": None, "respiration": 0}
+
+
+def test_a_child_has_none_because_the_chart_is_for_people_of_16_and_older() -> None:
+    child = alarm_profiles.load("child-4-12").settings(Settings(CURVE, temperature_site=MOUTH))
+    found = scores(child, spo2_pct=95, pulse_rate_bpm=115, temperature_c=39.1, respiration_per_min=20)
+    assert set(found.values()) == {None}

@@ -108,7 +108,7 @@ def test_an_alarm_says_what_it_is_and_since_when(
     home.clock.now_s += 3
     state = state_of(client)
     (alarm,) = state["active"]
-    assert state["recent"] == [alarm]
+    assert [{**alarm, "events": []}] == [{"covered_by": None, **recent} for recent in state["recent"]]
     assert (alarm["condition"], alarm["priority"], alarm["title"]) == ("spo2_low", "medium", "Low oxygen")
     assert (alarm["onset_utc_ms"], alarm["age_s"]) == (utc_ms, 3.0)
     assert alarm["meaning"].endswith(".") and alarm["signal"] == "spo2" and alarm["is_active"]

@@ -3,10 +3,6 @@
 import asyncio
 import queue
 import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from paho.mqtt import client as mqtt
@@ -15,39 +11,17 @@ from paho.mqtt.enums import CallbackAPIVersion
 from vigil_host.delivery.services import ServiceError, Services
 
 
-@pytest.fixture
-def port(tmp_path: Path, system_program: Callable[[str], str | None]) -> Iterator[int]:
-    """The port of a broker of this test's own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-    program = system_program("services")
-    assert program is not None
-    with subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as broker:
-        try:
-            for _ in range(200):
-                with socket.socket() as trial:
-                    if trial.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.05)
-            yield port
-        finally:
-            broker.terminate()
-
-
 def test_a_message_reaches_who_subscribes(port: int) -> None:
     came: queue.Queue[str] = queue.Queue()
     subscriber = mqtt.Client(CallbackAPIVersion.VERSION2)
     subscriber.on_message = lambda _client, _data, message: came.put(message.payload.decode())
     subscriber.on_subscribe = lambda *_arguments: came.put("subscribed")
     subscriber.connect("127.0.0.1", port)
-    subscriber.subscribe("vigil/kitchen", qos=1)
+    subscriber.subscribe("house/kitchen", qos=1)
     subscriber.loop_start()
     try:
         assert came.get(timeout=10) == "subscribed"
-        url = f"mqtt://127.0.0.1:{port}/vigil/kitchen?qos=1"
+        url = f"mqtt://127.0.0.1:{port}/house/kitchen?qos=1"
         asyncio.run(Services().send(url, "HIGH: Low oxygen, Ada", "Go to Ada now.", "high"))
         said = came.get(timeout=10)
     finally:
@@ -58,6 +32,6 @@ def test_a_message_reaches_who_subscribes(port: int) -> None:
 def test_a_broker_that_is_gone_is_a_failure() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        url = f"mqtt://127.0.0.1:{closed.getsockname()[1]}/vigil/kitchen"
+        url = f"mqtt://127.0.0.1:{closed.getsockname()[1]}/house/kitchen"
     with pytest.raises(ServiceError):
         asyncio.run(Services(answer_s=15).send(url, "Title", "Body", "high"))

@@ -78,9 +78,14 @@ class Limit:
     step: int
 
     @property
+    def is_yes_or_no(self) -> bool:
+        """Whether it is true or false, and no number."""
+        return self.setting in _YES_OR_NO
+
+    @property
     def allowed(self) -> str:
         """What it may be, for people."""
-        if self.setting in _YES_OR_NO:
+        if self.is_yes_or_no:
             return "true or false"
         step = Decimal(self.step) / self.divisor
         kind = "whole number" if step == 1 else f"multiple of {step:f}"

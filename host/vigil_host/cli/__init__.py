@@ -12,6 +12,7 @@ _COMMANDS = {
     "evaluate": "How far what the device shows on a recording is from a reference.",
     "calibrate": "An SpO2 curve for a board, from readings paired with an oximeter's.",
     "bridge": "The bridge for real, on this machine's Bluetooth adapter.",
+    "monitor": "The sensors on this computer's own pins, and the bridge with them: a Raspberry Pi as the monitor.",
     "boards": "The boards Vigil runs on: list, or explain one.",
     "image": "One image for a board: MicroPython, Vigil's files, and a fresh key.",
     "flash": "Put Vigil onto a board, and read its self-test.",

@@ -2,7 +2,7 @@
 
 import rich_click as click
 
-from vigil_host.cli import alarms_replay, alarms_settings, alarms_test
+from vigil_host.cli import alarms_drill, alarms_replay, alarms_settings
 
 
 @click.group(name="alarms")
@@ -18,4 +18,4 @@ command.add_command(alarms_settings.profiles)
 command.add_command(alarms_settings.show)
 command.add_command(alarms_settings.change)
 command.add_command(alarms_settings.number)
-command.add_command(alarms_test.test)
+command.add_command(alarms_drill.test)

@@ -4,12 +4,15 @@ import asyncio
 import logging
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
-from vigil_host import notify
+from vigil_host import emergency_number, notify
+from vigil_host.answers.tokens import TokensError
 from vigil_host.bridge import Bridge
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
@@ -26,7 +29,9 @@ from vigil_host.config import (
     rooms_file,
     signing_key_file,
 )
+from vigil_host.delivery import people
 from vigil_host.delivery.dead_man import DeadMan
+from vigil_host.delivery.services import refused
 from vigil_host.devices import Devices, DevicesError
 from vigil_host.link.adapter import ScannerFactory, client_factory, scanner_factory
 from vigil_host.page import page_of
@@ -68,7 +73,9 @@ def command(
 
     Example: **vigil bridge --lan**
     """
-    with in_one_line(ConfigError, DevicesError, StoreError, PortError, AccessError, SigningError, RoomsError):
+    with in_one_line(
+        ConfigError, DevicesError, StoreError, PortError, AccessError, SigningError, RoomsError, TokensError
+    ):
         config = load(config_file)
         if lan:
             config = replace(config, lan=True, web_host=EVERY_ADDRESS)
@@ -84,7 +91,7 @@ def command(
         if forward_to:
             run_until_stopped(_run_room(config, forward_to, _join_key(forward_to, set_join_code)))
             return
-        access = _access(config, set_passphrase)
+        access = access_of(config, set_passphrase)
         signer = Signer.at(signing_key_file())
         while True:
             try:
@@ -131,7 +138,8 @@ async def _free(config: Config) -> None:
             return
 
 
-def _access(config: Config, set_passphrase: bool) -> Access:
+def access_of(config: Config, set_passphrase: bool) -> Access:
+    """Return who may see the page, with a passphrase asked for where that is due; raises AccessError."""
     if not config.lan:
         return Access()
     logins = Logins(data_folder() / "passphrase.json")
@@ -152,12 +160,13 @@ def _join_key(address: str, is_new: bool) -> bytes:
     return key
 
 
-def _scanners(config: Config) -> ScannerFactory:
+def scanners(config: Config) -> ScannerFactory:
+    """Return what makes scanners of this machine's Bluetooth, as configured."""
     return scanner_factory(config.adapter, config.scanning == "passive", config.duplicates)
 
 
 async def _run_room(config: Config, address: str, key: bytes) -> None:
-    room = Room(address, key, _scanners(config), client_factory(config.adapter), scan_restart_s=config.restart_s)
+    room = Room(address, key, scanners(config), client_factory(config.adapter), scan_restart_s=config.restart_s)
     click.echo(f"Vigil: room bridge of {address}, which alone keeps the record and shows the page", err=True)
     notify.notify("READY=1")
     async with asyncio.TaskGroup() as group:
@@ -165,28 +174,55 @@ async def _run_room(config: Config, address: str, key: bytes) -> None:
         group.create_task(room.run())
 
 
+def _say_what_is_not_set() -> None:
+    """Say what an alarm would lack, each with the command that sets it."""
+    if emergency_number.read() is None:
+        click.echo("Vigil: alarm texts name no emergency number yet: `vigil alarms number 112`", err=True)
+    if not people.read(people_file(), refused)[0].persons:
+        click.echo("Vigil: nobody is told of alarms yet: `vigil people add`", err=True)
+
+
 async def _run(config: Config, store: Store, access: Access, listen_only: bool = False) -> None:
     devices = Devices(devices_file())
     bridge = Bridge(
         store,
         devices,
-        _scanners(config),
+        scanners(config),
         client_factory(config.adapter),
         listen_only=listen_only,
         is_alone=config.alone,
         known_rooms=KnownRooms(rooms_file()),
         scan_restart_s=config.restart_s,
         people_path=people_file(),
+        public_url=config.public_url,
     )
-    async with page_of(bridge, store, access, config.web_host, config.web_port) as address:
-        known = len(devices.list())
+    await serve(bridge, devices, config, store, access, listen_only)
+
+
+async def serve(
+    bridge: Bridge,
+    devices: Devices,
+    config: Config,
+    store: Store,
+    access: Access,
+    listen_only: bool = False,
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+) -> None:
+    """Run a bridge and its page, and what goes on beside it, until cancelled."""
+    acting = None if listen_only else devices
+    async with page_of(bridge, store, access, config.web_host, config.web_port, acting) as address:
         record = "listening only" if listen_only else f"record in {config.database}"
+        known = len(devices.list())
         click.echo(f"Vigil: {address}  ({known} known {'device' if known == 1 else 'devices'}, {record})", err=True)
+        if not listen_only:
+            _say_what_is_not_set()
         notify.notify("READY=1")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(notify.keep_watchdog_fed())
                 group.create_task(bridge.run())
+                for run in beside:
+                    group.create_task(run())
                 if bridge.delivery and (config.dead_man_url or config.ping_url):
                     failing = bridge.delivery.is_failing
                     switch = DeadMan(Clock(), config.dead_man_url, config.ping_url, config.dead_man_after_min, failing)

@@ -1,5 +1,6 @@
 """`vigil service`: the bridge as a systemd service, under a user of its own."""
 
+import grp
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from vigil_host.cli.problems import check_readable, fail
 
 UNIT = Path("/etc/systemd/system/vigil.service")
 USER = "vigil"
+PIN_GROUPS = ("i2c", "gpio")
 _BOOTED = Path("/run/systemd/system")  # there where systemd is process 1: sd_booted(3)
 
 _UNIT_TEXT = """\
@@ -29,7 +31,7 @@ StateDirectoryMode=0700
 Restart=always
 RestartSec=2
 WatchdogSec=60
-NoNewPrivileges=yes
+{groups}NoNewPrivileges=yes
 PrivateTmp=yes
 ProtectSystem=strict
 ProtectHome=read-only
@@ -49,13 +51,14 @@ def command() -> None:
 
 @command.command()
 @click.option("--config", type=click.Path(path_type=Path), help="The bridge's configuration file.")
+@click.option("--monitor", is_flag=True, help="Run `vigil monitor`: the sensors are on this computer's own pins.")
 @click.option("--print", "only_print", is_flag=True, help="Only print the unit; change nothing.")
-def install(config: Path | None, only_print: bool) -> None:
+def install(config: Path | None, monitor: bool, only_print: bool) -> None:
     """Make the user `vigil`, install the unit, and start it.
 
     Example: **sudo vigil service install --config /etc/vigil.toml**
     """
-    text = _unit_text(config)
+    text = _unit_text(config, monitor)
     if only_print:
         click.echo(text, nl=False)
         return
@@ -85,13 +88,20 @@ def remove() -> None:
     click.echo(f"Removed {UNIT}. The record in /var/lib/vigil stays.")
 
 
-def _unit_text(config: Path | None) -> str:
+def _unit_text(config: Path | None, is_monitor: bool) -> str:
     program = Path(sys.executable).parent / "vigil"
-    words = [str(program), "bridge"]
+    words = [str(program), "monitor" if is_monitor else "bridge"]
     if config is not None:
         check_readable(config)
         words += ["--config", str(config.resolve())]
-    return _UNIT_TEXT.format(command=" ".join(f'"{word}"' if " " in word else word for word in words), user=USER)
+    command = " ".join(f'"{word}"' if " " in word else word for word in words)
+    groups = f"SupplementaryGroups={' '.join(_pin_groups())}\n" if is_monitor else ""
+    return _UNIT_TEXT.format(command=command, user=USER, groups=groups)
+
+
+def _pin_groups() -> list[str]:
+    """The groups whose members may use the pins, of those that this system has: a unit with another does not start."""
+    return [name for name in PIN_GROUPS if name in {group.gr_name for group in grp.getgrall()}]
 
 
 def _check_system() -> None:

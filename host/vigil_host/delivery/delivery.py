@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from vigil_host import emergency_number
+from vigil_host.answers.ways import Question
 from vigil_host.clock import Clock
 from vigil_host.config import ConfigError
 from vigil_host.delivery import outbox, people
@@ -30,7 +31,8 @@ class Delivery:
     """What the bridge tells, to whom. `run` does the work.
 
     `changed` is awaited when this has changed an alarm. `problems` says what is wrong with the people file, one line
-    each: it is then used as it was before or, at the start, as far as it can be.
+    each: it is then used as it was before or, at the start, as far as it can be. `ask` makes the message of an alarm
+    one that can be answered, at an address; None: none can.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Delivery:
         self._emergency_number: str | None = None
         self._number_problem = ""
         self.people = People()
+        self.ask: Callable[[Pending, str], Question] | None = None
         self.problems: list[str] = []
 
     async def is_failing(self) -> bool:
@@ -173,10 +176,23 @@ class Delivery:
             task.add_done_callback(lambda _task: self._sending.pop(key))
             await asyncio.sleep(0)  # it marks its address as busy
 
+    def _question(self, entry: Pending, url: str) -> Question:
+        """The message as it is sent: that of an alarm can be answered."""
+        if self.ask is None or entry.kind != outbox.ALARM:
+            return Question(entry.body)
+        try:
+            return self.ask(entry, url)
+        except Exception:  # whatever is wrong with the way back, the message goes out
+            _log.exception("message %d goes out without a way to answer it", entry.message_id)
+            return Question(entry.body)
+
     async def _send(self, entry: Pending, url: str) -> None:
         try:
             try:
-                await self._services.send(url, entry.title, entry.body, entry.priority)
+                question = self._question(entry, url)
+                if question.to_programs:
+                    await self._services.send(question.to_programs[0], "", question.to_programs[1], entry.priority)
+                await self._services.send(url, entry.title, question.body, entry.priority, question.actions)
             except ServiceError as error:
                 _log.warning("message %d not taken by %s: %s", entry.message_id, entry.service, error)
                 now_ms = self._steady.now_ms()

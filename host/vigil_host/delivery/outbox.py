@@ -66,6 +66,8 @@ class Pending:
     priority: str
     title: str
     body: str
+    kind: str
+    decided_utc_ms: int
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,17 @@ def pending(connection: Connection, now_ms: int) -> list[Pending]:
         .order_by(message.c.id)
     ).all()
     return [
-        Pending(row.id, row.service, row.person, row.attempts, row.priority, row.title, row.body)
+        Pending(
+            row.id,
+            row.service,
+            row.person,
+            row.attempts,
+            row.priority,
+            row.title,
+            row.body,
+            row.kind,
+            row.decided_utc_ms,
+        )
         for row in sorted(rows, key=lambda row: -escalation.rank(row.priority))
     ]
 

@@ -10,11 +10,8 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
-
-if TYPE_CHECKING:
-    from apprise import NotifyBase
+from typing import Any
+from urllib.parse import quote, unquote
 
 ANSWER_S = 20.0
 """So long an address may take to say yes; then it is tried again later."""
@@ -31,7 +28,7 @@ class ServiceError(Exception):
 
 def refused(url: str) -> str | None:
     """Say why Apprise cannot send to this address; None where it can."""
-    return None if _plugin(url) else "Apprise does not know as an address: see its list of services"
+    return None if plugin_of(url) else "Apprise does not know as an address: see its list of services"
 
 
 def name_of(url: str) -> str:
@@ -52,8 +49,11 @@ class Services:
         """Whether a message to this address is on its way, and not late yet."""
         return url in self._busy - self._hanging
 
-    async def send(self, url: str, title: str, body: str, priority: str) -> None:
-        """Send one message; returns once the service has taken it. Raises ServiceError."""
+    async def send(self, url: str, title: str, body: str, priority: str, actions: str = "") -> None:
+        """Send one message; returns once the service has taken it. Raises ServiceError.
+
+        `actions` are buttons as ntfy writes them, for an address of ntfy.
+        """
         if url in self._busy:
             raise ServiceError("still hangs on an earlier message")
         self._busy.add(url)
@@ -64,7 +64,7 @@ class Services:
 
         try:
             async with asyncio.timeout(self._answer_s):
-                problem = await in_thread(lambda: _send(url, title, body, priority), ended)
+                problem = await in_thread(lambda: _send(url, title, body, priority, actions), ended)
         except TimeoutError:
             self._hanging.add(url)
             raise ServiceError(f"did not answer within {self._answer_s:g} s") from None
@@ -102,11 +102,11 @@ async def in_thread(work: Callable[[], str | None], ended: Callable[[], None] = 
     return await future
 
 
-def _send(url: str, title: str, body: str, priority: str) -> str | None:
+def _send(url: str, title: str, body: str, priority: str, actions: str) -> str | None:
     """Send now; what went wrong, or None."""
     import apprise
 
-    plugin = _plugin(url)
+    plugin = plugin_of(f"{url}{'&' if '?' in url else '?'}actions={quote(actions)}" if actions else url)
     if plugin is None:
         return "Apprise does not know this address"
     kinds = {
@@ -128,18 +128,17 @@ def _send(url: str, title: str, body: str, priority: str) -> str | None:
     return _without_secrets(said[-1] if said else "did not take the message", url)
 
 
-def _plugin(url: str) -> "NotifyBase | None":
-    """Apprise's own object for this address, without its waits between messages."""
+def plugin_of(url: str) -> Any:
+    """Return Apprise's own object for this address, without its waits between messages; None where it is none."""
     import apprise
 
     logging.getLogger("apprise").propagate = False  # what it says has addresses in it
-    plugin: Any = apprise.Apprise.instantiate(url)
+    plugin = apprise.Apprise.instantiate(url)
     if plugin is None:
         return None
     plugin.request_rate_per_sec = 0
     plugin.socket_connect_timeout = plugin.socket_read_timeout = SOCKET_S
-    found: NotifyBase = plugin
-    return found
+    return plugin
 
 
 def _without_secrets(said: str, url: str) -> str:

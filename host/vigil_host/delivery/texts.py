@@ -61,11 +61,12 @@ def late(alarms: Sequence[Alarm], wearer: str, active: Sequence[Alarm]) -> tuple
     return title, f"{wearer} had: {'; '.join(parts)}. The bridge learnt of it when it was over.{_still(active)}"
 
 
-def drill(person: str) -> tuple[str, str]:
-    """Title and text of a test, which nobody must take for an alarm."""
+def drill(person: str, can_answer: bool = False) -> tuple[str, str]:
+    """Title and text of a test, which nobody must take for an alarm; `can_answer`: it asks for an answer."""
+    ask = " Please answer it, to show that your answer comes back." if can_answer else ""
     return (
         "TEST: Vigil alarm drill",
-        f"TEST. This is a drill for {person}: no alarm, nothing to do. Vigil can reach you.",
+        f"TEST. This is a drill for {person}: no alarm, nothing to do. Vigil can reach you.{ask}",
     )
 
 

@@ -132,7 +132,7 @@ class Listener:
         """Scan for ever; at the end, put on disk how far each device was heard."""
         try:
             await keep_scanning(
-                self._scanner_factory, self._on_advert, self._clock, self._restart_s, self._intake.set_deaf
+                self._scanner_factory, self.take_advert, self._clock, self._restart_s, self._intake.set_deaf
             )
         finally:
             if self._marking is not None:
@@ -165,7 +165,8 @@ class Listener:
         """Wait until it is known, of every advert heard so far, whose it is."""
         await self._search.finished()
 
-    def _on_advert(self, ble_device: BLEDevice, data: AdvertisementData) -> None:
+    def take_advert(self, ble_device: BLEDevice, data: AdvertisementData) -> None:
+        """Take in an advert as a scanner gives it, whose ever it is."""
         sealed = data.manufacturer_data.get(COMPANY_ID)
         if sealed is not None:
             self.hear(ble_device, bytes(sealed), data.rssi)

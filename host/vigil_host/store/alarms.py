@@ -254,9 +254,11 @@ def _take_boot(connection: Connection, device: str, boot: AlarmRecord, now_utc_m
     active = _active(connection, device, DEVICE)
     for row in active:
         if row.condition in going_on:
-            _set(connection, row.id, boot=_boot_of(boot))
+            # Of one that was only heard of so far, the record of its beginning is lost, or a cut came before it.
+            raised = boot.row_id if row.raised_record is None else row.raised_record
+            _set(connection, row.id, boot=_boot_of(boot), raised_record=raised)
     for name in going_on - {row.condition for row in active}:
-        if _taken_over(connection, device, name, raised_record=boot.row_id):
+        if _went_on(connection, device, name, boot) or _taken_over(connection, device, name, raised_record=boot.row_id):
             continue
         number = conditions.NAMES.index(name) if name in conditions.NAMES else None
         priority = conditions.MEDIUM if number is None else conditions.PRIORITIES[number]
@@ -270,6 +272,26 @@ def _take_boot(connection: Connection, device: str, boot: AlarmRecord, now_utc_m
                 raised_record=boot.row_id,
             )
         )
+
+
+def _went_on(connection: Connection, device: str, condition: str, boot: AlarmRecord) -> bool:
+    """Note that the newest occurrence, whose end was heard of, went on over a boot before; whether there is one."""
+    row = connection.execute(
+        select(schema.alarm.c.id, schema.alarm.c.cleared_record)
+        .join(schema.record, schema.record.c.id == schema.alarm.c.raised_record)
+        .where(
+            schema.alarm.c.device == device,
+            schema.alarm.c.condition == condition,
+            schema.record.c.journal == boot.journal,
+            schema.record.c.sequence < boot.sequence,
+        )
+        .order_by(schema.record.c.sequence.desc())
+        .limit(1)
+    ).first()
+    if row is None or row.cleared_record is not None:
+        return False
+    _set(connection, row.id, boot=_boot_of(boot))
+    return True
 
 
 def _end_before_boot(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, literal_column, or_, select
 
 from vigil_host.store import schema
 from vigil_host.store.boots import Place, Places, boots_between, untimed_boots
@@ -197,7 +197,9 @@ def rows_after(connection: Connection, row_id: int, limit: int) -> list[TrendRow
 
 def newest_record(connection: Connection, device: str, kind: int) -> bytes | None:
     """See `Store.newest_record`."""
-    of_kind = select(schema.record.c.data).where(schema.record.c.device == device, schema.record.c.kind == kind)
+    # As a literal: SQLite takes the index of settings for nothing else.
+    is_of_kind = schema.record.c.kind == literal_column(str(int(kind)))
+    of_kind = select(schema.record.c.data).where(schema.record.c.device == device, is_of_kind)
     data: bytes | None = connection.execute(of_kind.order_by(schema.record.c.id.desc()).limit(1)).scalar()
     return data
 

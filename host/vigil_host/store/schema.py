@@ -22,7 +22,9 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0008"
+from vigil_wire import records
+
+REVISION = "0009"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -76,6 +78,7 @@ record = Table(
     Column("hash", LargeBinary, nullable=False, server_default=text("x''")),  # see chain.py
     UniqueConstraint("device", "journal", "sequence"),
     Index("ix_record_device_journal_boot_uptime_ms", "device", "journal", "boot", "uptime_ms"),
+    Index("ix_record_settings", "device", "id", sqlite_where=text(f"kind = {records.SETTINGS}")),
     sqlite_autoincrement=True,
 )
 

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vigil_host.clock import Clock
-from vigil_host.store import alarms, chain, export, ledger, opening, queries, rollups, schema, verify
+from vigil_host.store import alarms, chain, export, history, ledger, opening, queries, rollups, schema, verify
 from vigil_host.store.alarms import LiveBits
 from vigil_host.store.chain import Head, Signer
+from vigil_host.store.history import AlarmEvent, Snooze, StoredSettings, Told
 from vigil_host.store.lease import Lease
 from vigil_host.store.ledger import CommitResult, Gap
 from vigil_host.store.opening import StoreError
@@ -321,6 +322,26 @@ class Store:
         """Return the alarms that are active or were so at or after `utc_ms`, in the order they were noticed."""
         with self._reading() as connection:
             return queries.alarms(connection, utc_ms)
+
+    def alarm_events(self, since_utc_ms: int) -> list[AlarmEvent]:
+        """Return what records tell of the alarms that `alarms_since` gives, and of pauses and standby, oldest first."""
+        with self._reading() as connection:
+            return history.alarm_events(connection, since_utc_ms)
+
+    def told(self, alarm_ids: list[int]) -> list[Told]:
+        """Return who was told of these alarms, and how that went."""
+        with self._reading() as connection:
+            return history.told(connection, alarm_ids)
+
+    def snoozes(self) -> list[Snooze]:
+        """Return what nobody is told of now, as somebody has asked for; to a few seconds, by this machine's clock."""
+        with self._reading() as connection:
+            return history.snoozes(connection, self._clock.utc_ms())
+
+    def newest_settings(self, device_id: str) -> StoredSettings | None:
+        """Return the newest settings record of a device and its time; None when there is none."""
+        with self._reading() as connection:
+            return history.newest_settings(connection, device_id)
 
     def _is_due(self, head: Head) -> bool:
         """Whether a checkpoint is to be signed."""

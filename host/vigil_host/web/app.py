@@ -1,8 +1,9 @@
-"""The page and its JSON as one Starlette application. Nothing here changes anything but a login and a logout."""
+"""The page and its JSON as one Starlette application. What people do with it is in `vigil_host.web.actions`."""
 
 import html
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs
@@ -18,8 +19,12 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from vigil_host.alerts import Alerts
+from vigil_host.answers.answers import Answers
+from vigil_host.answers.page import AnswerPage
 from vigil_host.assets import asset
 from vigil_host.clock import Clock
+from vigil_host.delivery.delivery import Delivery
+from vigil_host.devices import Devices
 from vigil_host.events import Events
 from vigil_host.live import Live
 from vigil_host.rooms.messages import PATH as ROOMS_PATH
@@ -28,8 +33,10 @@ from vigil_host.store import Store, StoreError
 from vigil_host.store.rollups import SPANS_S
 from vigil_host.web import trend, words
 from vigil_host.web.access import COOKIE, Access, AccessError, Guard, Logins, client_address, session_cookie
+from vigil_host.web.actions import Actions, Hand
 from vigil_host.web.picture import Limits, Picture
 from vigil_host.web.stream import Streams
+from vigil_wire.settings import Settings
 
 LONGEST_TREND_MS = 20 * 366 * 86_400_000
 LONGEST_OF_ROWS_MS = 2 * 3_600_000  # longer trends are drawn from roll-ups
@@ -50,16 +57,25 @@ def create_app(
     limits: Limits,
     rooms: Rooms | None = None,
     clock: Clock | None = None,
+    settings: Callable[[str], Settings | None] = lambda _device: None,
+    hand: Hand | None = None,
+    devices: Devices | None = None,
+    delivery: Delivery | None = None,
+    emergency_number: Callable[[], str | None] = lambda: None,
+    answers: Answers | None = None,
 ) -> Starlette:
-    """Make the application. `limits` gives the limits in force on a device (see `picture.Limits`).
+    """Make the application. `limits` and `settings` give what is in force on a device (see `picture`).
 
     Routes: `/` the page; `/api/state`, `/api/trend`, `/api/events` what it shows; `/healthz`; `/static/`; where a
-    passphrase guards it, `/login` and `/logout`; and where there are `rooms`, the WebSocket by which they join.
+    passphrase guards it, `/login` and `/logout`; where there are `rooms`, the WebSocket by which they join; and where
+    there is a `hand`, what it does for people who use the page, to alarms and to the known `devices`. `delivery` tells
+    people of alarms. Where there are `answers` with a public address, the page of the links in messages.
     """
     clock = clock or Clock()
-    picture = Picture(live, alerts, limits, clock, rooms.views if rooms else list)
+    views = rooms.views if rooms else list
+    picture = Picture(live, alerts, limits, clock, views, settings, store, emergency_number)
     streams = Streams(store, picture, events, clock)
-    pages = _Pages(store, picture, streams, access)
+    pages = _Pages(store, picture, streams, access, delivery, can_act=hand is not None)
     routes: list[BaseRoute] = [
         Route("/", pages.page),
         Route("/api/state", pages.state),
@@ -69,8 +85,12 @@ def create_app(
         Mount("/static/uplot", _Static(directory=asset("vendor/uplot"))),
         Mount("/static", _Static(directory=_STATIC)),
     ]
+    if hand and devices:
+        routes += Actions(hand, devices, store, live, alerts, settings, delivery).routes()
     if rooms:
         routes.append(WebSocketRoute(ROOMS_PATH, rooms.serve))
+    if answers and answers.public_url:
+        routes += AnswerPage(answers).routes()
     if access.logins:
         logging_in = _Login(access, access.logins)
         routes += [
@@ -99,7 +119,17 @@ class _Static(StaticFiles):
 class _Pages:
     """What everybody may read who may see the page."""
 
-    def __init__(self, store: Store, picture: Picture, streams: Streams, access: Access) -> None:
+    def __init__(
+        self,
+        store: Store,
+        picture: Picture,
+        streams: Streams,
+        access: Access,
+        delivery: Delivery | None,
+        can_act: bool,
+    ) -> None:
+        self._delivery = delivery
+        self._can_act = can_act
         self._store = store
         self._picture = picture
         self._streams = streams
@@ -112,10 +142,15 @@ class _Pages:
 
     async def state(self, request: Request) -> Response:
         """Everything the page shows, but for the trends."""
-        state = self._picture.now()
+        state = await self._picture.live()
         alarms = await self._picture.alarms()
         newest = await run_in_threadpool(self._store.newest_row_id)
-        more = {"newest_row_id": newest, "can_log_out": self._access.logins is not None}
+        more = {
+            "newest_row_id": newest,
+            "can_log_out": self._access.logins is not None,
+            "can_act": self._can_act,
+            "people": [person.name for person in self._delivery.people.persons] if self._delivery else [],
+        }
         return JSONResponse(state | alarms | more)
 
     async def trend(self, request: Request) -> Response:

@@ -62,7 +62,7 @@ class Streams:
                             yield _event("reset", {}, newest)
                 if next_live_s <= self._clock.monotonic():
                     next_live_s = self._clock.monotonic() + LIVE_S
-                    yield _event("live", self._picture.now(), retry=_RETRY_MS)
+                    yield _event("live", await self._live(), retry=_RETRY_MS)
                 with suppress(StoreError):
                     if alarms_due:
                         alarms = await self._picture.alarms()
@@ -81,6 +81,13 @@ class Streams:
         finally:
             self._open.discard(subscription)
             subscription.close()
+
+    async def _live(self) -> dict[str, Any]:
+        """The live picture, also while the store cannot be read: then without who was told."""
+        try:
+            return await self._picture.live()
+        except StoreError:
+            return self._picture.now()
 
     async def _rows(self, at: int | None) -> AsyncIterator[ServerSentEvent]:
         """Rows after `at` (None: not known yet, so none), or a `reset` where there are too many."""

@@ -20,7 +20,7 @@ def run(device_key_hex: str, summary_interval_s: int, source_kind: str, source_p
     main.GROUP_MS = 1_000  # this flash does not wear: who watches need not wait for records
     key = bytes([int(device_key_hex[start : start + 2], 16) for start in range(0, 32, 2)])
     blocks = FileBlocks(main.STORAGE_FOLDER, BLOCK_COUNT)
-    provision(blocks, key, Settings(summary_interval_s=summary_interval_s), os.urandom)
+    provision(blocks, key, Settings(summary_interval_s=summary_interval_s, temperature_site=1), os.urandom)
     source = endless_source(source_kind, source_path)
     machine.attach_i2c(Parts(source, source.has_temperature, time.ticks_ms).bus)
     main.run()

@@ -1,0 +1,186 @@
+"""`vigil monitor`: this computer is the device, with the sensors on its own pins, and the bridge too."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
+from vigil_hal.faults import NotAnswering, SensorFault
+from vigil_hal.max30102 import Max30102
+from vigil_hal.tmp117 import Tmp117
+from vigil_host.answers.tokens import TokensError
+from vigil_host.bridge import Bridge
+from vigil_host.cli.bridge import access_of, scanners, serve
+from vigil_host.cli.problems import in_one_line
+from vigil_host.cli.until_stopped import run_until_stopped
+from vigil_host.config import (
+    EVERY_ADDRESS,
+    Config,
+    ConfigError,
+    MonitorConfig,
+    data_folder,
+    load,
+    people_file,
+    rooms_file,
+    signing_key_file,
+)
+from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
+from vigil_host.link.adapter import client_factory
+from vigil_host.linux.gpio import GpioError, panel_on
+from vigil_host.linux.i2c import I2CError, LinuxI2C
+from vigil_host.own_device import DeviceHung, OwnDevice, ticks_ms
+from vigil_host.rooms.known import KnownRooms, RoomsError
+from vigil_host.store import Store, StoreError
+from vigil_host.store.chain import Signer, SigningError
+from vigil_host.web.access import AccessError
+from vigil_host.web.server import PortError
+
+if TYPE_CHECKING:
+    from vigil_hal.seams import I2C, Battery, Thermometer
+    from vigil_host.web.access import Access
+
+DEVICE_NAME = "This computer"
+SIMULATED_WEARER = "Simulated patient"
+
+
+class KeepingError(Exception):
+    """What the device must remember cannot be kept; the message is one line that says why."""
+
+
+@click.command(name="monitor")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="The bridge's TOML file; its table [monitor]."
+)
+@click.option(
+    "--sensors",
+    type=click.Choice(["pins", "simulated"]),
+    default="pins",
+    show_default=True,
+    help="simulated: a made patient, in a record of its own, of which nobody is told.",
+)
+@click.option("--wearer", help="Who wears the sensors, as said at the first start; instead of the configured one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The page's port, instead of the configured one.")
+@click.option("--lan", is_flag=True, help="Show the page to the whole home network, behind a passphrase.")
+@click.option("--set-passphrase", is_flag=True, help="Set a new passphrase and end every session, then start.")
+def command(
+    config_file: Path | None, sensors: str, wearer: str | None, port: int | None, lan: bool, set_passphrase: bool
+) -> None:
+    """Measure with the sensors on this computer's own pins, and do all that `vigil bridge` does with what they say.
+
+    A MAX30102 and a TMP117 on the I2C bus of a Raspberry Pi; docs/raspberry-pi.md shows how. With `bluetooth = true` in
+    the table [monitor] it is the bridge of wearables too.
+
+    Example: **vigil monitor --wearer Ada**
+    """
+    with in_one_line(
+        ConfigError,
+        DevicesError,
+        StoreError,
+        PortError,
+        AccessError,
+        SigningError,
+        RoomsError,
+        TokensError,
+        I2CError,
+        GpioError,
+        KeepingError,
+        DeviceHung,
+    ):
+        config = load(config_file)
+        if config.listen_only or config.forward_to:
+            raise ConfigError(f"{config_file}: listen_only and forward_to are for `vigil bridge`: leave them out")
+        if lan:
+            config = replace(config, lan=True, web_host=EVERY_ADDRESS)
+        if port:
+            config = replace(config, web_port=port)
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("vigil_host").setLevel(config.log_level.upper())
+        access = access_of(config, set_passphrase)
+        signer = Signer.at(signing_key_file())
+        folder = data_folder()
+        wearer = wearer or config.monitor.wearer or DEFAULT_WEARER
+        people: Path | None = people_file()
+        if sensors == "simulated":  # nothing of it may pass for a person's, or wake one
+            folder, people = folder / "simulated", None
+            folder.mkdir(mode=0o700, exist_ok=True)
+            config = replace(config, database=folder / "vigil.db")
+            wearer = SIMULATED_WEARER
+        with Store.open(config.database, signer=signer) as store:
+            own = _own_device(folder / "monitor", config.monitor, sensors == "simulated")
+            try:
+                devices = Devices(folder / "devices.toml")
+                own.register(devices, DEVICE_NAME, wearer)
+                run_until_stopped(_run(config, store, access, devices, people, own))
+            finally:
+                own.close()
+
+
+async def _run(
+    config: Config, store: Store, access: "Access", devices: Devices, people: Path | None, own: OwnDevice
+) -> None:
+    # With a radio, its scanner is the bridge's: that it hears nothing any more must not be hidden by this device.
+    has_radio = config.monitor.bluetooth
+    bridge = Bridge(
+        store,
+        devices,
+        scanners(config) if has_radio else own.radio.scanner,
+        own.radio.clients_beside(client_factory(config.adapter)),
+        is_alone=config.alone,
+        known_rooms=KnownRooms(rooms_file()),
+        scan_restart_s=config.restart_s,
+        people_path=people,
+        public_url=config.public_url if people else None,
+    )
+    if has_radio:
+        await own.radio.scanner(bridge.hear).start()
+    await serve(bridge, devices, config, store, access, beside=(own.run,))
+
+
+def _own_device(folder: Path, config: MonitorConfig, is_simulated: bool) -> OwnDevice:
+    i2c: I2C
+    thermometer: Thermometer | None = None
+    battery: Battery | None = None
+    if is_simulated:
+        source = endless_source("patient", BUILT_IN_PATIENT)
+        parts = Parts(source, source.has_temperature, ticks_ms)
+        i2c, thermometer, battery = parts.bus, parts.thermometer, parts.battery
+    else:
+        i2c = bus = LinuxI2C(config.i2c)
+        if config.thermometer != "none":
+            thermometer = Tmp117(bus, config.thermometer_address)
+        # Later a sensor that does not answer is an alarm, and no reason to watch nothing at all.
+        if not (folder / "journal").exists():
+            _check_wiring(bus, config, thermometer)
+    try:
+        return OwnDevice(folder, i2c, thermometer, battery, panel_on(config), lambda line: click.echo(line, err=True))
+    except OSError as error:
+        raise KeepingError(f"{folder} cannot be used: {error.strerror or error}") from error
+
+
+def _check_wiring(bus: LinuxI2C, config: MonitorConfig, thermometer: "Thermometer | None") -> None:
+    """Raise I2CError unless both sensors answer."""
+    where = f"/dev/i2c-{config.i2c}"
+    if not bus.can_burst:
+        raise I2CError(f"{where} is for SMBus alone, which is too little for a MAX30102: set `i2c` in [monitor]")
+    try:
+        Max30102(bus).probe()
+    except SensorFault as fault:
+        raise I2CError(f"{fault}, or set `i2c` in [monitor]; {_found(bus, where)}") from fault
+    try:
+        if thermometer is not None:
+            thermometer.probe()
+    except NotAnswering as fault:
+        raise I2CError(f'{fault}, or set `thermometer = "none"` in [monitor]; {_found(bus, where)}') from fault
+    except SensorFault as fault:
+        raise I2CError(str(fault)) from fault
+
+
+def _found(bus: LinuxI2C, where: str) -> str:
+    try:
+        found = ", ".join(f"0x{address:02X}" for address in bus.scan())
+    except OSError as error:
+        return f"{where} cannot be looked through: {error.strerror}"
+    return f"on {where} there is {found or 'nothing'}"
