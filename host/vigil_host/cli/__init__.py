@@ -25,7 +25,7 @@ _COMMANDS = {
     "export": "A part of the record as a file that can be proved to somebody else.",
     "backup": "Copy the record, also while the bridge runs.",
     "restore": "Put a backup in the record's place.",
-    "doctor": "Whether this computer is fit to be a bridge: its Bluetooth, clock, files and SQLite.",
+    "doctor": "Whether this computer is fit to be a bridge, or a board (--port) well.",
     "service": "Run the bridge as a systemd service: install, remove.",
 }
 
