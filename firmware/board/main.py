@@ -1,8 +1,11 @@
 """What a board runs: its pins, its clock, its watchdog, and the loop around one device.
 
-Every line on the serial port is `vigil: ...`, `fault: ...`, `link: ...` or `storage: ...`. A board that hangs is reset
-by the watchdog within 8 seconds; one that fails prints why and starts again. Ctrl-C (or mpremote) stops the monitor for
-maintenance: from then on a timer feeds the watchdog, which nothing can stop.
+Every line on the serial port is `vigil: ...`, `fault: ...`, `link: ...` or `storage: ...`. From three seconds after its
+start on, a board that hangs is reset by the watchdog within 8 seconds; one that fails prints why and starts again.
+Ctrl-C (or mpremote) stops the monitor for maintenance: a watchdog that runs already is fed by a timer from then on,
+since nothing can stop it, and none is started. A soft reset stops that timer: within 8 seconds the monitor must run.
+
+A board whose board.json has `"sensors": "simulated"` needs none, and shows a made patient.
 
 Light and sound have a timer of their own, since a step of the device may last longer than a pulse.
 """
@@ -41,6 +44,8 @@ PARTITION = "vigil"
 SEGMENTS_MOST = 96
 FREE_SEGMENTS = 24  # left to the file system, which moves what it writes
 WATCHDOG_MS = 8_000
+WATCHDOG_AFTER_MS = 3_000  # until then whoever wants to mend the board can stop it, and no watchdog is left
+SELF_TEST_S = 3  # what a sensor that is not there needs to be noticed
 TIMERS = {"esp32": (0, 1)}  # of the maintenance and of the signals; elsewhere timers have no number
 RESTART_AFTER_MS = 2_000
 
@@ -118,15 +123,28 @@ def in_segments():
     return SegmentStore(folder, segments, group_ms=GROUP_MS)
 
 
-def start():
-    """Build the device of this board's parts."""
+def sensors():
+    """Return bus, thermometer and battery: this board's own, or simulated ones."""
     pin = pins()
+    if pin.get("sensors") == "simulated":
+        from vigil_firmware.simulation.parts import Parts, endless_source
+
+        print("vigil: SIMULATED sensors: what this board tells is about nobody")
+        source = endless_source("patient", "")
+        parts = Parts(source, source.has_temperature, time.ticks_ms)  # pyright: ignore[reportArgumentType]
+        return parts.bus, parts.thermometer, parts.battery
     freq_hz = pin.get("i2c_hz", I2C_HZ)
     i2c = machine.I2C(pin["i2c"], sda=machine.Pin(pin["sda"]), scl=machine.Pin(pin["scl"]), freq=freq_hz)
+    return i2c, thermometer_on(i2c), None
+
+
+def start():
+    """Build the device of this board's parts."""
+    bus, thermometer, battery = sensors()
     return Device(
-        i2c,
-        thermometer_on(i2c),
-        None,
+        bus,
+        thermometer,
+        battery,
         FileBlocks(STORAGE_FOLDER, BLOCK_COUNT),
         journal_stores(),
         bluetooth,  # pyright: ignore[reportArgumentType] - the stubs' irq and gap_advertise are not the board's
@@ -139,16 +157,24 @@ def start():
 
 
 def run():
-    """Step the device for ever, on time."""
+    """Step the device for ever, on time, and say once what its first seconds showed."""
+    began_ms = time.ticks_ms()
     device = start()
     ticking = timer(1)
     ticking.init(period=TICK_MS, callback=lambda _: device.tick(time.ticks_ms()))  # pyright: ignore[reportArgumentType]
-    watchdog = machine.WDT(timeout=WATCHDOG_MS)
+    watchdog = None
+    is_tested = False
     due_ms = time.ticks_ms()
     try:
         while True:
-            watchdog.feed()
+            if watchdog is not None:
+                watchdog.feed()
+            elif time.ticks_diff(time.ticks_ms(), began_ms) >= WATCHDOG_AFTER_MS:
+                watchdog = machine.WDT(timeout=WATCHDOG_MS)
             device.step(time.ticks_ms())  # pyright: ignore[reportArgumentType]
+            if not is_tested and device.monitor.second >= SELF_TEST_S:
+                is_tested = True
+                print("vigil: self-test:", device.fault or "good")
             due_ms = time.ticks_add(due_ms, STEP_MS)
             wait_ms = time.ticks_diff(due_ms, time.ticks_ms())
             if wait_ms > 0:
@@ -156,10 +182,12 @@ def run():
             else:
                 due_ms = time.ticks_ms()
     except KeyboardInterrupt:
+        if watchdog is not None:  # first of all: a second Ctrl-C may come
+            fed = watchdog
+            timer(0).init(period=WATCHDOG_MS // 4, callback=lambda _: fed.feed())
         print("vigil: stopped for maintenance; reset the board to go on")
         ticking.deinit()
         device.switch_off_signals(time.ticks_ms())  # pyright: ignore[reportArgumentType]
-        timer(0).init(period=WATCHDOG_MS // 4, callback=lambda _: watchdog.feed())
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Device:
         panel: "Panel | None" = None,
     ) -> None:
         self._log = log
-        self._said = ""
+        self.fault = ""  # that was logged last
         self.storage = Storage(blocks, random)
         if self.storage.problem:
             log("storage: " + self.storage.problem)
@@ -90,8 +90,8 @@ class Device:
         panel_fault = self._panel_fault()
         monitor.alarms.equipment.is_panel_faulty = panel_fault != ""
         fault = fault or panel_fault
-        if fault != self._said and self.monitor.second:  # in its first second a sensor may still be starting
-            self._said = fault
+        if fault != self.fault and self.monitor.second:  # in its first second a sensor may still be starting
+            self.fault = fault
             self._log("fault: " + fault if fault else "fault: cleared")
 
     def tick(self, now_ms: int) -> None:

@@ -40,6 +40,12 @@ def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings, rand
     TwoCopies(blocks, _COUNTERS_BLOCK).write(_pack_counters(0, _random_start(random)))
 
 
+def stored_key(blocks: "BlockDevice") -> "bytes | None":
+    """The key that a device has; None where it has none yet, and draws it at its first boot."""
+    key = TwoCopies(blocks, _KEY_BLOCK).read()
+    return bytes(key) if key is not None and len(key) == KEY_LENGTH else None
+
+
 def _write_both(copies: TwoCopies, key: bytes) -> None:
     """Leave two copies of a key and none of the one before, which damage to a copy would bring back into force."""
     copies.write(key)
@@ -72,7 +78,7 @@ class Storage:
         self.problem = ""
         self.fault = ""
         self._key_copies = TwoCopies(blocks, _KEY_BLOCK)
-        self.device_key, self.is_new = self._read_key(random)
+        self.device_key, self.is_new = self._read_key(blocks, random)
         self.settings = self._read_settings()
         self._bond_copies = TwoCopies(blocks, _BONDS_BLOCK, BONDS_MOST_BYTES)
         self.bonds = bytes(self._bond_copies.read() or b"")
@@ -134,10 +140,10 @@ class Storage:
     def _keep_counters(self) -> None:
         self._counter_copies.write(_pack_counters(self.boot, self._reserved))
 
-    def _read_key(self, random: "Callable[[int], bytes]") -> "tuple[bytes, bool]":
-        key = self._key_copies.read()
-        if key is not None and len(key) == KEY_LENGTH:
-            return bytes(key), False
+    def _read_key(self, blocks: "BlockDevice", random: "Callable[[int], bytes]") -> "tuple[bytes, bool]":
+        key = stored_key(blocks)
+        if key is not None:
+            return key, False
         fresh = random(KEY_LENGTH)
         _write_both(self._key_copies, fresh)
         return fresh, True

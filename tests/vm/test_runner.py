@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vigil_host.vm import runner
-from vigil_host.vm.runner import MicroPythonVm, Runtime, VmError
+from vigil_host.vm.runner import MicroPythonVm, Runtime, VmDevice, VmError, VmResult
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,16 @@ def test_a_node_that_cannot_run_says_what_it_said(monkeypatch: pytest.MonkeyPatc
     result = MicroPythonVm().run("pass")
     assert result.exit_code == 9
     assert result.stderr.startswith("too old\n")
+
+
+def test_a_program_that_hangs_is_bitten_by_its_watchdog() -> None:
+    async def main() -> VmResult:
+        device = VmDevice(
+            "import machine\nmachine.WDT(timeout=100)\ntry:\n    while True: pass\nexcept BaseException: pass"
+        )
+        async with device:
+            return await device.wait()
+
+    result = asyncio.run(asyncio.wait_for(main(), 60))
+    assert result.exit_code == 121
+    assert "watchdog: not fed for 100 ms" in result.stdout

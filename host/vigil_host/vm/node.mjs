@@ -7,6 +7,7 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 const NEWLINE = 10;
 
@@ -99,12 +100,37 @@ for (const [name, content] of Object.entries(job.files)) {
 }
 
 const events = [];
+const fed = new Int32Array(new SharedArrayBuffer(8));
 let exitCode = 1;
+
+/** The last words of the VM: what it printed, how it ended, and the files that were asked for. */
+function finish(code) {
+  out.flush();
+  err.flush();
+  const files = {};
+  for (const name of job.files_out) {
+    if (vm.FS.analyzePath(name).exists) files[name] = Buffer.from(vm.FS.readFile(name)).toString('base64');
+  }
+  send({ exit: code, files });
+  process.exit(0);
+}
 
 // An error thrown in here would end the VM and not reach Python: what can fail is answered as a value.
 vm.registerJsModule('_host', {
   program: () => JSON.stringify(job.program),
   exit: (code) => { exitCode = code; },
+  /** Ends the VM at once, whatever the program would catch. */
+  die: finish,
+  /** Arms the watchdog, or arms it anew; virtual time stands still while a program hangs, so nothing watches there. */
+  watch: (timeoutMs, exit) => {
+    if (job.virtual) return;
+    const isNew = Atomics.exchange(fed, 1, timeoutMs) === 0;
+    if (isNew) new Worker(new URL('watchdog.mjs', import.meta.url), { workerData: { state: fed.buffer, exit } });
+  },
+  fed: () => {
+    Atomics.add(fed, 0, 1);
+    Atomics.notify(fed, 0);
+  },
   /** One call of the parent's bluetooth.BLE; JSON text in and out. */
   ble: (text) => {
     send({ ble: JSON.parse(text) });
@@ -135,11 +161,4 @@ try {
 } catch (error) {
   err.write(Buffer.from(`the VM stopped: ${error.message}\n`));
 }
-out.flush();
-err.flush();
-const files = {};
-for (const name of job.files_out) {
-  if (vm.FS.analyzePath(name).exists) files[name] = Buffer.from(vm.FS.readFile(name)).toString('base64');
-}
-send({ exit: exitCode, files });
-process.exit(0);
+finish(exitCode);

@@ -8,6 +8,8 @@ was not fed in time.
 import time
 from collections import deque
 
+import _host
+
 PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
@@ -147,24 +149,35 @@ class Timer:
 
 
 class WDT:
-    """A watchdog that looks at the clock whenever the program sleeps or feeds it; it cannot be stopped."""
+    """The watchdog, of which there is one: it ends the VM when it is not fed, and nothing stops it.
+
+    It looks at the clock whenever the program sleeps or feeds it. In real time it looks from outside too, so that a
+    program which hangs is bitten as well. Making another arms it anew, as on an ESP32.
+    """
+
+    _timeout_ms = 0
+    _fed_ms = 0
 
     def __init__(self, id=0, timeout=5000):
-        self._timeout_ms = timeout
-        self._fed = time.ticks_ms()
-        time.after_sleep.append(self._look)
+        if not WDT._timeout_ms:
+            time.after_sleep.append(self._look)
+        WDT._timeout_ms = timeout
+        WDT._fed_ms = time.ticks_ms()
+        _host.watch(timeout, EXIT_WATCHDOG)
+        _host.fed()
 
     def feed(self):
         """Start the time-out anew."""
         self._look()
-        self._fed = time.ticks_ms()
-        watchdog_feeds.append(self._fed)
+        WDT._fed_ms = time.ticks_ms()
+        _host.fed()
+        watchdog_feeds.append(WDT._fed_ms)
 
     def _look(self):
-        late_ms = time.ticks_diff(time.ticks_ms(), self._fed)
-        if late_ms > self._timeout_ms:
+        late_ms = time.ticks_diff(time.ticks_ms(), WDT._fed_ms)
+        if late_ms > WDT._timeout_ms:
             print("watchdog: not fed for %d ms" % late_ms)
-            raise SystemExit(EXIT_WATCHDOG)
+            _host.die(EXIT_WATCHDOG)
 
 
 def reset():
@@ -175,6 +188,11 @@ def reset():
 def reset_cause():
     """Why the board started."""
     return _cause
+
+
+def freq():
+    """That of an ESP32."""
+    return 240_000_000
 
 
 def unique_id():

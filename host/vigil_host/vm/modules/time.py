@@ -20,7 +20,10 @@ def sleep_ms(ms):
         piece = ms
         for timer in timers:
             piece = min(piece, timer.left_ms())
-        ms -= _host.sleep(piece)
+        slept_ms = _host.sleep(piece)
+        if slept_ms < 0:  # Ctrl-C came over the board's serial port
+            raise KeyboardInterrupt
+        ms -= slept_ms
         for look in after_sleep:
             look()
         for timer in list(timers):

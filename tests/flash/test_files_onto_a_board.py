@@ -1,0 +1,178 @@
+"""`vigil flash` on a real MicroPython behind a socket: what is on the board after it, and whenever it is cut short."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from tests.flash.conftest import BOARD, WIRED, files_in, refused, vigil
+
+from vigil_host.boards.description import load
+from vigil_host.boards.file_set import file_set, simulated_sensors
+from vigil_host.flash import files, serial_board
+from vigil_host.flash.problems import FlashError
+from vigil_host.flash.serial_board import SerialBoard
+from vigil_host.vm.socket_board import POWER_ON, SOFT_RESET, WATCHDOG_RESET, SocketBoard
+
+pytestmark = pytest.mark.vm
+
+HOLDS_S = 2.5
+EMPTY_BUS = """
+import machine
+from vigil_hal.simulated.bus import SimulatedI2C
+machine.attach_i2c(SimulatedI2C())
+"""
+
+
+def install(flash: Path, *, simulated: bool = True, **replaced: str) -> None:
+    """Put the file set onto a flash, as if it had been copied; `replaced` are constants of main.py."""
+    board = load(BOARD)
+    wanted = file_set(board)
+    if simulated:
+        wanted = {**wanted, **simulated_sensors(board.chip.architecture)}
+        wanted["board.json"] = json.dumps({**json.loads(wanted["board.json"]), "sensors": "simulated"}).encode() + b"\n"
+    main = wanted["main.py"].decode()
+    for name, value in replaced.items():
+        assert main.count(f"\n{name} = ") == 1
+        before, _, rest = main.partition(f"\n{name} = ")
+        main = f"{before}\n{name} = {value}\n{rest.partition(chr(10))[2]}"
+    wanted["main.py"] = main.encode()
+    for path, content in wanted.items():
+        (flash / path).parent.mkdir(parents=True, exist_ok=True)
+        (flash / path).write_bytes(content)
+
+
+def test_from_a_bare_board_to_one_that_says_it_is_well(flash: Path, data_folder: Path) -> None:
+    (flash / "mine.txt").write_bytes(b"the owner's own")
+    (flash / "vigil_hal").mkdir()
+    (flash / "vigil_hal" / "max30102.py").write_bytes(b"raise Exception('the old driver that mip left')")
+    (flash / "vigil" / "journal").mkdir(parents=True)
+    (flash / "vigil" / "journal" / "0").write_bytes(b"what somebody else's device recorded")
+    with SocketBoard(flash, setup=WIRED) as board:
+        first = vigil("flash", "--board", BOARD, "--port", board.url, "--wearer", "Ada", "--name", "clip", "--json")
+        assert first.exit_code == 0, first.stderr
+        wanted = file_set(load(BOARD))
+        on_board = files_in(flash)
+        assert {path: on_board[path] for path in wanted} == wanted
+        assert on_board["mine.txt"] == b"the owner's own"
+        assert "vigil_hal/max30102.py" not in on_board
+        assert b"somebody else" not in on_board.get("vigil/journal/0", b"")
+        outcome = json.loads(first.stdout)
+        assert (outcome["copied"], outcome["removed"], outcome["kept"]) == (len(wanted), 1, 0)
+        assert (outcome["name"], outcome["wearer"], outcome["self_test"]) == ("clip", "Ada", "good")
+        (device,) = json.loads(vigil("devices", "--json").stdout)
+        assert device["id"] == outcome["device"]
+        kept = {path: content for path, content in on_board.items() if path.startswith("vigil/block4")}
+
+        second = vigil("flash", "--board", BOARD, "--port", board.url, "--json")
+        again = json.loads(second.stdout)
+        assert (again["copied"], again["removed"], again["kept"]) == (0, 0, len(wanted))
+        assert (again["device"], again["is_new_key"], again["self_test"]) == (device["id"], False, "good")
+        assert {path: files_in(flash)[path] for path in kept} == kept
+        assert board.starts == [POWER_ON, SOFT_RESET, SOFT_RESET]
+    assert "key" not in json.dumps(outcome).replace("is_new_key", "")
+
+
+def test_a_cable_that_is_pulled_out_and_files_that_are_erased_give_no_second_device(flash: Path) -> None:
+    wanted = file_set(load(BOARD))
+    with SocketBoard(flash, setup=WIRED) as board:
+        board.unplug_after(90_000)
+        assert "plug it in and run this again" in refused(vigil("flash", "--board", BOARD, "--port", board.url))
+        assert "main.py" not in files_in(flash)  # half a firmware does not start
+        board.wait_for(lambda told: "unplugged" in told)
+        resumed = json.loads(vigil("flash", "--board", BOARD, "--port", board.url, "--json").stdout)
+        assert 5 < resumed["copied"] < len(wanted)
+        assert resumed["copied"] + resumed["kept"] == len(wanted)
+        for path in flash.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        board.press_reset()
+        board.wait_for(lambda told: told == {"start": 2})
+        anew = json.loads(vigil("flash", "--board", BOARD, "--port", board.url, "--json").stdout)
+        assert (anew["device"], anew["is_new_key"], anew["copied"]) == (resumed["device"], True, len(wanted))
+    assert len(json.loads(vigil("devices", "--json").stdout)) == 1
+
+
+def test_a_board_with_simulated_sensors_needs_none_and_says_so(flash: Path) -> None:
+    install(flash)
+    with SocketBoard(flash) as board:
+        done = vigil("flash", "--port", board.url, "--sensors", "simulated")  # the board by its chip
+        assert done.exit_code == 0, done.stderr
+        assert "worn by Simulated patient" in done.stderr
+        assert "works. Start `vigil bridge`" in done.stdout
+        found = vigil("doctor", "--port", board.url)
+        assert "Sensors: simulated: what this board tells is about nobody" in found.stdout
+
+
+def test_a_board_whose_sensors_do_not_answer_says_so(flash: Path) -> None:
+    install(flash, simulated=False)
+    with SocketBoard(flash, setup=EMPTY_BUS) as board:
+        done = vigil("flash", "--board", BOARD, "--port", board.url)
+        assert done.exit_code == 1
+        assert "which is not well: MAX30102" in done.stdout
+        assert f"vigil doctor --port {board.url}" in done.stdout
+
+
+def test_a_full_file_system_is_left_as_it_was(flash: Path) -> None:
+    (flash / "mine.bin").write_bytes(bytes(100_000))
+    before = files_in(flash)
+    with SocketBoard(flash, capacity_bytes=400 << 10) as board:
+        said = refused(vigil("flash", "--board", BOARD, "--port", board.url))
+        assert said.startswith("the board's file system is full: ")
+        assert "remove files of your own, then run this again" in said
+        assert files_in(flash) == before
+        with SerialBoard(board.url) as line, pytest.raises(FlashError, match="full at /more"):
+            line.write("/more", bytes(400 << 10), lambda _: None)
+
+
+def test_another_chip_than_that_of_the_board_is_refused(flash: Path) -> None:
+    with SocketBoard(flash, machine="Generic ESP32S3 module with ESP32S3") as board:
+        said = refused(vigil("flash", "--board", BOARD, "--port", board.url))
+        assert "is a Generic ESP32S3 module with ESP32S3, and ESP32-DevKitC has esp32" in said
+    assert files_in(flash) == {}
+
+
+def test_a_line_on_which_nothing_answers(monkeypatch: pytest.MonkeyPatch, flash: Path) -> None:
+    monkeypatch.setattr(serial_board, "_INTERRUPT_S", 0.1)
+    (flash / "main.py").write_bytes(b"while True: pass")  # Ctrl-C does not reach it
+    with SocketBoard(flash) as board:
+        said = refused(vigil("flash", "--board", BOARD, "--port", board.url))
+        assert said.startswith("no MicroPython answers on socket://")
+        assert "press the board's reset button" in said
+
+
+def test_the_watchdog_bites_a_program_that_hangs(bare: SocketBoard) -> None:
+    with SerialBoard(bare.url) as line, pytest.raises(FlashError):
+        line.run("import machine\nmachine.WDT(timeout=200)\nwhile True: pass", within_s=2)
+    bare.wait_for(lambda told: told == {"start": WATCHDOG_RESET})
+    assert {"bitten": 200} in bare.told
+
+
+@pytest.mark.parametrize(("after_s", "timeout_ms"), [(0.5, 0), (5.0, 1000)])
+def test_the_watchdog_is_fed_during_maintenance_and_not_begun_in_it(
+    flash: Path, after_s: float, timeout_ms: int
+) -> None:
+    install(flash, WATCHDOG_MS="1_000")
+    with SocketBoard(flash) as board:
+        time.sleep(after_s)  # the watchdog has a clock of its own
+        with SerialBoard(board.url) as line:
+            assert int(line.run("import machine\nprint(machine.WDT._timeout_ms)")) == timeout_ms
+            end_s = time.monotonic() + HOLDS_S
+            while time.monotonic() < end_s:
+                line.run("pass")
+                time.sleep(0.02)
+        assert board.starts == [POWER_ON]
+
+
+def test_main_py_goes_first_and_comes_last() -> None:
+    wanted = {"boot.py": b"1", "main.py": b"2", "vigil_hal/a.mpy": b"3"}
+    found = {
+        "main.py": "another",
+        "boot.py": "another",
+        "vigil_hal/a.py": "old",
+        "lib/vigil_wire/b.py": "old",
+        "x": "own",
+    }
+    difference = files.difference(wanted, found)
+    assert difference.remove == ("main.py", "vigil_hal/a.py", "lib/vigil_wire/b.py")
+    assert difference.write == ("boot.py", "vigil_hal/a.mpy", "main.py")
