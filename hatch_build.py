@@ -1,12 +1,14 @@
-"""Build hook: fetches the two npm packages Vigil ships, and places the data files of a wheel.
+"""Build hook: fetches the three npm packages Vigil ships, and places the data files of a wheel.
 
 uPlot draws the page's plots; MicroPython's WebAssembly build runs the firmware in tests and behind
-`--vm micropython`. Both are taken from whatever registry npm is configured for, checked against a pinned
-SHA-512 and unpacked into `host/vigil_host/vendor/`, which is git-ignored but part of the sdist and the wheel:
-nobody who installs a published Vigil needs Node. An installation in a checkout fetches them once.
+`--vm micropython`; ESP Web Tools writes an image from a browser. All are taken from whatever registry npm is
+configured for, checked against a pinned SHA-512 and unpacked into `host/vigil_host/vendor/`, which is git-ignored but
+part of the sdist and the wheel: nobody who installs a published Vigil needs Node. An installation in a checkout fetches
+them once.
 """
 
 import base64
+import fnmatch
 import hashlib
 import importlib.util
 import shutil
@@ -29,7 +31,8 @@ class NpmPackage:
     """One npm package at one version, and the files of it that are shipped.
 
     `integrity` is the base64 SHA-512 of the tarball, as `npm view NAME@VERSION dist.integrity` prints it
-    after `sha512-`. `copyright` is given where an MIT package has no licence text: its notice is written out.
+    after `sha512-`. A name in `files` may be a pattern, as fnmatch has them. `licence` is its SPDX name; `copyright` is
+    given where an MIT package has no licence text: its notice is written out.
     """
 
     folder: str
@@ -37,6 +40,7 @@ class NpmPackage:
     version: str
     integrity: str
     files: tuple[str, ...]
+    licence: str = "MIT"
     copyright: str = ""
 
     @property
@@ -60,6 +64,14 @@ PACKAGES = (
         integrity="DnXx4EqxgkeaFESrS3uKrL7mLMk4mRTd0mMzaOd3HUSiZUOAE7t11uLnjf3ftF87N2xm4knHnWEKcVK4IYIUDA==",
         files=("micropython.mjs", "micropython.wasm"),
         copyright="Copyright (c) 2013-2026 Damien P. George",
+    ),
+    NpmPackage(
+        folder="esp-web-tools",
+        name="esp-web-tools",
+        version="10.4.0",
+        integrity="3pwkeFFm5Fj7UQo8SJNYK5RXrtNCpq6X9QoI6bMT4GBZWgrJqjn0YvM9ihG74BtMoSFYXfmDtkehuxe50PTMPQ==",
+        files=("dist/web/*.js", "LICENSE"),
+        licence="Apache-2.0",
     ),
 )
 
@@ -162,7 +174,10 @@ def unpack(package: NpmPackage, tarball: Path, into: Path) -> None:
     into.mkdir(parents=True)
     with tarfile.open(tarball) as archive:
         for name in package.files:
-            member = archive.extractfile(f"package/{name}")
-            if member is None:
+            found = fnmatch.filter(archive.getnames(), f"package/{name}")
+            if not found:
                 raise VendorError(f"{package.spec} has no file {name}")
-            (into / Path(name).name).write_bytes(member.read())
+            for each in found:
+                member = archive.extractfile(each)
+                assert member is not None, f"{each} is a folder"
+                (into / Path(each).name).write_bytes(member.read())

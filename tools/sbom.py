@@ -58,7 +58,7 @@ def npm_components() -> list[dict[str, Any]]:
             "version": package.version,
             "purl": f"pkg:npm/{package.name.replace('@', '%40')}@{package.version}",
             "hashes": [{"alg": "SHA-512", "content": base64.b64decode(package.integrity).hex()}],
-            "licenses": [{"license": {"id": "MIT"}}],
+            "licenses": [{"license": {"id": package.licence}}],
         }
         for package in runpy.run_path(str(ROOT / "hatch_build.py"))["PACKAGES"]
     ]

@@ -29,7 +29,7 @@ def asset(path: str) -> Path:
 
     * `boards/BOARD/board.toml`: a board's description and its wiring page;
     * `firmware/board/main.py`, `firmware/board/boot.py`, `firmware/package.json`, `firmware/manifest.py`;
-    * `vendor/uplot/...` and `vendor/micropython/...`: fetched from npm when Vigil was built;
+    * `vendor/uplot/...`, `vendor/micropython/...`, `vendor/esp-web-tools/...`: fetched from npm when Vigil was built;
     * `vigil_hal`, `vigil_wire`, `vigil_firmware`: the portable packages, to copy to a board or into a VM.
 
     Raises AssetMissing where it is not there, ValueError where `path` begins with no known kind.

@@ -347,17 +347,21 @@ def browser(system_program) -> Iterator[Browser]:
 
 
 class Visit:
-    """A page in its own context, and what it did: requests, console messages and errors."""
+    """A page in its own context, and what it did: requests, console messages and errors.
 
-    def __init__(self, browser: Browser, home: Home, **options) -> None:
+    `script` runs before the page's own.
+    """
+
+    def __init__(self, browser: Browser, url: str, script: str = "", **options) -> None:
         self.context: BrowserContext = browser.new_context(locale="en-GB", **options)
         self.page: Page = self.context.new_page()
+        self.page.add_init_script(script)
         self.requests: list[str] = []
         self.problems: list[str] = []
         self.page.on("request", self._requested)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.goto(home.url)
+        self.page.goto(url)
 
     def _requested(self, request: Request) -> None:
         self.requests.append(request.url)
@@ -373,7 +377,7 @@ def visit(browser: Browser, home: Home) -> Iterator[type]:
     visits: list[Visit] = []
 
     def open_page(**options) -> Visit:
-        visits.append(Visit(browser, home, **options))
+        visits.append(Visit(browser, home.url, **options))
         return visits[-1]
 
     yield open_page

@@ -27,6 +27,7 @@ def test_what_comes_from_npm_is_named_with_the_pinned_hash(sbom: SimpleNamespace
     assert [each["purl"].partition("@")[0] for each in components] == [
         "pkg:npm/uplot",
         "pkg:npm/%40micropython/micropython-webassembly-pyscript",
+        "pkg:npm/esp-web-tools",
     ]
     assert all(len(each["hashes"][0]["content"]) == 128 for each in components)
     assert json.dumps(components)

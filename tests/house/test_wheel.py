@@ -20,6 +20,7 @@ for path in (
     "firmware/board/main.py", "firmware/board/boot.py", "firmware/package.json", "firmware/manifest.py",
     "vendor/uplot/uPlot.iife.min.js", "vendor/uplot/uPlot.min.css", "vendor/uplot/LICENSE",
     "vendor/micropython/micropython.mjs", "vendor/micropython/micropython.wasm", "vendor/micropython/LICENSE",
+    "vendor/esp-web-tools/install-button.js", "vendor/esp-web-tools/LICENSE",
     "vigil_hal/seams.py", "vigil_wire/ccm.py", "vigil_firmware/monitor.py",
 ):
     print(asset(path))

@@ -1,4 +1,4 @@
-"""Whether a MicroPython image for an ESP32 is whole, and for the chip it is to run on.
+"""Whether an image for an ESP32 is whole, MicroPython's or one made of it, and for the chip it is to run on.
 
 Such a file holds the bootloader at the chip's flash offset, a partition table at 0x8000 and the app at 0x10000.
 Bootloader and app are images of Espressif's format: a header of 24 bytes (E9, number of segments, mode, size and speed
@@ -11,7 +11,7 @@ import hashlib
 import struct
 from dataclasses import dataclass
 
-from vigil_host.boards import partition_table
+from vigil_host.boards import partition_table, uf2
 from vigil_host.boards.chips import CHIPS
 from vigil_host.boards.description import APP_ALIGNMENT, Board
 from vigil_host.boards.problems import ImageError
@@ -59,6 +59,33 @@ def check(image: bytes, board: Board) -> None:
             f"this image is for {bootloader.flash_bytes >> 20} MiB of flash, and the partitions of {board.name} end "
             f"at {board.partitions[-1].end:#x}"
         )
+
+
+def chip_of(image: bytes) -> str:
+    """The name of the chip an image from `vigil image` with MicroPython is for; raises ImageError for any other."""
+    if uf2.is_uf2(image):
+        raise ImageError(
+            "this is an image for a Pico: hold BOOTSEL while you plug the Pico in, and copy the file onto the drive "
+            "that appears"
+        )
+    esp32 = {name: chip for name, chip in CHIPS.items() if chip.port == "esp32"}
+    found = [name for name, chip in esp32.items() if _chip_id(image, chip.flash_offset) == chip.image_id]
+    if not found:
+        raise ImageError("this is no image with MicroPython for an ESP32: `vigil image --micropython ...` makes one")
+    partitions = partition_table.decode(image[partition_table.TABLE_OFFSET :][: partition_table.TABLE_BYTES])
+    if "vigil" not in (each.label for each in partitions):
+        raise ImageError("this is MicroPython without Vigil: `vigil image --micropython ...` puts them together")
+    if len(image) != partitions[-1].end:
+        raise ImageError(f"this image is cut off: it has {len(image)} of {partitions[-1].end} bytes: make it again")
+    return found[0]
+
+
+def _chip_id(image: bytes, start: int) -> int | None:
+    """For which chip the image is that begins at `start`; None where none does."""
+    header = image[start : start + _HEADER_BYTES]
+    if len(header) < _HEADER_BYTES or header[0] != _MAGIC:
+        return None
+    return int.from_bytes(header[_CHIP_ID : _CHIP_ID + 2], "little")
 
 
 def _parse(data: bytes, start: int, what: str) -> _Image:

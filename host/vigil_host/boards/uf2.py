@@ -34,9 +34,14 @@ class Uf2Block:
     count: int
 
 
+def is_uf2(image: bytes) -> bool:
+    """Whether a file begins as a UF2 file does."""
+    return len(image) >= BLOCK_BYTES and struct.unpack_from("<II", image) == _MAGICS
+
+
 def read(image: bytes) -> list[Uf2Block]:
     """The blocks of a UF2 file; raises ImageError."""
-    if len(image) < BLOCK_BYTES or struct.unpack_from("<II", image) != _MAGICS:
+    if not is_uf2(image):
         raise ImageError("this is no UF2 file: for this board MicroPython comes as one, with the name's end .uf2")
     if len(image) % BLOCK_BYTES:
         raise ImageError(f"this UF2 file is cut off: {len(image)} bytes are not whole blocks of {BLOCK_BYTES}")

@@ -16,6 +16,7 @@ _COMMANDS = {
     "boards": "The boards Vigil runs on: list, or explain one.",
     "image": "One image for a board: MicroPython, Vigil's files, and a fresh key.",
     "flash": "Put Vigil onto a board, and read its self-test.",
+    "web-flash": "Write an image onto an ESP32 from a browser.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",
     "rooms": "The rooms whose bridges may join this one: list, add, remove.",
     "people": "Who is told of alarms, and how: list, add, remove, on-call.",
@@ -48,7 +49,7 @@ class _Lazy(click.RichGroup):
 
 def _imported(name: str | None) -> click.Command:
     try:
-        command: click.Command = import_module(f"vigil_host.cli.{name}").command
+        command: click.Command = import_module(f"vigil_host.cli.{(name or '').replace('-', '_')}").command
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -39,11 +39,9 @@ ANSWERS = "/answer/"
 _OPEN_PATHS = frozenset(("/login", "/static/login.css", "/static/icon.svg"))
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::\d{1,5})?")
 
+# uPlot sizes its canvas through the style object, which this policy allows; no inline script or style is used.
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _HEADERS = {
-    # uPlot sizes its canvas through the style object, which this policy allows; no inline script or style is used.
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     # "no-referrer" would make a browser send `Origin: null` with the login form.
     "Referrer-Policy": "same-origin",
@@ -208,9 +206,11 @@ class Access:
 class Guard:
     """ASGI middleware that refuses what `Access` does not allow, and puts the security headers on every answer."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, more_policy: str = "") -> None:
+        """`more_policy` is put behind what all pages have as their Content-Security-Policy."""
         self._app = app
         self._access = access
+        self._headers = {"Content-Security-Policy": _POLICY + more_policy, **_HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
@@ -228,7 +228,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)

@@ -56,7 +56,8 @@ class WebServer:
 
     async def close(self) -> None:
         """End the open event streams, answer what is under way, and stop."""
-        self._app.state.streams.close()
+        if hasattr(self._app.state, "streams"):
+            self._app.state.streams.close()
         self._server.should_exit = True
         await self._task
 
