@@ -105,3 +105,16 @@ def test_a_node_that_cannot_run_says_what_it_said(monkeypatch: pytest.MonkeyPatc
     result = MicroPythonVm().run("pass")
     assert result.exit_code == 9
     assert result.stderr.startswith("too old\n")
+
+
+def test_garbage_is_collected_between_two_calls(vm: MicroPythonVm) -> None:
+    look = "import gc\nprint(gc.mem_alloc() < 100_000)\n"
+    program = "import _host, gc\nwaste = bytes(200_000)\nwaste = None\ngc.collect()\n"
+    result = vm.run(program + look + f"_host.later({look!r})\n")
+    assert (result.exit_code, result.stdout) == (0, "False\nTrue\n")
+
+
+def test_a_call_that_fails_afterwards_is_an_error(vm: MicroPythonVm) -> None:
+    result = vm.run("import _host\n_host.later('1 // 0')\n")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError" in result.stderr

@@ -100,11 +100,14 @@ for (const [name, content] of Object.entries(job.files)) {
 
 const events = [];
 let exitCode = 1;
+let later = '';
 
 // An error thrown in here would end the VM and not reach Python: what can fail is answered as a value.
 vm.registerJsModule('_host', {
   program: () => JSON.stringify(job.program),
   exit: (code) => { exitCode = code; },
+  /** Runs `text` when this call of the VM is over: garbage is collected between two calls, and nowhere else. */
+  later: (text) => { later = text; },
   /** One call of the parent's bluetooth.BLE; JSON text in and out. */
   ble: (text) => {
     send({ ble: JSON.parse(text) });
@@ -132,7 +135,13 @@ vm.registerJsModule('_host', {
 
 try {
   vm.runPython('import _start');
+  while (later) {
+    const text = later;
+    later = '';
+    vm.runPython(text);
+  }
 } catch (error) {
+  exitCode = 1;
   err.write(Buffer.from(`the VM stopped: ${error.message}\n`));
 }
 out.flush();
