@@ -1,4 +1,4 @@
-"""Writes what follows from each boards/*/board.toml: board.json, wiring.svg and the marked part of README.md.
+"""Writes what follows from each boards/*/board.toml: board.json, wiring.svg, parts of its README.md and docs/boards.md.
 
 Run it after changing a board.toml; a test says when that was forgotten.
 """
@@ -8,14 +8,16 @@ from pathlib import Path
 from vigil_host.boards.description import board_ids, load
 from vigil_host.boards.page import with_page_part
 from vigil_host.boards.picture import draw
+from vigil_host.boards.power import with_power_part
 from vigil_host.boards.wiring import board_json
 
+_PAGE = Path(__file__).resolve().parent.parent / "docs/boards.md"
 _BOARDS = Path(__file__).resolve().parent.parent / "boards"
 
 
 def files() -> dict[Path, str]:
     """Return what each generated file should hold."""
-    found = {}
+    found = {_PAGE: with_power_part(_PAGE.read_text(encoding="utf-8"))}
     for board in map(load, board_ids()):
         page = _BOARDS / board.id / "README.md"
         found[_BOARDS / board.id / "board.json"] = board_json(board).decode()

@@ -13,7 +13,15 @@ from vigil_host.vm.native import NativeMicroPython
 from vigil_host.vm.runner import MicroPythonVm
 
 _NATIVE = os.environ.get("VIGIL_MICROPYTHON", "")
-_IMPORTED = "import sys\nfor name in sys.argv[1:]:\n    __import__(name)\nprint(len(sys.argv) - 1)\n"
+_IMPORTED = """
+import sys
+sys.path.insert(0, "board")  # before the sources
+compiled = 0
+for name in sys.argv[1:]:
+    __import__(name)
+    compiled += sys.modules[name].__file__.endswith(".mpy")
+print(compiled)
+"""
 
 _PINS = """
 import sys
@@ -35,7 +43,19 @@ def test_micropython_loads_the_bytecode(vm: MicroPythonVm, tmp_path: Path) -> No
     program.write_text(_IMPORTED)
     files = compiled(load("esp32-devkitc").chip.architecture)
     names = [path.removesuffix(".mpy").replace("/", ".") for path in files if not path.endswith("__init__.mpy")]
+    files = {f"board/{path}": content for path, content in files.items()}
     assert vm.run(program, names, files_in=files).check().stdout.split() == [str(len(names))]
+
+
+def test_private_constants_are_in_the_bytecode_alone(vm: MicroPythonVm) -> None:
+    files = {f"board/{path}": content for path, content in compiled("xtensawin").items()}
+    program = """
+import sys
+sys.path.insert(0, "board")
+from vigil_firmware import monitor
+print(monitor.STEP_MS, hasattr(monitor, "_STANDBY_PART_MS"))
+"""
+    assert vm.run(program, files_in=files).check().stdout == "100 False\n"
 
 
 @pytest.mark.parametrize(

@@ -118,3 +118,16 @@ def test_a_program_that_hangs_is_bitten_by_its_watchdog() -> None:
     result = asyncio.run(asyncio.wait_for(main(), 60))
     assert result.exit_code == 121
     assert "watchdog: not fed for 100 ms" in result.stdout
+
+
+def test_garbage_is_collected_between_two_calls(vm: MicroPythonVm) -> None:
+    look = "import gc\nprint(gc.mem_alloc() < 100_000)\n"
+    program = "import _host, gc\nwaste = bytes(200_000)\nwaste = None\ngc.collect()\n"
+    result = vm.run(program + look + f"_host.later({look!r})\n")
+    assert (result.exit_code, result.stdout) == (0, "False\nTrue\n")
+
+
+def test_a_call_that_fails_afterwards_is_an_error(vm: MicroPythonVm) -> None:
+    result = vm.run("import _host\n_host.later('1 // 0')\n")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError" in result.stderr

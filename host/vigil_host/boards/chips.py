@@ -16,6 +16,20 @@ _SENSOR_BUSES = 2
 
 
 @dataclass(frozen=True)
+class Currents:
+    """What a chip draws at 3.3 V, in mA, and where that is from.
+
+    `processor_ma`: awake at MicroPython's clock, as it always is, radio off. `transmit_ma`, `receive_ma`: of the radio
+    while it does that, at 0 dBm.
+    """
+
+    processor_ma: int
+    transmit_ma: int
+    receive_ma: int
+    source: str
+
+
+@dataclass(frozen=True)
 class Chip:
     """One chip.
 
@@ -39,6 +53,7 @@ class Chip:
     boot_pin: int | None = None
     i2c_buses: int = _SENSOR_BUSES
     has_fixed_i2c: bool = False
+    currents: Currents | None = None
 
 
 def _pins(*ranges: tuple[int, int]) -> frozenset[int]:
@@ -69,6 +84,13 @@ CHIPS = {
         input_only=_pins((34, 39)),
         adc=_pins((32, 39)),
         boot_pin=0,
+        currents=Currents(
+            44,
+            130,
+            100,
+            "processor 44 mA, ESP32 Series Datasheet 3.5, table 6 (27 to 44 at 160 MHz); transmit 130, receive 100 "
+            "(recalled from its table of Bluetooth currents)",
+        ),
     ),
     "esp32s3": Chip(
         port="esp32",
@@ -87,6 +109,13 @@ CHIPS = {
         | _why(_SERIAL, frozenset((43, 44))),
         adc=_pins((1, 10)),
         boot_pin=0,
+        currents=Currents(
+            40,
+            130,
+            88,
+            "processor 40 mA at 160 MHz, receive 88 (recalled from the ESP32-S3 data sheet, the latter of Wi-Fi); "
+            "transmit 130 (assumed, as on an ESP32)",
+        ),
     ),
     "esp32c3": Chip(
         port="esp32",
@@ -102,6 +131,13 @@ CHIPS = {
         adc=_pins((0, 4)),
         boot_pin=9,
         i2c_buses=1,
+        currents=Currents(
+            28,
+            130,
+            84,
+            "processor 28 mA at 160 MHz, receive 84 (recalled from the ESP32-C3 data sheet, the latter of Wi-Fi); "
+            "transmit 130 (assumed, as on an ESP32)",
+        ),
     ),
     "esp32c6": Chip(
         port="esp32",
@@ -122,6 +158,12 @@ CHIPS = {
         adc=_pins((0, 6)),
         boot_pin=9,
         i2c_buses=1,
+        currents=Currents(
+            38,
+            130,
+            71,
+            "processor 38 mA at 160 MHz, transmit 130, receive 71 (recalled from the ESP32-C6 data sheet)",
+        ),
     ),
     "rp2040": Chip(
         port="rp2",
@@ -130,6 +172,13 @@ CHIPS = {
         uf2_family=0xE48BFF56,
         adc=_pins((26, 29)),
         has_fixed_i2c=True,
+        currents=Currents(
+            25,
+            60,
+            40,
+            "processor 25 mA at 125 MHz (recalled, of one busy core); transmit 60, receive 40 (assumed: no figure of "
+            "the radio, a CYW43439, is at hand)",
+        ),
     ),
     "rp2350": Chip(
         port="rp2",
@@ -138,6 +187,13 @@ CHIPS = {
         uf2_family=0xE48BFF59,
         adc=_pins((26, 29)),
         has_fixed_i2c=True,
+        currents=Currents(
+            25,
+            60,
+            40,
+            "processor 25 mA at 150 MHz (assumed, as on a Pico W); transmit 60, receive 40 (assumed: no figure of "
+            "the radio, a CYW43439, is at hand)",
+        ),
     ),
     "bcm283x": Chip(port="linux", pins=_pins((0, 27))),
 }

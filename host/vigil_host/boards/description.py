@@ -102,7 +102,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Board:
-    """One board, checked. `pins`: by use; a light may have three, red, green and blue."""
+    """One board, checked.
+
+    `pins`: by use; a light may have three, red, green and blue. `own_ma`: what is on the board beside the chip draws.
+    """
 
     id: str
     name: str
@@ -120,6 +123,7 @@ class Board:
     reserved: Mapping[int, str]
     header: Header
     facts: tuple[str, ...]
+    own_ma: int
 
     @property
     def runs_micropython(self) -> bool:
@@ -173,13 +177,14 @@ def read(path: Path) -> Board:
     firmware = _firmware(top.table("firmware"), chip) if runs_micropython else None
     partitions = _partitions(top, flash_bytes) if chip.port == "esp32" else ()
     files_offset, files_bytes = _files(top, chip, flash_bytes, partitions)
+    own_ma = top.whole("own_ma", 0, 1000) if runs_micropython else 0
     supply = top.text("supply")
     for needed in (supply, "GND"):
         if needed not in (*header.left, *header.right):
             top.refuse("header", f"has no pin {needed!r}")
     board = Board(
         board_id, name, chip_name, chip, flash_bytes, firmware, bus, pins, _sensors(top), partitions,
-        files_offset, files_bytes, supply, reserved, header, tuple(top.texts("facts")),
+        files_offset, files_bytes, supply, reserved, header, tuple(top.texts("facts")), own_ma,
     )  # fmt: skip
     top.end()
     return board

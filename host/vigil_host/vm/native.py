@@ -14,8 +14,9 @@ from vigil_host.vm.runner import PACKAGES, Argument, VmResult, named_source
 class NativeMicroPython:
     """Runs programs with the binary at `path`, as MicroPythonVm does but for time, which is real."""
 
-    def __init__(self, path: Path, *, timeout_s: float | None = None) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, timeout_s: float | None = None, heap_bytes: int | None = None) -> None:
+        """`heap_bytes`: how large its heap is, which does not grow; None: as the binary has it."""
+        self._command = [path] if heap_bytes is None else [path, "-X", f"heapsize={heap_bytes}"]
         self._timeout_s = timeout_s
 
     def run(
@@ -48,7 +49,7 @@ class NativeMicroPython:
                 (home / file).parent.mkdir(parents=True, exist_ok=True)
                 (home / file).write_bytes(content)
             done = subprocess.run(
-                [self._path, library / "__program__.py", *map(str, args)],
+                [*self._command, library / "__program__.py", *map(str, args)],
                 cwd=home,
                 env={**os.environ, "MICROPYPATH": f"{home}:{library}:.frozen"},
                 capture_output=True,

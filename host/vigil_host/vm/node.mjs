@@ -102,6 +102,7 @@ for (const [name, content] of Object.entries(job.files)) {
 const events = [];
 const fed = new Int32Array(new SharedArrayBuffer(8));
 let exitCode = 1;
+let later = '';
 
 /** The last words of the VM: what it printed, how it ended, and the files that were asked for. */
 function finish(code) {
@@ -131,6 +132,8 @@ vm.registerJsModule('_host', {
     Atomics.add(fed, 0, 1);
     Atomics.notify(fed, 0);
   },
+  /** Runs `text` when this call of the VM is over: garbage is collected between two calls, and nowhere else. */
+  later: (text) => { later = text; },
   /** One call of the parent's bluetooth.BLE; JSON text in and out. */
   ble: (text) => {
     send({ ble: JSON.parse(text) });
@@ -158,7 +161,13 @@ vm.registerJsModule('_host', {
 
 try {
   vm.runPython('import _start');
+  while (later) {
+    const text = later;
+    later = '';
+    vm.runPython(text);
+  }
 } catch (error) {
+  exitCode = 1;
   err.write(Buffer.from(`the VM stopped: ${error.message}\n`));
 }
 finish(exitCode);

@@ -1,0 +1,28 @@
+"""What the running firmware holds beside its code stays small, wherever the code is: benchmarks/memory.py measures all."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from vigil_host.vm.runner import MicroPythonVm
+
+_ROOT = Path(__file__).resolve().parents[2]
+_MOST_BYTES = 38 * 1024  # of 96 KiB; the frozen firmware's modules take 57 of them
+
+
+@pytest.fixture(scope="module")
+def memory() -> SimpleNamespace:
+    """Return benchmarks/memory.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(_ROOT / "benchmarks"))
+        return SimpleNamespace(**runpy.run_path(str(_ROOT / "benchmarks/memory.py")))
+
+
+def test_a_built_and_linked_device_takes_its_share(vm: MicroPythonVm, memory: SimpleNamespace) -> None:
+    taken = memory.measured(vm, memory._IN_CALLS, seconds=30)
+    parts = [*memory.PACKAGES, "main", "built", "run"]
+    assert taken["all"] == sum(taken[part] for part in parts)
+    assert all(taken[part] > 0 for part in parts)
+    assert taken["built"] + taken["run"] <= _MOST_BYTES
