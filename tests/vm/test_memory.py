@@ -1,4 +1,4 @@
-"""What the running firmware holds beside its code stays small, wherever the code is: benchmarks/memory.py measures all."""
+"""What the running firmware holds beside its code stays small, wherever that is: benchmarks/memory.py measures all."""
 
 import runpy
 from pathlib import Path
