@@ -1,7 +1,11 @@
 """What of a module MicroPython's compiler is told to be constant, and what not."""
 
+import json
+import re
+
 import pytest
 
+from vigil_host.assets import asset
 from vigil_host.boards.constants import with_constants
 
 
@@ -38,3 +42,10 @@ def test_sums_of_integers_are(line: bytes, marked: bytes) -> None:
 )
 def test_nothing_else_is(text: bytes) -> None:
     assert with_constants(text) == text
+
+
+def test_no_module_reads_the_private_constants_of_another() -> None:
+    paths = [path for path, _ in json.loads(asset("firmware/package.json").read_text(encoding="utf-8"))["urls"]]
+    for path in paths:
+        text = asset(path if "/" in path else f"firmware/board/{path}").read_text(encoding="utf-8")
+        assert re.findall(r"\b(?!self|cls)\w+\._[A-Z][A-Z0-9_]+\b|import .*\b_[A-Z][A-Z0-9_]+\b", text) == [], path
