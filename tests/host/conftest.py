@@ -337,7 +337,7 @@ class Home:
         return self.store.audit().stored
 
 
-async def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def wait_for(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
     """Let the loop run until `condition` holds."""
     async with asyncio.timeout(timeout_s):
         while not condition():

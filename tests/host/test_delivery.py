@@ -14,7 +14,7 @@ from vigil_host.clock import Clock
 from vigil_host.delivery import outbox
 from vigil_host.delivery.delivery import Delivery
 from vigil_host.delivery.outbox import DELIVERY_FAILING, SnoozeError
-from vigil_host.delivery.services import Services
+from vigil_host.delivery.services import Services, refused
 from vigil_host.events import Events
 from vigil_host.store import Store
 from vigil_host.web import words
@@ -122,6 +122,7 @@ class Home:
 @pytest.fixture
 def server() -> Iterator[NtfyServer]:
     with NtfyServer() as server:
+        assert refused(server.url("x")) is None  # Apprise is loaded before anything is timed
         yield server
 
 
@@ -343,7 +344,7 @@ def test_an_address_that_refuses_is_tried_again_and_the_others_are_not(home: Hom
 
 
 def test_an_address_that_hangs_does_not_delay_the_others(home: Home) -> None:
-    home.answer_s = 0.5
+    home.answer_s = 2.0
     home.delivery = home._delivery()
     home.people(ada={"role": "patient", "topics": ["slow", "ada"]}, ben={})
     home.server.hanging = {"slow"}
@@ -351,7 +352,7 @@ def test_an_address_that_hangs_does_not_delay_the_others(home: Home) -> None:
     home.go(60, 5)
     assert home.told() == ["ada", "ben"]
     way = next(way for each in home.store.look(outbox.newest_messages, 10) for way in each.ways if way.problem)
-    assert way.problem == "did not answer within 0.5 s" or "still hangs" in way.problem
+    assert way.problem == "did not answer within 2 s" or "still hangs" in way.problem
     assert not home.has_alarm(DELIVERY_FAILING)
 
 

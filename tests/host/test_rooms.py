@@ -345,7 +345,7 @@ def test_a_primary_that_hangs_is_a_primary_that_is_gone(
         heard = messages.read_advert(await websocket.recv())
         assert heard.rssi_dbm == -60
         await websocket.send(messages.numbered(messages.CONNECT, 1, heard.address.encode()))
-        await asyncio.sleep(2)
+        await asyncio.sleep(10)
 
     caplog.set_level(logging.INFO)
 
@@ -357,8 +357,8 @@ def test_a_primary_that_hangs_is_a_primary_that_is_gone(
                 for _ in range(5):
                     house.far.advertise(key, content_bytes())
                 await until(lambda: house.home.device.sessions == 1)
-                await until(lambda: not house.home.device.clients[0].is_up, 1.5)
-                assert "nothing came for" in caplog.text
+                await until(lambda: not house.home.device.clients[0].is_up, 8)
+                await until(lambda: "nothing came for" in caplog.text)
 
     bedroom = house.known.add("Bedroom")
     run(scenario())
