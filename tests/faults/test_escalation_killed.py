@@ -104,7 +104,7 @@ def _run_killed(
     while not is_done():
         assert kills < 100
         asked = len(server.asked) + dice.randint(1, 2)
-        child = lives.Process(target=_live, args=(folder, clock))
+        child = lives.Process(target=_live, args=(folder, clock), daemon=True)
         child.start()
         end_s = time.monotonic() + (dice.uniform(0.0, 0.3) if kills % 4 == 3 else 30)
         while time.monotonic() < end_s and len(server.asked) < asked and not is_done():
