@@ -119,6 +119,7 @@ def content_of(
     status: int = statuses.VALIDATED,
     spo2_status: int | None = None,
     spo2: int = 970,
+    temperature: int = 3660,
 ) -> bytearray:
     """Fifteen bytes of advert content; `status` is that of all three, unless SpO2 has its own."""
     buf = bytearray(advert.CONTENT_LENGTH)
@@ -127,7 +128,7 @@ def content_of(
         0,
         (status, status if spo2_status is None else spo2_status, status),
         alarm_bits,
-        (pulse_rate, spo2, 3660, 25, 80, newest),
+        (pulse_rate, spo2, temperature, 25, 80, newest),
     )
     return buf
 

@@ -11,7 +11,9 @@ from vigil_host.store import StoreError
 from vigil_host.web import words
 from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
+from vigil_host.web.picture import Picture
 from vigil_wire import conditions, statuses
+from vigil_wire.settings import Settings
 
 LIMITS = {"spo2_low_pct": 90.0, "pulse_rate_low_bpm": 50.0, "pulse_rate_high_bpm": None}
 
@@ -233,3 +235,17 @@ def test_what_this_program_does_not_know_is_still_shown() -> None:
     assert words.alarm("condition_17").title == "Condition 17"
     assert words.priority("condition_17") == "medium"
     assert words.status("status_12") == "No reading (status 12)"
+
+
+@pytest.mark.parametrize(("site", "centi_c", "is_said"), [(11, 2600, True), (11, 3300, False), (1, 2600, False)])
+def test_a_cold_thermometer_on_the_skin_supports_that_the_sensor_is_off(
+    home: Any, content: Any, run: Any, site: int, centi_c: int, is_said: bool
+) -> None:
+    said = content(alarm_bits=1 << conditions.SENSOR_OFF, temperature=centi_c)
+    home.live.update(home.device_id, said, "link")
+    home.alerts.hear(home.device_id, said, "link")
+    run(home.alerts.step())
+    in_force = Settings(temperature_site=site)
+    picture = Picture(home.live, home.alerts, lambda _device: {}, home.clock, settings=lambda _device: in_force)
+    (alarm,) = picture.now()["active"]
+    assert ("thermometer has cooled" in alarm["meaning"]) is is_said

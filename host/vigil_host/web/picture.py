@@ -16,7 +16,7 @@ from vigil_host.store.history import AlarmEvent
 from vigil_host.sub_scores import sub_scores
 from vigil_host.web import words
 from vigil_wire import conditions
-from vigil_wire.settings import PROFILE_ADULT, PROFILE_NAMES, PROFILE_SCALE_2, Settings
+from vigil_wire.settings import CORE_SITES, PROFILE_ADULT, PROFILE_NAMES, PROFILE_SCALE_2, Settings
 
 Limits = Callable[[str], Mapping[str, float | None]]
 """From a device id to the limits in force there; a limit that is missing or None is not known.
@@ -28,6 +28,8 @@ spo2_is_calibrated, which is 1 where the board has an SpO2 curve of its own.
 
 RECENT_MS = 24 * 3600 * 1000
 MOST_RECENT = 20
+COOLED_C = 28.0
+"""A thermometer on skin or finger that reads less is likely off too: Vigil's own choice, skin under a sensor is warmer."""
 
 STANDBY = "standby"
 
@@ -223,11 +225,19 @@ class Picture:
             if (view.device_id, condition) not in known
         ]
 
+    def _has_cooled(self, device_id: str, in_force: Settings) -> bool:
+        """Whether a thermometer on the wearer's skin is colder than skin that is covered; elsewhere it says nothing."""
+        if in_force.temperature_site in CORE_SITES:
+            return False
+        view = next((view for view in self._live.snapshot() if view.device_id == device_id), None)
+        return view is not None and view.temperature_c is not None and view.temperature_c < COOLED_C
+
     def _words(self, condition: str, priority: str, device_id: str) -> dict[str, Any]:
         in_force = self._settings(device_id)
         is_calibrated = bool(self._limits(device_id).get("spo2_is_calibrated"))
         profile = PROFILE_NAMES[in_force.profile] if in_force else PROFILE_NAMES[PROFILE_ADULT]
-        said = words.alarm(condition, profile, is_calibrated, self._emergency_number())
+        has_cooled = in_force is not None and self._has_cooled(device_id, in_force)
+        said = words.alarm(condition, profile, is_calibrated, self._emergency_number(), has_cooled)
         return {
             "condition": condition,
             "priority": priority,

@@ -128,11 +128,19 @@ def untimed(readings: UntimedReadings) -> str:
 
 
 def alarm(
-    condition: str, profile: str = "adult", is_calibrated: bool = False, emergency_number: str | None = None
+    condition: str,
+    profile: str = "adult",
+    is_calibrated: bool = False,
+    emergency_number: str | None = None,
+    has_cooled: bool = False,
 ) -> Alarm:
     """The words for `condition`; one this program does not know is still shown, never hidden."""
     return _WORDS.alarm(
-        condition, profile=profile, is_calibrated=is_calibrated, emergency_number=emergency_number, has_cooled=False
+        condition,
+        profile=profile,
+        is_calibrated=is_calibrated,
+        emergency_number=emergency_number,
+        has_cooled=has_cooled,
     )
 
 
