@@ -29,7 +29,7 @@ spo2_is_calibrated, which is 1 where the board has an SpO2 curve of its own.
 RECENT_MS = 24 * 3600 * 1000
 MOST_RECENT = 20
 COOLED_C = 28.0
-"""A thermometer on skin or finger that reads less is likely off too: Vigil's own choice, skin under a sensor is warmer."""
+"""A thermometer on skin or finger that reads less is likely off too. Vigil's own choice: covered skin is warmer."""
 
 STANDBY = "standby"
 
