@@ -269,7 +269,7 @@ class _Reader:
                 continue
             for number, table in enumerate(tables, 1):
                 try:
-                    found.append(make(table))  # type: ignore[arg-type]
+                    found.append(make(table))  # type: ignore[arg-type]  # each makes what its list holds
                 except PeopleError as error:
                     named = table.get("name", number) if isinstance(table, dict) else number
                     problems.append(f"{self._path}: {kind} {named!r} {error}")

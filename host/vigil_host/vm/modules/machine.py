@@ -20,8 +20,8 @@ EXIT_RESET = 120
 EXIT_WATCHDOG = 121
 
 # The newest thousand of each, oldest first: (ticks_ms, pin id, 0 or 1), (ticks_ms, pin id, Hz; 0 is silence), and the
-# ticks_ms of the feeds.
-pin_writes = deque((), 1000)  # noqa: RUF037 - MicroPython's has no keyword
+# ticks_ms of the feeds. MicroPython's deque has no keyword.
+pin_writes = deque((), 1000)  # noqa: RUF037
 pwm_writes = deque((), 1000)  # noqa: RUF037
 watchdog_feeds = deque((), 1000)  # noqa: RUF037
 
