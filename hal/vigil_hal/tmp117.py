@@ -4,11 +4,18 @@ from vigil_hal.faults import WrongPart, not_answering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from vigil_hal.seams import I2C
+
+PART = "TMP117"
+KIND = "thermometer"
+ADDRESSES = (0x48, 0x49, 0x4A, 0x4B)
+MOST_HZ = 400_000
+ACCURACY_CENTI_C = 10  # data sheet, -20 to 50 C
 
 ADDRESS = 0x48
 
-_PART = "TMP117"
 _PART_ID = 0x0117
 _ID_MASK = 0x0FFF  # the top four bits are the revision
 
@@ -34,7 +41,7 @@ class Tmp117:
         device_id = self._read(_DEVICE_ID)
         if device_id & _ID_MASK != _PART_ID:
             raise WrongPart(
-                f"device id 0x{device_id:04X} at 0x{self._address:02X} is no {_PART} (0x{_PART_ID:04X});"
+                f"device id 0x{device_id:04X} at 0x{self._address:02X} is no {PART} (0x{_PART_ID:04X});"
                 " check what is wired there"
             )
 
@@ -46,7 +53,7 @@ class Tmp117:
             self._i2c.writeto_mem(self._address, _CONFIG, self._word)
             return
         except OSError as error:
-            fault = not_answering(_PART, self._address, error)
+            fault = not_answering(PART, self._address, error)
         raise fault
 
     def read_centi_c(self) -> int | None:
@@ -69,5 +76,10 @@ class Tmp117:
             self._i2c.readfrom_mem_into(self._address, register, self._word)
             return self._word[0] << 8 | self._word[1]
         except OSError as error:
-            fault = not_answering(_PART, self._address, error)
+            fault = not_answering(PART, self._address, error)
         raise fault
+
+
+def on_board(board: "Any", entry: "dict[str, Any]") -> Tmp117:
+    """Return the TMP117 that an entry of the board's file means."""
+    return Tmp117(board.i2c, entry.get("address", ADDRESS))

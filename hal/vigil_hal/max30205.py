@@ -1,0 +1,110 @@
+"""Driver of the MAX30205 body thermometer: continuous conversion, twenty a second.
+
+The part has no id and no flag for a new conversion. `probe` tells it by what it keeps: sixteen bits of a limit, where
+an LM75 keeps nine to twelve, and a configuration of eight bits, where a TMP117 has sixteen. A MAX31725 keeps both and
+cannot be told from it. Data sheet 19-8505, rev 0; the bits of its configuration, and what it holds before the first
+conversion, are recalled.
+"""
+
+from vigil_hal.faults import WrongPart, lost_configuration, not_answering
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from vigil_hal.seams import I2C
+
+PART = "MAX30205"
+KIND = "thermometer"
+ADDRESSES = (0x48, 0x49, 0x4A, 0x4B, 0x4C, 0x4D, 0x4E, 0x4F)
+"""With A0 to A2 at ground or supply; A0 and A1 at SDA or SCL make others."""
+MOST_HZ = 400_000
+ACCURACY_CENTI_C = 10  # data sheet, 37 to 39 C, soldered
+
+_TEMPERATURE = 0x00
+_CONFIG = 0x01
+_HYSTERESIS = 0x02
+
+# Continuous, a time-out on the bus. Six faults before the alert pin, which nobody uses: unlike at power-on.
+_CONFIGURATION = 0x18
+_MARK = 0x6955
+_POWER_ON_VALUE = 0x0000
+
+
+class Max30205:
+    """One MAX30205 on a bus."""
+
+    def __init__(self, i2c: "I2C", address: int = ADDRESSES[0]) -> None:
+        self._i2c = i2c
+        self._address = address
+        self._word = bytearray(2)
+        self._byte = bytearray(1)
+        self._has_converted = False
+
+    def probe(self) -> None:
+        """Check that a MAX30205 answers, by writing its unused limit. Raises NotAnswering, WrongPart."""
+        self._word[0] = _MARK >> 8
+        self._word[1] = _MARK & 0xFF
+        self._write(_HYSTERESIS, self._word)
+        kept = self._read_word(_HYSTERESIS)
+        if kept != _MARK:
+            raise self._wrong("keeps too few bits of a limit (0x%04X of 0x%04X), as an LM75 does" % (kept, _MARK))
+        self.configure()
+        if self._read_config() != _CONFIGURATION:
+            raise self._wrong("does not take the configuration of a MAX30205; it may be a TMP117")
+
+    def configure(self) -> None:
+        """Convert for ever. Raises NotAnswering."""
+        self._byte[0] = _CONFIGURATION
+        self._write(_CONFIG, self._byte)
+        self._has_converted = False
+
+    def read_centi_c(self) -> int | None:
+        """Return the newest temperature in 0.01 degree Celsius; None in the first call after `configure`.
+
+        The part does not tell whether it has converted since: one that stopped would pass for a steady temperature.
+        Raises NotAnswering, and ConfigRefused when it has lost its configuration.
+        """
+        if self._read_config() != _CONFIGURATION:
+            raise lost_configuration(PART, self._address)
+        if not self._has_converted:
+            self._has_converted = True  # by the next call
+            return None
+        word = self._read_word(_TEMPERATURE)
+        if word == _POWER_ON_VALUE:
+            return None
+        if word >= 0x8000:
+            word -= 0x10000
+        return word * 25 + 32 >> 6  # 1/256 C = 25/64 of 0.01 C
+
+    def _wrong(self, what: str) -> WrongPart:
+        return WrongPart("what is at 0x%02X %s; check which part is wired there" % (self._address, what))
+
+    def _read_config(self) -> int:
+        try:
+            self._i2c.readfrom_mem_into(self._address, _CONFIG, self._byte)
+            return self._byte[0]
+        except OSError as error:
+            fault = not_answering(PART, self._address, error)
+        raise fault
+
+    def _read_word(self, register: int) -> int:
+        try:
+            self._i2c.readfrom_mem_into(self._address, register, self._word)
+            return self._word[0] << 8 | self._word[1]
+        except OSError as error:
+            fault = not_answering(PART, self._address, error)
+        raise fault
+
+    def _write(self, register: int, data: bytearray) -> None:
+        try:
+            self._i2c.writeto_mem(self._address, register, data)
+            return
+        except OSError as error:
+            fault = not_answering(PART, self._address, error)
+        raise fault
+
+
+def on_board(board: "Any", entry: "dict[str, Any]") -> Max30205:
+    """Return the MAX30205 that an entry of the board's file means."""
+    return Max30205(board.i2c, entry.get("address", ADDRESSES[0]))
