@@ -6,7 +6,7 @@ cannot be told from it. Data sheet 19-8505, rev 0; the bits of its configuration
 conversion, are recalled.
 """
 
-from vigil_hal.faults import WrongPart, lost_configuration, not_answering
+from vigil_hal.faults import NotAnswering, WrongPart, lost_configuration, not_answering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,21 +43,21 @@ class Max30205:
 
     def probe(self) -> None:
         """Check that a MAX30205 answers, by writing its unused limit. Raises NotAnswering, WrongPart."""
-        self._word[0] = _MARK >> 8
-        self._word[1] = _MARK & 0xFF
-        self._write(_HYSTERESIS, self._word)
-        kept = self._read_word(_HYSTERESIS)
-        if kept != _MARK:
-            raise self._wrong("keeps too few bits of a limit (0x%04X of 0x%04X), as an LM75 does" % (kept, _MARK))
-        self.configure()
-        if self._read_config() != _CONFIGURATION:
-            raise self._wrong("does not take the configuration of a MAX30205; it may be a TMP117")
+        try:
+            self._probe()
+            return
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
 
     def configure(self) -> None:
         """Convert for ever. Raises NotAnswering."""
-        self._byte[0] = _CONFIGURATION
-        self._write(_CONFIG, self._byte)
-        self._has_converted = False
+        try:
+            self._configure()
+            return
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
 
     def read_centi_c(self) -> int | None:
         """Return the newest temperature in 0.01 degree Celsius; None in the first call after `configure`.
@@ -65,12 +65,35 @@ class Max30205:
         The part does not tell whether it has converted since: one that stopped would pass for a steady temperature.
         Raises NotAnswering, and ConfigRefused when it has lost its configuration.
         """
-        if self._read_config() != _CONFIGURATION:
+        try:
+            return self._reading()
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
+
+    def _probe(self) -> None:
+        self._word[0] = _MARK >> 8
+        self._word[1] = _MARK & 0xFF
+        self._i2c.writeto_mem(self._address, _HYSTERESIS, self._word)
+        kept = self._word_at(_HYSTERESIS)
+        if kept != _MARK:
+            raise self._wrong("keeps too few bits of a limit (0x%04X of 0x%04X), as an LM75 does" % (kept, _MARK))
+        self._configure()
+        if self._config() != _CONFIGURATION:
+            raise self._wrong("does not take the configuration of a MAX30205; it may be a TMP117")
+
+    def _configure(self) -> None:
+        self._byte[0] = _CONFIGURATION
+        self._i2c.writeto_mem(self._address, _CONFIG, self._byte)
+        self._has_converted = False
+
+    def _reading(self) -> int | None:
+        if self._config() != _CONFIGURATION:
             raise lost_configuration(PART, self._address)
         if not self._has_converted:
             self._has_converted = True  # by the next call
             return None
-        word = self._read_word(_TEMPERATURE)
+        word = self._word_at(_TEMPERATURE)
         if word == _POWER_ON_VALUE:
             return None
         if word >= 0x8000:
@@ -80,29 +103,16 @@ class Max30205:
     def _wrong(self, what: str) -> WrongPart:
         return WrongPart("what is at 0x%02X %s; check which part is wired there" % (self._address, what))
 
-    def _read_config(self) -> int:
-        try:
-            self._i2c.readfrom_mem_into(self._address, _CONFIG, self._byte)
-            return self._byte[0]
-        except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+    def _config(self) -> int:
+        self._i2c.readfrom_mem_into(self._address, _CONFIG, self._byte)
+        return self._byte[0]
 
-    def _read_word(self, register: int) -> int:
-        try:
-            self._i2c.readfrom_mem_into(self._address, register, self._word)
-            return self._word[0] << 8 | self._word[1]
-        except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+    def _word_at(self, register: int) -> int:
+        self._i2c.readfrom_mem_into(self._address, register, self._word)
+        return self._word[0] << 8 | self._word[1]
 
-    def _write(self, register: int, data: bytearray) -> None:
-        try:
-            self._i2c.writeto_mem(self._address, register, data)
-            return
-        except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+    def _fault(self, error: OSError) -> NotAnswering:
+        return not_answering(PART, self._address, error)
 
 
 def on_board(board: "Any", entry: "dict[str, Any]") -> Max30205:

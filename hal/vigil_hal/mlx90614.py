@@ -6,7 +6,7 @@ emissivity, and both must come with a PEC. It measures all the time and has no f
 data sheet 3901090614, rev 007.
 """
 
-from vigil_hal.faults import ConfigRefused, SensorFault, WrongPart, not_answering
+from vigil_hal.faults import ConfigRefused, NotAnswering, SensorFault, WrongPart, not_answering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,20 +39,13 @@ class Mlx90614:
         self._has_converted = False
 
     def probe(self) -> None:
-        """Check that an MLX90614 set up for skin answers. Raises NotAnswering, WrongPart, ConfigRefused."""
-        kept = self._read(_SMBUS_ADDRESS)
-        if kept < 0 or kept & 0x7F != self._address:
-            raise WrongPart(
-                f"what is at 0x{self._address:02X} does not answer as an {PART}, with a PEC: it is another part, or the"
-                " bus is faster than 100 kHz"
-            )
-        emissivity = self._read(_EMISSIVITY)
-        if emissivity < _LEAST_EMISSIVITY:
-            self._check_pec(emissivity)
-            raise ConfigRefused(
-                f"{PART} at 0x{self._address:02X} is set to an emissivity of {emissivity * 100 // 0xFFFF} %, not to"
-                " skin (98 %): somebody changed its EEPROM; use another"
-            )
+        """Check that an MLX90614 set up for skin answers. Raises SensorFault: see `vigil_hal.faults`."""
+        try:
+            self._probe()
+            return
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
 
     def configure(self) -> None:
         """Nothing is to be set. What it measures is given from the second call of `read_centi_c` on."""
@@ -64,8 +57,32 @@ class Mlx90614:
         The part does not tell whether it has converted since the last call. Raises NotAnswering, and SensorFault for a
         bad PEC and for a reading that the part itself says is in error.
         """
-        raw = self._read(_OBJECT)
-        self._check_pec(raw)
+        try:
+            return self._reading()
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
+
+    def _probe(self) -> None:
+        kept = self._word_of(_SMBUS_ADDRESS)
+        if kept < 0 or kept & 0x7F != self._address:
+            raise WrongPart(
+                f"what is at 0x{self._address:02X} does not answer as an {PART}, with a PEC: it is another part, or the"
+                " bus is faster than 100 kHz"
+            )
+        emissivity = self._word_of(_EMISSIVITY)
+        if emissivity < 0:
+            raise self._damaged()
+        if emissivity < _LEAST_EMISSIVITY:
+            raise ConfigRefused(
+                f"{PART} at 0x{self._address:02X} is set to an emissivity of {emissivity * 100 // 0xFFFF} %, not to"
+                " skin (98 %): somebody changed its EEPROM; use another"
+            )
+
+    def _reading(self) -> int | None:
+        raw = self._word_of(_OBJECT)
+        if raw < 0:
+            raise self._damaged()
         if not self._has_converted:
             self._has_converted = True  # by the next call: it takes 250 ms from power-on
             return None
@@ -75,22 +92,17 @@ class Mlx90614:
             return None
         return raw * 2 - 27315  # 0.02 K
 
-    def _check_pec(self, raw: int) -> None:
-        if raw < 0:
-            raise SensorFault(
-                f"{PART} at 0x{self._address:02X}: what it says comes damaged (bad PEC); check its wiring, and that the"
-                " bus is no faster than 100 kHz"
-            )
+    def _damaged(self) -> SensorFault:
+        return SensorFault(
+            f"{PART} at 0x{self._address:02X}: what it says comes damaged (bad PEC); check its wiring, and that the bus"
+            " is no faster than 100 kHz"
+        )
 
-    def _read(self, command: int) -> int:
+    def _word_of(self, command: int) -> int:
         """Return a word, or -1 when its PEC is wrong."""
         word = self._word
-        try:
-            self._i2c.readfrom_mem_into(self._address, command, word)
-            return word[0] | word[1] << 8 if self._pec(command) == word[2] else -1
-        except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+        self._i2c.readfrom_mem_into(self._address, command, word)
+        return word[0] | word[1] << 8 if self._pec(command) == word[2] else -1
 
     def _pec(self, command: int) -> int:
         pec = _crc8(0, self._address << 1)
@@ -98,6 +110,9 @@ class Mlx90614:
         pec = _crc8(pec, self._address << 1 | 1)
         pec = _crc8(pec, self._word[0])
         return _crc8(pec, self._word[1])
+
+    def _fault(self, error: OSError) -> NotAnswering:
+        return not_answering(PART, self._address, error)
 
 
 def _crc8(crc: int, byte: int) -> int:
