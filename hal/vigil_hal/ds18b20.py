@@ -13,13 +13,15 @@ from vigil_hal.faults import NotAnswering, SensorFault, WrongPart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from vigil_hal.seams import OneWire, ReadableBuffer
+    from vigil_hal.seams import Buses, OneWire, ReadableBuffer
 
 PART = "DS18B20"
 KIND = "thermometer"
 ADDRESSES = ()
+OPTIONS = ("rom",)  # of one among several on a wire, as Linux writes it: 28-00000bbb9b13
 ACCURACY_CENTI_C = 50  # data sheet, -10 to 85 C
 
 FAMILY = 0x28
@@ -102,7 +104,7 @@ class Ds18b20:
             if crc8(self._rom) != 0:
                 raise self._no_single_rom()
             if self._rom[0] == 0:
-                raise NotAnswering(f"{PART} does not answer: {_LOW_LINE}")
+                raise SensorFault(f"{PART}: {_LOW_LINE}")
         check_rom(self._rom)
         self._name = f"{PART} {rom_text(self._rom)}"
 
@@ -110,7 +112,7 @@ class Ds18b20:
         """Return the fault that a damaged ROM means: several parts answer at once, or the line is bad."""
         self._reset()
         if not self._wire.readbit():  # on such a line a search would take seconds
-            return NotAnswering(f"{PART} does not answer: {_LOW_LINE}")
+            return SensorFault(f"{PART}: {_LOW_LINE}")
         found = [rom_text(rom) for rom in self._wire.scan() if crc8(rom) == 0]
         if len(found) > 1:
             return WrongPart(f"{len(found)} parts on one wire: set `rom` of the {PART} to one of {', '.join(found)}")
@@ -160,7 +162,7 @@ def check(scratchpad: "ReadableBuffer", name: str) -> None:
             raise NotAnswering(f"{name} does not answer; check its power, its wiring and its ROM")
         raise SensorFault(f"{name}: what it says comes damaged (bad CRC); check wiring and the pull-up of 4.7 kOhm")
     if max(scratchpad) == 0:  # whose CRC is right
-        raise NotAnswering(f"{name} does not answer: {_LOW_LINE}")
+        raise SensorFault(f"{name}: {_LOW_LINE}")
     if scratchpad[5] != 0xFF or not 0 < scratchpad[6] <= 0x10 or scratchpad[7] != 0x10 or scratchpad[4] & 0x9F != 0x1F:
         raise counterfeit(name, "its reserved bytes are not a DS18B20's")
 
@@ -227,9 +229,6 @@ def _crc_of_nibble(value: int) -> int:
 _CRC = bytes([_crc_of_nibble(value) for value in range(16)])
 
 
-def on_board(board: "Any", entry: "dict[str, Any]") -> Ds18b20:
-    """Return the DS18B20 that an entry of the board's file means: its pin, and its `rom` where it is not alone.
-
-    ValueError where the ROM is none.
-    """
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Ds18b20:
+    """Return the driver of the one that a board's file lists; ValueError where its `rom` is none."""
     return Ds18b20(board.one_wire(entry["pin"]), parse_rom(entry["rom"]) if "rom" in entry else None)

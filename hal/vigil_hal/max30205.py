@@ -10,9 +10,10 @@ from vigil_hal.faults import NotAnswering, WrongPart, lost_configuration, not_an
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from vigil_hal.seams import I2C
+    from vigil_hal.seams import I2C, Buses
 
 PART = "MAX30205"
 KIND = "thermometer"
@@ -115,6 +116,6 @@ class Max30205:
         return not_answering(PART, self._address, error)
 
 
-def on_board(board: "Any", entry: "dict[str, Any]") -> Max30205:
-    """Return the MAX30205 that an entry of the board's file means."""
-    return Max30205(board.i2c, entry.get("address", ADDRESSES[0]))
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Max30205:
+    """Return the driver of the one that a board's file lists."""
+    return Max30205(board.i2c, entry["address"])

@@ -10,9 +10,10 @@ from vigil_hal.faults import ConfigRefused, NotAnswering, SensorFault, WrongPart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from vigil_hal.seams import I2C
+    from vigil_hal.seams import I2C, Buses
 
 PART = "MLX90614"
 KIND = "thermometer"
@@ -123,6 +124,6 @@ def _crc8(crc: int, byte: int) -> int:
     return crc
 
 
-def on_board(board: "Any", entry: "dict[str, Any]") -> Mlx90614:
-    """Return the MLX90614 that an entry of the board's file means."""
-    return Mlx90614(board.i2c, entry.get("address", ADDRESSES[0]))
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Mlx90614:
+    """Return the driver of the one that a board's file lists."""
+    return Mlx90614(board.i2c, entry["address"])

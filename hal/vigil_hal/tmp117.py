@@ -4,17 +4,16 @@ from vigil_hal.faults import NotAnswering, WrongPart, not_answering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from vigil_hal.seams import I2C
+    from vigil_hal.seams import I2C, Buses
 
 PART = "TMP117"
 KIND = "thermometer"
-ADDRESSES = (0x48, 0x49, 0x4A, 0x4B)
+ADDRESSES = (0x48, 0x49, 0x4A, 0x4B)  # data sheet, table 7-2
 MOST_HZ = 400_000
-ACCURACY_CENTI_C = 10  # data sheet, -20 to 50 C
-
-ADDRESS = 0x48
+ACCURACY_CENTI_C = 10  # data sheet, section 6.5: -20 to 50 C
 
 _PART_ID = 0x0117
 _ID_MASK = 0x0FFF  # the top four bits are the revision
@@ -31,7 +30,7 @@ _POWER_ON_VALUE = 0x8000  # -256 C, until the first conversion
 class Tmp117:
     """One TMP117 on a bus."""
 
-    def __init__(self, i2c: "I2C", address: int = ADDRESS) -> None:
+    def __init__(self, i2c: "I2C", address: int = ADDRESSES[0]) -> None:
         self._i2c = i2c
         self._address = address
         self._word = bytearray(2)
@@ -91,6 +90,6 @@ class Tmp117:
         return not_answering(PART, self._address, error)
 
 
-def on_board(board: "Any", entry: "dict[str, Any]") -> Tmp117:
-    """Return the TMP117 that an entry of the board's file means."""
-    return Tmp117(board.i2c, entry.get("address", ADDRESS))
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Tmp117:
+    """Return the driver of the one that a board's file lists."""
+    return Tmp117(board.i2c, entry["address"])

@@ -199,8 +199,8 @@ def case_too_little_power_is_said() -> None:
 def case_scratchpad_of_zeros_is_refused_though_its_crc_is_right() -> None:
     rig = Rig().started()
     rig.part.says = bytes(9)
-    refused(NotAnswering, rig.driver.read_centi_c)
-    refused(NotAnswering, rig.driver.probe)
+    refused(SensorFault, rig.driver.read_centi_c)
+    refused(SensorFault, rig.driver.probe)
 
 
 def case_scratchpad_of_ones_is_refused() -> None:
@@ -246,7 +246,7 @@ def case_line_held_low_is_a_fault_and_never_looked_through() -> None:
     rig = Rig()
     rig.wire.is_low = True
     log = rig.log()
-    assert "held low" in refused(NotAnswering, rig.driver.probe)
+    assert "held low" in refused(SensorFault, rig.driver.probe)
     assert b"\xf0" not in said(log), "to search on such a line takes seconds"
     rig.wire.is_low = False
     rig.started()

@@ -180,7 +180,7 @@ _POWER_ON = b"\x50\x05\x4b\x46\x7f\xff\x0c\x10\x1c"
         (told(_POWER_ON), SensorFault, "85 C"),
         (told(pad_of(8500)), SensorFault, "85 C"),
         (told(pad_of(12794)), SensorFault, "too little power"),
-        (told(bytes(9)), NotAnswering, "held low"),
+        (told(bytes(9)), SensorFault, "held low"),
         (told(b"\xff" * 9), NotAnswering, "does not answer"),
         (told(pad_of(3669)[:8] + b"\x00"), SensorFault, "CRC"),
         (told(pad_of(3669, 0x3F)), ConfigRefused, "echo 12"),

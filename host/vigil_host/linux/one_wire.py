@@ -10,7 +10,7 @@ import concurrent.futures
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +158,6 @@ def _there_is(names: "Iterable[str]") -> str:
     return f"on the 1-Wire bus there is {', '.join(names) or 'nothing'}"
 
 
-def on_board(_board: Any, entry: dict[str, Any]) -> KernelDs18b20:
+def on_board(_board: Any, entry: Mapping[str, Any]) -> KernelDs18b20:
     """Return the DS18B20 that an entry of the board's file means. Raises ValueError where its `rom` is none."""
     return KernelDs18b20(entry.get("rom"))
