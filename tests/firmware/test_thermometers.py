@@ -11,9 +11,11 @@ import pytest
 
 from vigil_hal.ds18b20 import Ds18b20
 from vigil_hal.max30205 import Max30205
+from vigil_hal.mcp9808 import Mcp9808
 from vigil_hal.mlx90614 import Mlx90614
 from vigil_hal.simulated.ds18b20 import SimulatedDs18b20
 from vigil_hal.simulated.max30205 import SimulatedMax30205
+from vigil_hal.simulated.mcp9808 import SimulatedMcp9808
 from vigil_hal.simulated.mlx90614 import SimulatedMlx90614
 from vigil_hal.simulated.one_wire import SimulatedOneWire, crc_of
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
@@ -21,6 +23,13 @@ from vigil_hal.tmp117 import Tmp117
 from vigil_wire import conditions
 
 _CLONE_ROM = bytes((0x28, 0xFF, 0x64, 0x1D, 0xCD, 0x96, 0xF2))
+_ON_BUS: dict[str, tuple[Any, Any]] = {
+    "TMP117": (Tmp117, SimulatedTmp117),
+    "MAX30205": (Max30205, SimulatedMax30205),
+    "MLX90614": (Mlx90614, SimulatedMlx90614),
+    "MCP9808": (Mcp9808, SimulatedMcp9808),
+}
+_PARTS = (*_ON_BUS, "DS18B20")
 _LONGEST_S = 12  # until the alarm sounds
 
 
@@ -42,11 +51,10 @@ def _bench(make_rig: Any, name: str, first_tick: int = 0) -> Bench:
             parts.append(SimulatedDs18b20(rig.source, rig.now))
             wire.parts.append(parts[0])
             return Ds18b20(wire)
-        doubles = {"TMP117": SimulatedTmp117, "MAX30205": SimulatedMax30205, "MLX90614": SimulatedMlx90614}
-        drivers = {"TMP117": Tmp117, "MAX30205": Max30205, "MLX90614": Mlx90614}
-        parts.append(doubles[name](rig.source, rig.now))
+        driver, double = _ON_BUS[name]
+        parts.append(double(rig.source, rig.now))
         rig.bus.attach(parts[0])
-        return drivers[name](rig.bus)
+        return driver(rig.bus)
 
     return Bench(make_rig(first_tick=first_tick, make_thermometer=thermometer), parts[0], wire)
 
@@ -147,6 +155,10 @@ _TROUBLES = [
     Trouble("MLX90614", "with a PEC", _replace(_tmp117), _put_back),
     Trouble("MLX90614", "reading is in error", _set("has_error", True), _set("has_error", False)),
     Trouble("MLX90614", "says 85 C", _hot, _as_before),
+    Trouble("MCP9808", "does not answer", _nak, _release),
+    Trouble("MCP9808", "is no MCP9808", _replace(_tmp117), _put_back),
+    Trouble("MCP9808", "lost its configuration", _brown_out, _nothing, each_second=True),
+    Trouble("MCP9808", "says 85 C", _hot, _as_before),
     Trouble("DS18B20", "does not answer", _set("is_absent", True), _set("is_absent", False)),
     Trouble(
         "DS18B20",
@@ -212,7 +224,7 @@ def _until_told(bench: Bench, trouble: Trouble) -> None:
     raise AssertionError(f"not told in {_LONGEST_S} s: {rig.monitor.thermometer_fault!r}, {rig.shown[-1]}")
 
 
-@pytest.mark.parametrize("part", ["TMP117", "MAX30205", "MLX90614", "DS18B20"])
+@pytest.mark.parametrize("part", _PARTS)
 def test_first_reading_comes_within_three_seconds_and_then_one_each_second(
     make_rig: Any, first_tick: int, part: str
 ) -> None:
@@ -224,7 +236,7 @@ def test_first_reading_comes_within_three_seconds_and_then_one_each_second(
     assert all(value is None or abs(value - 3670) <= 4 for value in rig.column("temperature"))
 
 
-@pytest.mark.parametrize("part", ["TMP117", "MAX30205", "MLX90614", "DS18B20"])
+@pytest.mark.parametrize("part", _PARTS)
 def test_seconds_that_are_made_up_for_give_no_reading_twice_as_new(make_rig: Any, part: str) -> None:
     """Five times a second for a while: there is a reading or none, and no fault."""
     rig = _bench(make_rig, part).rig
@@ -236,7 +248,7 @@ def test_seconds_that_are_made_up_for_give_no_reading_twice_as_new(make_rig: Any
 
 
 def test_bus_that_is_stuck_is_said_of_both_sensors(make_rig: Any) -> None:
-    for part in ("MAX30205", "MLX90614"):
+    for part in _ON_BUS:
         rig = _bench(make_rig, part).rig
         rig.run(12)
         rig.bus.stuck = True

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from vigil_hal import ds18b20, max30205, mlx90614, tmp117
+from vigil_hal import ds18b20, max30205, mcp9808, mlx90614, tmp117
 from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
 
@@ -45,6 +45,18 @@ class Bus:
 part = Mlx90614(Bus())
 part.read_centi_c()
 """,
+    "mcp9808": """
+from vigil_hal.mcp9808 import Mcp9808
+
+class Bus:
+    def readfrom_mem_into(self, address, register, buffer):
+        buffer[0] = 0x06 if register == 1 else 0xC2
+        buffer[1] = 0x00 if register == 1 else 0x50
+
+part = Mcp9808(Bus())
+part.read_centi_c()
+part.read_centi_c()
+""",
     "ds18b20": """
 from vigil_hal.ds18b20 import Ds18b20
 
@@ -82,7 +94,7 @@ def test_reading_makes_no_object(runtime: Runtime, part: str) -> None:
     assert heap_growth(runtime, _SETUPS[part] + _READ, "read", calls=100) == 0
 
 
-@pytest.mark.parametrize("module", [tmp117, max30205, mlx90614, ds18b20], ids=lambda module: module.PART)
+@pytest.mark.parametrize("module", [tmp117, max30205, mlx90614, mcp9808, ds18b20], ids=lambda module: module.PART)
 def test_frames_of_a_reading_stay_off_the_boards_heap(module: ModuleType) -> None:
     holders = [module, *(each for each in vars(module).values() if inspect.isclass(each))]
     functions = [
