@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
+_COLDEST_CENTI_C = -2000  # beyond these it is neither a wearer nor the air about one, but no measurement
+_HOTTEST_CENTI_C = 5000
 _ACCELEROMETER_SILENT_MS = 500
 _STANDBY_PART_MS = 600_000
 _LONG_S = 30_000  # what counts seconds stops here
@@ -263,23 +265,26 @@ class Monitor:
                 self._thermometer.configure()
                 self._must_configure_thermometer = False
             centi_c = self._thermometer.read_centi_c()
-            self.thermometer_fault = ""
+            if centi_c is not None and not _COLDEST_CENTI_C < centi_c < _HOTTEST_CENTI_C:
+                raise SensorFault("the thermometer says %d C, which nobody has; check it" % (centi_c // 100))
         except SensorFault as fault:
             self._must_configure_thermometer = True
+            self._thermometer_silent_s = 0
             self.thermometer_fault = str(fault)
             temperature.withhold(statuses.SENSOR_FAULT)
             return
         if centi_c is not None:
+            self.thermometer_fault = ""
             self._thermometer_silent_s = 0
             temperature.publish(centi_c, statuses.VALIDATED)
             return
         self._thermometer_silent_s += 1
-        temperature.withhold(statuses.ACQUIRING)
         if self._thermometer_silent_s >= _THERMOMETER_SILENT_S:
             # Not each second: to be configured begins a new conversion, which would never end.
             self._must_configure_thermometer = self._thermometer_silent_s % _THERMOMETER_SILENT_S == 0
             self.thermometer_fault = "the thermometer answers but delivers no readings"
-            temperature.withhold(statuses.SENSOR_FAULT)
+        # A fault stays until a reading has come: one that comes with each reading would else never last.
+        temperature.withhold(statuses.SENSOR_FAULT if self.thermometer_fault else statuses.ACQUIRING)
 
     def _summarise(self) -> None:
         summary = self._summary

@@ -32,6 +32,36 @@ if TYPE_CHECKING:
         def writeto(self, __address: int, __data: ReadableBuffer) -> int:
             """Write the data; return the number of bytes acknowledged."""
 
+    class OneWire(Protocol):
+        """A 1-Wire bus: `onewire.OneWire`. It raises nothing: a line held low reads as presence and zeros."""
+
+        def reset(self) -> bool:
+            """Return whether somebody is present; what is said next begins with a ROM command."""
+
+        def readbit(self) -> int:
+            """Return one bit: 1 when nobody says 0."""
+
+        def readbyte(self) -> int:
+            """Return eight bits, the least significant first."""
+
+        def readinto(self, __buffer: WritableBuffer) -> None:
+            """Fill the buffer."""
+
+        def writebyte(self, __value: int) -> object:
+            """Say eight bits, the least significant first."""
+
+        def write(self, __data: ReadableBuffer) -> None:
+            """Say all bytes."""
+
+        def select_rom(self, __rom: ReadableBuffer) -> None:
+            """Reset, and let only the part with this ROM listen."""
+
+        def scan(self) -> "Sequence[ReadableBuffer]":
+            """Return the ROM of each part, 8 bytes, not checked. On a line held low it takes seconds."""
+
+        def crc8(self, __data: ReadableBuffer) -> int:
+            """Return the CRC of 1-Wire: 0 for bytes that end in their own."""
+
     class Input(Protocol):
         """What is read: a button. A `machine.Pin` is one, with no wrapper."""
 
@@ -84,8 +114,8 @@ if TYPE_CHECKING:
         def i2c(self) -> I2C:
             """The bus of the sensors."""
 
-        def one_wire(self, __pin: int) -> Any:
-            """Return a `onewire.OneWire` on a pin."""
+        def one_wire(self, __pin: int) -> OneWire:
+            """Return the 1-Wire bus on a pin."""
 
         def adc(self, __pin: int) -> Adc:
             """Return what measures the voltage of a pin."""
@@ -161,7 +191,10 @@ if TYPE_CHECKING:
             """Return a 16-bit or a 128-bit UUID."""
 
     class Thermometer(Protocol):
-        """A body thermometer. Its methods raise SensorFault."""
+        """A body thermometer. Its methods raise SensorFault.
+
+        It is asked once a second; when a second came late, the next may follow after 200 ms. Nothing waits for it.
+        """
 
         def probe(self) -> None:
             """Make sure that the part answers and is the one it should be."""
@@ -170,7 +203,10 @@ if TYPE_CHECKING:
             """Start measuring."""
 
         def read_centi_c(self) -> int | None:
-            """Return the newest temperature in 0.01 degrees Celsius; None when there is none yet."""
+            """Return a new temperature in 0.01 degrees Celsius; None when no conversion ended since the last one.
+
+            What a part says before its first conversion, or in error, is never returned.
+            """
 
     class Accelerometer(Protocol):
         """Three axes of acceleration beside the oximeter, gravity and all. Its methods raise SensorFault.
