@@ -24,6 +24,7 @@ from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.simulation.parts import Parts
 from vigil_hal.file_blocks import FileFlash
 from vigil_hal.panel import Panel
+from vigil_hal.parts import Parts as Wired
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.max30102 import SimulatedMax30102
 from vigil_hal.simulated.patient import built_in_patient
@@ -56,7 +57,9 @@ def free_port() -> int:
 
 
 def own_device(folder: Path, i2c: Any, thermometer: Any = None, log: Callable[[str], None] = print) -> OwnDevice:
-    return OwnDevice(folder, i2c, thermometer, None, Panel(), log)
+    wired = Wired()
+    wired.thermometer = thermometer
+    return OwnDevice(folder, i2c, wired, Panel(), log)
 
 
 def rows_of(database: Path) -> list[tuple[int, bytes]]:
@@ -362,7 +365,7 @@ def thermometer() -> SimulatedTmp117:
         (PermissionError(13, "Permission denied"), ("/dev/i2c-1 is not for this user", "usermod -aG i2c")),
         (wired(), ("MAX30102 at 0x57 does not answer", "set `i2c` in [monitor]", "there is nothing")),
         (wired(thermometer()), ("MAX30102 at 0x57 does not answer", "there is 0x48")),
-        (wired(oximeter()), ("TMP117 at 0x48 does not answer", 'thermometer = "none"', "there is 0x57")),
+        (wired(oximeter()), ("TMP117 at 0x48 does not answer", "[[monitor.parts]]", "there is 0x57")),
         (KernelI2C(SimulatedI2C(oximeter()), FOR_SMBUS_ALONE), ("/dev/i2c-1 is for SMBus alone",)),
     ],
     ids=["no node", "no permission", "empty bus", "no oximeter", "no thermometer", "SMBus alone"],
@@ -380,7 +383,7 @@ def test_first_start_says_in_one_line_what_is_missing(
 
 def test_it_starts_with_what_is_configured(kernel: Kernel, tmp_path: Path) -> None:
     config = tmp_path / "vigil.toml"
-    config.write_text('[monitor]\ni2c = 3\nthermometer = "none"\n')
+    config.write_text("[monitor]\ni2c = 3\nparts = []\n")
     kernel.add(3, wired(oximeter()))
     code, said = started(config)
     assert code == 0, said
