@@ -24,7 +24,7 @@ _SIMULATED = (
     "vigil_firmware/simulation/parts.py",
     *(
         f"vigil_hal/simulated/{name}.py"
-        for name in ("__init__", "bus", "max30102", "patient", "recording", "table", "tmp117")
+        for name in ("__init__", "bus", "cell", "max17048", "max30102", "patient", "recording", "table", "tmp117")
     ),
 )
 
