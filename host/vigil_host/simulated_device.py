@@ -25,6 +25,7 @@ from vigil_wire.settings import SITE_NAMES, Settings
 if TYPE_CHECKING:
     from vigil_firmware.simulation.parts import Repeating
     from vigil_hal.seams import BluetoothModule
+    from vigil_hal.simulated.cell import SimulatedCell
     from vigil_hal.simulated.patient import Patient
 
 _POWER_ON = 1
@@ -99,9 +100,10 @@ def simulated_device(
     log: Callable[[str], None],
     clock_ms: Callable[[], int],
     panel: Panel | None = None,
+    cell: "SimulatedCell | None" = None,
 ) -> Device:
     """Return a device that has just been switched on, whose sensors feel `source`; the caller steps and ticks it."""
-    parts = Parts(source, source.has_temperature, clock_ms)
+    parts = Parts(source, source.has_temperature, clock_ms, cell)
     flash = SimulatedFlash(BLOCK_COUNT)
     provision(flash, device_key, settings, os.urandom)
     nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
