@@ -17,8 +17,12 @@ from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.cell import SimulatedCell
 from vigil_hal.simulated.flash import SimulatedFlash
 from vigil_hal.simulated.max17048 import SimulatedMax17048
+from vigil_hal.simulated.panel import SimulatedPanel
 from vigil_hal.simulated.patient import parse_patient
+from vigil_host.languages import load
+from vigil_host.simulated_device import simulated_device
 from vigil_wire import advert, conditions, records
+from vigil_wire.settings import Settings
 
 LOW = 1 << conditions.BATTERY_LOW
 EMPTY = 1 << conditions.BATTERY_CRITICAL
@@ -232,3 +236,28 @@ def test_advert_says_that_the_charge_is_not_known(bluetooth: Any) -> None:
     wearable.bus.nak(0x36)
     wearable.run(4)
     assert advert.Content(wearable.device.peripheral._content).battery_pct is None
+
+
+def test_demo_whose_battery_is_used_up_says_so_and_what_to_do(bluetooth: Any) -> None:
+    now_ms = 0
+    panel = SimulatedPanel(lambda: now_ms)
+    cell = SimulatedCell(lambda: now_ms, charge_ppm=190_000)
+    device = simulated_device(
+        bytes(16), parse_patient(PATIENT, "well"), Settings(), bluetooth, print, lambda: now_ms, panel.panel, cell
+    )
+
+    def live(seconds: int) -> list[str]:
+        nonlocal now_ms
+        for _ in range(seconds * 10):
+            now_ms += 100
+            device.step(now_ms)
+        return conditions.names_of(device.monitor.alarms.bits)
+
+    assert "battery_low" in live(70)
+    assert [panel.display.lines[0], panel.display.lines[2]] == ["Battery low", "19 %"]
+    cell.set_charge_ppm(60_000)
+    assert "battery_critical" in live(40)
+    assert [panel.display.lines[0], panel.display.lines[2]] == ["Battery empty", "6 %"]
+    known = {"profile": "adult", "emergency_number": None, "is_calibrated": False, "has_cooled": False}
+    advice = [load("en").alarm(name, **known).advice for name in ("battery_low", "battery_critical")]
+    assert advice == ["Charge the device.", "Charge the device now."]
