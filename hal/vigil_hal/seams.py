@@ -71,6 +71,25 @@ if TYPE_CHECKING:
         def show(self) -> None:
             """Show the picture."""
 
+    class Adc(Protocol):
+        """A pin that measures a voltage: `machine.ADC` where it has calibrated readings."""
+
+        def read_uv(self) -> int:
+            """Return the voltage in microvolts. OSError where it cannot be read."""
+
+    class Buses(Protocol):
+        """What the parts of a board are wired to."""
+
+        @property
+        def i2c(self) -> I2C:
+            """The bus of the sensors."""
+
+        def one_wire(self, __pin: int) -> Any:
+            """Return a `onewire.OneWire` on a pin."""
+
+        def adc(self, __pin: int) -> Adc:
+            """Return what measures the voltage of a pin."""
+
     class BlockDevice(Protocol):
         """MicroPython's extended block device."""
 

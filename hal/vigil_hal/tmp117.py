@@ -4,11 +4,17 @@ from vigil_hal.faults import WrongPart, not_answering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vigil_hal.seams import I2C
+    from collections.abc import Mapping
+    from typing import Any
 
-ADDRESS = 0x48
+    from vigil_hal.seams import I2C, Buses
 
-_PART = "TMP117"
+PART = "TMP117"
+KIND = "thermometer"
+ADDRESSES = (0x48, 0x49, 0x4A, 0x4B)  # data sheet, table 7-2
+MOST_HZ = 400_000
+ACCURACY_CENTI_C = 10  # data sheet, section 6.5: -20 to 50 C
+
 _PART_ID = 0x0117
 _ID_MASK = 0x0FFF  # the top four bits are the revision
 
@@ -24,7 +30,7 @@ _POWER_ON_VALUE = 0x8000  # -256 C, until the first conversion
 class Tmp117:
     """One TMP117 on a bus."""
 
-    def __init__(self, i2c: "I2C", address: int = ADDRESS) -> None:
+    def __init__(self, i2c: "I2C", address: int = ADDRESSES[0]) -> None:
         self._i2c = i2c
         self._address = address
         self._word = bytearray(2)
@@ -34,7 +40,7 @@ class Tmp117:
         device_id = self._read(_DEVICE_ID)
         if device_id & _ID_MASK != _PART_ID:
             raise WrongPart(
-                f"device id 0x{device_id:04X} at 0x{self._address:02X} is no {_PART} (0x{_PART_ID:04X});"
+                f"device id 0x{device_id:04X} at 0x{self._address:02X} is no {PART} (0x{_PART_ID:04X});"
                 " check what is wired there"
             )
 
@@ -46,7 +52,7 @@ class Tmp117:
             self._i2c.writeto_mem(self._address, _CONFIG, self._word)
             return
         except OSError as error:
-            fault = not_answering(_PART, self._address, error)
+            fault = not_answering(PART, self._address, error)
         raise fault
 
     def read_centi_c(self) -> int | None:
@@ -69,5 +75,10 @@ class Tmp117:
             self._i2c.readfrom_mem_into(self._address, register, self._word)
             return self._word[0] << 8 | self._word[1]
         except OSError as error:
-            fault = not_answering(_PART, self._address, error)
+            fault = not_answering(PART, self._address, error)
         raise fault
+
+
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Tmp117:
+    """Return the driver of the one that a board's file lists."""
+    return Tmp117(board.i2c, entry["address"])

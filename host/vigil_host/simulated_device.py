@@ -105,7 +105,7 @@ def simulated_device(
     """Return a device that has just been switched on, whose sensors feel `source`; the caller steps and ticks it."""
     parts = Parts(source, source.has_temperature, clock_ms, cell)
     flash = SimulatedFlash(BLOCK_COUNT)
-    provision(flash, device_key, settings, os.urandom)
+    provision(flash, device_key, settings)
     nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
     return Device(
         parts.bus,

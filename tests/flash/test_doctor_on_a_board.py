@@ -32,7 +32,8 @@ _part = SimulatedMax30102(endless_source("patient", ""), time.ticks_ms, part_id=
 machine.attach_i2c(SimulatedI2C(_part))
 """
 GOOD = {
-    "platform": "esp32", "machine": "M", "version": "v1", "pins": {"i2c": 0, "sda": 21, "scl": 22},
+    "platform": "esp32", "machine": "M", "version": "v1",
+    "pins": {"i2c": 0, "sda": 21, "scl": 22, "parts": [{"part": "TMP117", "address": 0x48}]},
     "sensors": {
         "addresses": [0x48, 0x57], "thermometer": {"address": 0x48, "part_id": 0x117},
         "oximeter": {
