@@ -11,16 +11,17 @@ from vigil_hal.faults import NotAnswering, SensorFault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from vigil_hal.seams import ADC
+    from vigil_hal.seams import Adc, Buses
 
     Curve = Sequence[Sequence[int]]
 
 PART = "ADC_DIVIDER"
 KIND = "battery"
 ADDRESSES = ()
+OPTIONS = ("ratio_milli", "curve")
 
 HALF_MILLI = 2_000
 # A lithium-polymer cell of 4.2 V at rest, at 20 C: the table of a 1.9 Ah cell in the examples of Linux's devicetree
@@ -46,26 +47,6 @@ _BELOW_PERMILLE = 150
 _ABOVE_PERMILLE = 50
 
 
-def on_board(board: "Any", entry: "dict[str, Any]") -> "AdcDivider":
-    """Return the driver for an entry of the board's file: "pin", and where they are others "ratio_milli", "curve"."""
-    adc = board.adc(entry["pin"])
-    if not hasattr(adc, "read_uv"):
-        adc = _CountsOf3V3(adc)
-    return AdcDivider(adc, entry.get("ratio_milli", HALF_MILLI), entry.get("curve", LIPO_CURVE))
-
-
-class _CountsOf3V3:
-    """An ADC that knows only counts, as the Pico's does, whose reference is its supply of 3.3 V."""
-
-    def __init__(self, adc: "Any") -> None:
-        self._adc = adc
-
-    def read_uv(self) -> int:
-        """Convert; uV."""
-        counts: int = self._adc.read_u16()
-        return counts * 6445 >> 7  # 3.3 V / 65535
-
-
 class AdcDivider:
     """One battery at an ADC pin. It is a `seams.Battery`.
 
@@ -73,7 +54,7 @@ class AdcDivider:
     one line, where that or the curve is none.
     """
 
-    def __init__(self, adc: "ADC", ratio_milli: int = HALF_MILLI, curve: "Curve" = LIPO_CURVE) -> None:
+    def __init__(self, adc: "Adc", ratio_milli: int = HALF_MILLI, curve: "Curve" = LIPO_CURVE) -> None:
         _check(ratio_milli, curve)
         self._adc = adc
         self._ratio_milli = ratio_milli
@@ -187,6 +168,11 @@ class AdcDivider:
         above = smooth - (curve_mv[lower] << _SMOOTHING)
         span = curve_mv[upper] - curve_mv[lower] << _SMOOTHING
         return self._curve_pct[lower] + (self._curve_pct[upper] - self._curve_pct[lower]) * above // span
+
+
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> AdcDivider:
+    """Return the driver of the one that a board's file lists; ValueError where its ratio or its curve is none."""
+    return AdcDivider(board.adc(entry["pin"]), entry.get("ratio_milli", HALF_MILLI), entry.get("curve", LIPO_CURVE))
 
 
 def _insert(sorted_values: "array[int]", count: int, value: int) -> None:

@@ -8,9 +8,10 @@ from vigil_hal.faults import ConfigRefused, SensorFault, WrongPart, not_answerin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from vigil_hal.seams import I2C
+    from vigil_hal.seams import I2C, Buses
 
 PART = "MAX17048"
 KIND = "battery"
@@ -31,11 +32,6 @@ _MOST_MV = 4_500
 _MOST_SOC = 110 * 256  # of a cell that is being charged it tells up to some percent more than 100
 _RESETS_MOST = 5  # in a row
 _STALE_READS = 900  # half an hour: the voltage of a cell that feeds a radio does not stand still
-
-
-def on_board(board: "Any", entry: "dict[str, Any]") -> "Max17048":
-    """Return the driver for an entry of the board's file."""
-    return Max17048(board.i2c, entry.get("address", ADDRESSES[0]))
 
 
 class Max17048:
@@ -137,3 +133,8 @@ class Max17048:
         except OSError as error:
             fault = not_answering(PART, self._address, error)
         raise fault
+
+
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Max17048:
+    """Return the driver of the one that a board's file lists."""
+    return Max17048(board.i2c, entry["address"])

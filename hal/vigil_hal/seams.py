@@ -203,12 +203,6 @@ if TYPE_CHECKING:
         def drain(self) -> int:
             """Take what waits in the part, up to 32 samples and those the newest; how many are now in `x`, `y`, `z`."""
 
-    class ADC(Protocol):
-        """What measures a voltage. A `machine.ADC` is one, with no wrapper, where it knows its reference."""
-
-        def read_uv(self) -> int:
-            """Convert, and return the voltage at the pin in microvolts. OSError where it cannot."""
-
     class Battery(Protocol):
         """A battery gauge. `probe` and `read` raise SensorFault, and then the charge is not known."""
 

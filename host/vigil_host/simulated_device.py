@@ -30,7 +30,16 @@ if TYPE_CHECKING:
 
 _POWER_ON = 1
 _ARMPIT = SITE_NAMES.index("armpit")
-_BOARD = {"i2c": 0, "sda": 0, "scl": 1, "light": [2, 3, 4], "buzzer": 5, "vibration": 6, "button": 7}
+_BOARD = {
+    "i2c": 0,
+    "sda": 0,
+    "scl": 1,
+    "light": [2, 3, 4],
+    "buzzer": 5,
+    "vibration": 6,
+    "button": 7,
+    "parts": [{"part": "TMP117", "address": 0x48}, {"part": "MAX17048", "address": 0x36}],
+}
 _JOURNAL_SECTORS = 64
 _JOURNAL_SECTOR_BYTES = 4096
 

@@ -3,6 +3,7 @@
 from vigil_hal.adc_divider import ADDRESSES, LIPO_CURVE, AdcDivider, on_board
 from vigil_hal.faults import NotAnswering, SensorFault
 from vigil_hal.simulated.adc_divider import SimulatedAdcDivider
+from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.cell import SimulatedCell
 
 TYPE_CHECKING = False
@@ -84,36 +85,24 @@ def case_entry_of_a_board_makes_it() -> None:
     rig = Rig(charge_pct=40, load_ma=0)
     pins = []
 
-    class Board:
+    class Wired:
+        i2c = SimulatedI2C()
+
+        def one_wire(self, pin: int) -> None:
+            raise ValueError(pin)
+
         def adc(self, pin: int) -> SimulatedAdcDivider:
             pins.append(pin)
             return rig.adc
 
-    driver = on_board(Board(), {"part": "ADC_DIVIDER", "pin": 34})
+    driver = on_board(Wired(), {"part": "ADC_DIVIDER", "pin": 34})
     for _ in range(WINDOW):
         driver.read()
     assert pins == [34] and ADDRESSES == ()
     told = driver.percent()
     assert told is not None and abs(told - 40) <= 8, "the curve is flat there: 12 mV are 15 %"
-    text = refused(ValueError, lambda: on_board(Board(), {"pin": 34, "curve": [[3400, 0], [3300, 100]]}))
+    text = refused(ValueError, lambda: on_board(Wired(), {"pin": 34, "curve": [[3400, 0], [3300, 100]]}))
     assert "must rise" in text
-
-
-def case_adc_that_knows_only_counts() -> None:
-    rig = Rig(charge_pct=90, load_ma=0, radio_ma=0)
-
-    class Counts:
-        def read_u16(self) -> int:
-            return rig.adc.read_u16()
-
-    class Board:
-        def adc(self, pin: int) -> Counts:
-            return Counts()
-
-    driver = on_board(Board(), {"pin": 26})
-    for _ in range(WINDOW):
-        driver.read()
-    assert driver.percent() in (88, 89, 90, 91)
 
 
 def case_curve_that_is_none_is_refused_in_one_line() -> None:

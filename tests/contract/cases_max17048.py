@@ -72,13 +72,17 @@ def case_stuck_bus_is_named() -> None:
 def case_entry_of_a_board_makes_it() -> None:
     rig = Rig()
 
-    class Board:
+    class Wired:
         i2c = rig.bus
 
+        def one_wire(self, pin: int) -> None:
+            raise ValueError(pin)
+
+        adc = one_wire
+
     log = rig.log()
-    on_board(Board(), {"part": "MAX17048"}).probe()
-    on_board(Board(), {"part": "MAX17048", "address": ADDRESSES[0]}).probe()
-    assert [each[1] for each in log] == [0x36, 0x36]
+    on_board(Wired(), {"part": "MAX17048", "address": ADDRESSES[0]}).probe()
+    assert log == [("r", 0x36, 0x08, b"\x00\x12")]
 
 
 def case_first_charge_comes_after_the_gauges_first_estimate() -> None:

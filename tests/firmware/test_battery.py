@@ -1,6 +1,7 @@
 """The battery: what the monitor makes of a gauge that fails, lies or is not there, and when its alarms come."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from vigil_firmware.storage import BLOCK_COUNT
 from vigil_firmware.ticks import ticks_add
 from vigil_hal.adc_divider import AdcDivider
 from vigil_hal.max17048 import Max17048
+from vigil_hal.parts import opened
 from vigil_hal.simulated.adc_divider import SimulatedAdcDivider
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.cell import SimulatedCell
@@ -196,11 +198,17 @@ def test_divider_that_fails_in_use(bluetooth: Any, name: str, break_it: Callable
     assert wearable.faults()[-1] == "fault: cleared"
 
 
-def test_curve_that_is_not_monotonic_stops_the_device_before_it_starts(bluetooth: Any) -> None:
-    cell = SimulatedCell(lambda: 0)
-    with pytest.raises(ValueError, match="the curve must rise") as raised:
-        AdcDivider(SimulatedAdcDivider(cell), curve=((3400, 0), (3900, 50), (3800, 100)))
-    assert "\n" not in str(raised.value)
+def test_curve_that_is_not_monotonic_is_said_in_one_line_and_no_battery_is_better_than_that(bluetooth: Any) -> None:
+    wearable = Wearable(bluetooth)
+    buses = SimpleNamespace(i2c=wearable.bus, adc=lambda pin: wearable.adc)
+    entry = {"part": "ADC_DIVIDER", "pin": 34, "curve": [[3400, 0], [3900, 50], [3800, 100]]}
+    said: list[str] = []
+    assert opened(buses, [entry], said.append).battery is None  # type: ignore[arg-type]
+    (line,) = said
+    assert line == (
+        "fault: the part ADC_DIVIDER of board.json cannot be used: ADC_DIVIDER: the curve must rise from point to"
+        " point, and point 3 [3800, 100] does not"
+    )
 
 
 @pytest.mark.parametrize("divider", [False, True])
