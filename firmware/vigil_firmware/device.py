@@ -91,7 +91,7 @@ class Device:
         fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
         panel_fault = self._panel_fault()
         monitor.alarms.equipment.is_panel_faulty = panel_fault != ""
-        fault = fault or panel_fault
+        fault = fault or panel_fault or monitor.battery_fault
         if fault != self.fault and self.monitor.second:  # in its first second a sensor may still be starting
             self.fault = fault
             self._log("fault: " + fault if fault else "fault: cleared")

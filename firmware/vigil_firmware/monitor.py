@@ -31,6 +31,7 @@ _THERMOMETER_SILENT_S = 5
 _COLDEST_CENTI_C = -2000  # beyond these it is neither a wearer nor the air about one, but no measurement
 _HOTTEST_CENTI_C = 5000
 _ACCELEROMETER_SILENT_MS = 500
+_BATTERY_S = 2  # how often the battery is asked
 _STANDBY_PART_MS = 600_000
 _LONG_S = 30_000  # what counts seconds stops here
 _RESET_BY_WATCHDOG = 3  # machine.WDT_RESET on esp32 and rp2
@@ -77,6 +78,9 @@ class Monitor:
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
         self._battery = battery
+        self.battery_fault = ""
+        self._must_probe_battery = True
+        self._is_battery_due = battery is not None
         self.has_thermometer = thermometer is not None
         self.has_battery = battery is not None
         self.settings = settings
@@ -120,6 +124,8 @@ class Monitor:
         elif self._is_breath_due:
             self._is_breath_due = False
             self._judge_respiration()
+        elif self._is_battery_due:
+            self._read_battery()
 
     def take(self, now_ms: int) -> None:
         """Take on what `vitals` says of one more second: to the alarms, the summary and the journal.
@@ -189,7 +195,7 @@ class Monitor:
     @property
     def battery_pct(self) -> int:
         """Charge of the battery in %, or records.NO_U8 where it is not known."""
-        percent = None if self._battery is None else self._battery.percent()
+        percent = None if self._battery is None or self.battery_fault else self._battery.percent()
         return records.NO_U8 if percent is None else percent
 
     @property
@@ -249,6 +255,10 @@ class Monitor:
             self._signal.judge(vitals, self.sampler.rate_milli_hz)
         self._read_temperature()
         self.take(self._now_ms)
+        if self._battery is not None and self.second % _BATTERY_S == 0:
+            if self._is_battery_due:  # there was no step between the seconds
+                self._read_battery()
+            self._is_battery_due = True
 
     def _judge_respiration(self) -> None:
         """In a step of its own, so that none is long: it is in the next second's record and alarms."""
@@ -285,6 +295,24 @@ class Monitor:
             self.thermometer_fault = "the thermometer answers but delivers no readings"
         # A fault stays until a reading has come: one that comes with each reading would else never last.
         temperature.withhold(statuses.SENSOR_FAULT if self.thermometer_fault else statuses.ACQUIRING)
+
+    def _read_battery(self) -> None:
+        """Ask the battery, in a step of its own too. A fault stays until there is a charge again."""
+        self._is_battery_due = False
+        battery = self._battery
+        if battery is None:
+            return
+        try:
+            if self._must_probe_battery:
+                battery.probe()
+                self._must_probe_battery = False
+            battery.read()
+        except SensorFault as fault:
+            self._must_probe_battery = True
+            self.battery_fault = str(fault)
+            return
+        if battery.percent() is not None:
+            self.battery_fault = ""
 
     def _summarise(self) -> None:
         summary = self._summary

@@ -240,10 +240,16 @@ if TYPE_CHECKING:
             """Take what waits in the part, up to 32 samples and those the newest; how many are now in `x`, `y`, `z`."""
 
     class Battery(Protocol):
-        """A battery gauge."""
+        """A battery gauge. `probe` and `read` raise SensorFault, and then the charge is not known."""
+
+        def probe(self) -> None:
+            """Make sure that the part answers and is the one it should be; forget what it said before."""
+
+        def read(self) -> None:
+            """Ask the part. Called once in two seconds."""
 
         def percent(self) -> int | None:
-            """Return the charge, 0-100 %; None when it is not known."""
+            """Return the charge at the newest `read`, 0-100 %; None when it is not known. Nothing is asked."""
 
     class SignalSource(Protocol):
         """What the simulated sensors feel: a recording or a synthetic patient."""

@@ -271,6 +271,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+_KINDS = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table", list: "a list"}
+
+
 class _Table:
     """One table of the file; what is taken out is checked, what is left over is unknown."""
 
@@ -282,14 +285,7 @@ class _Table:
     def take(self, key: str, kind: type[_T], default: _T) -> _T:
         value = self._values.pop(key, default)
         if type(value) is not kind:
-            names = {
-                str: "text in quotes",
-                int: "a whole number",
-                bool: "true or false",
-                dict: "a table",
-                list: "a list",
-            }
-            raise self.error(key, f"is {names[kind]}, not {value!r}")
+            raise self.error(key, f"is {_KINDS[kind]}, not {value!r}")
         return value
 
     def take_address(self, key: str) -> str | None:

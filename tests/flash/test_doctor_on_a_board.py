@@ -56,7 +56,7 @@ def test_a_wired_board_is_well(flash: Path) -> None:
     found = found_on(flash, WIRED, 0)
     assert list(found) == ["Board", "Bus", "MAX30102", "FIFO", "Die", "TMP117", "Heap", "Flash", "Clock", "Radio"]
     assert {verdict for verdict, _, _ in found.values()} == {"good"}
-    assert found["Bus"][1] == "0x48, 0x57 answer on SDA 21, SCL 22"
+    assert found["Bus"][1] == "0x36, 0x48, 0x57 answer on SDA 21, SCL 22"
     assert found["Die"][1] == "30.0 C"
 
 

@@ -1,8 +1,10 @@
-"""The simulated parts of one device: a bus with both sensors on it, all feeling the same source."""
+"""The simulated parts of one device: a bus with both sensors, which feel the same source, and a battery's gauge."""
 
-from vigil_firmware.ticks import ticks_diff
+from vigil_hal.max17048 import Max17048
 from vigil_hal.simulated import patient, recording
 from vigil_hal.simulated.bus import SimulatedI2C
+from vigil_hal.simulated.cell import SimulatedCell
+from vigil_hal.simulated.max17048 import SimulatedMax17048
 from vigil_hal.simulated.max30102 import SimulatedMax30102
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_hal.tmp117 import Tmp117
@@ -14,29 +16,27 @@ if TYPE_CHECKING:
     from vigil_hal.seams import SignalSource
 
 
-class SimulatedBattery:
-    """A battery that starts full and loses one percent in ten minutes."""
-
-    def __init__(self, clock_ms: "Callable[[], int]") -> None:
-        self._clock_ms = clock_ms
-        self._started_ms = clock_ms()
-
-    def percent(self) -> "int | None":
-        """Charge in %."""
-        return max(0, 100 - abs(ticks_diff(self._clock_ms(), self._started_ms)) // 600_000)
-
-
 class Parts:
-    """Bus, oximeter, thermometer and battery. `thermometer` is None where the source knows no temperature."""
+    """Bus, oximeter, thermometer and battery. `thermometer` is None where the source knows no temperature.
 
-    def __init__(self, source: "SignalSource", has_temperature: bool, clock_ms: "Callable[[], int]") -> None:
+    The battery's cell, unless one is given, is full at first and used as by a wearable: one percent in ten minutes.
+    """
+
+    def __init__(
+        self,
+        source: "SignalSource",
+        has_temperature: bool,
+        clock_ms: "Callable[[], int]",
+        cell: "SimulatedCell | None" = None,
+    ) -> None:
         self.oximeter = SimulatedMax30102(source, clock_ms)
         self.bus = SimulatedI2C(self.oximeter)
         self.thermometer: Tmp117 | None = None
         if has_temperature:
             self.bus.attach(SimulatedTmp117(source, clock_ms))
             self.thermometer = Tmp117(self.bus)
-        self.battery = SimulatedBattery(clock_ms)
+        self.bus.attach(SimulatedMax17048(cell or SimulatedCell(clock_ms), clock_ms))
+        self.battery = Max17048(self.bus)
 
 
 class Repeating:

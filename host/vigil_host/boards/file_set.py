@@ -24,10 +24,10 @@ from vigil_host.boards.wiring import board_json
 _SIMULATED = (
     "vigil_firmware/simulation/__init__.py",
     "vigil_firmware/simulation/parts.py",
-    "vigil_hal/tmp117.py",
+    *(f"vigil_hal/{name}.py" for name in ("adc_divider", "max17048", "tmp117")),
     *(
         f"vigil_hal/simulated/{name}.py"
-        for name in ("__init__", "bus", "max30102", "patient", "recording", "table", "tmp117")
+        for name in ("__init__", "bus", "cell", "max17048", "max30102", "patient", "recording", "table", "tmp117")
     ),
 )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigil_hal import ds18b20
 from vigil_hal.parts import Parts
-from vigil_host.boards.drivers import drivers
+from vigil_host.boards.drivers import Driver, drivers
 from vigil_host.linux.one_wire import KernelDs18b20
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Buses:
 
     def adc(self, _pin: int) -> "Adc":
         """Raise ValueError."""
-        raise ValueError("this computer has no pin that measures a voltage")
+        raise ValueError("no pin of this computer measures a voltage")
 
 
 def checked(entries: Sequence[object]) -> tuple[Entry, ...]:
@@ -53,7 +53,7 @@ def opened(i2c: "I2C", entries: Sequence[Entry]) -> Parts:
 
 
 def _checked(entry: Entry, before: Sequence[Entry]) -> Entry:
-    known = {name: driver for name, driver in drivers().items() if driver.kind != "oximeter"}
+    known = {name: driver for name, driver in drivers().items() if driver.kind != "oximeter" and _can_be_here(driver)}
     name = entry.get("part")
     if name not in known:
         raise ValueError(f"the part {name!r} is not known: {', '.join(known)}")
@@ -74,6 +74,10 @@ def _checked(entry: Entry, before: Sequence[Entry]) -> Entry:
     except (KeyError, TypeError) as error:
         raise ValueError(f"{name}: {error}") from None
     return entry
+
+
+def _can_be_here(driver: Driver) -> bool:
+    return driver.is_on_bus or driver.part == ds18b20.PART
 
 
 def _driver_of(buses: Buses, entry: Entry) -> Any:
