@@ -204,7 +204,7 @@ def parse_rom(text: str) -> bytes:
     """Return the eight bytes of a ROM that is written as Linux does. ValueError says what it should be."""
     digits = text[:2] + text[3:]
     if len(text) != 15 or text[2] != "-" or any(each not in "0123456789abcdefABCDEF" for each in digits):
-        raise ValueError("rom is like 28-00000bbb9b13, not " + text)
+        raise ValueError("a ROM is like 28-00000bbb9b13, not " + text)
     rom = bytearray([int(text[0:2], 16)] + [int(text[start : start + 2], 16) for start in (13, 11, 9, 7, 5, 3)])
     rom.append(crc8(rom))
     return bytes(rom)

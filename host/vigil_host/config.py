@@ -27,8 +27,9 @@ The configuration is one TOML file; every key may be left out:
 
     [monitor]                             # `vigil monitor`: sensors and signals on this computer's own pins
     i2c = 1                               # the bus /dev/i2c-1
-    thermometer = "tmp117"                # or "none"
-    thermometer_address = 0x48
+    thermometer = "tmp117"                # or "max30205", "mlx90614", "mcp9808", "ds18b20", "none"
+    thermometer_address = 0x48            # on the I2C bus; left out: the part's usual one
+    thermometer_rom = "28-00000bbb9b13"   # of a ds18b20, where there are several on the 1-Wire bus
     light = 17                            # GPIO numbers, where there is one: a light, or its [red, green, blue]
     beeper = 12                           # a buzzer with its own oscillator: there is no PWM here
     vibration = 27
@@ -50,8 +51,12 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from vigil_hal.ds18b20 import parse_rom
+from vigil_host.boards.drivers import drivers
+
 DATA_VARIABLE = "VIGIL_DATA"
-THERMOMETERS = ("tmp117", "none")
+_NO_THERMOMETER = "none"
+_ROM_OF = "ds18b20"
 FIRST_PIN, LAST_PIN = 4, 27
 """GPIO numbers of a Raspberry Pi's header; 0 to 3 are its I2C buses."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -76,13 +81,14 @@ class MonitorConfig:
 
     i2c: int = 1
     thermometer: str = "tmp117"
-    thermometer_address: int = 0x48
+    thermometer_address: int | None = 0x48  # None: it is not on the I2C bus
     light: int | tuple[int, int, int] | None = None
     beeper: int | None = None
     vibration: int | None = None
     button: int | None = None
     wearer: str | None = None
     bluetooth: bool = False
+    thermometer_rom: str | None = None
 
 
 @dataclass(frozen=True)
@@ -235,10 +241,12 @@ def _monitor(table: "_Table") -> MonitorConfig:
         light = (numbers[0], numbers[1], numbers[2])
     else:
         light = one("light")
+    thermometer, address = _thermometer(table)
     monitor = MonitorConfig(
         i2c=table.take("i2c", int, 1),
-        thermometer=table.take("thermometer", str, "tmp117"),
-        thermometer_address=table.take("thermometer_address", int, 0x48),
+        thermometer=thermometer,
+        thermometer_address=address,
+        thermometer_rom=_rom(table, thermometer),
         light=light,
         beeper=one("beeper"),
         vibration=one("vibration"),
@@ -249,11 +257,36 @@ def _monitor(table: "_Table") -> MonitorConfig:
     table.check_empty()
     if monitor.i2c < 0:
         raise table.error("i2c", f"is the number of a bus, not {monitor.i2c}")
-    if monitor.thermometer not in THERMOMETERS:
-        raise table.error("thermometer", f"is one of {', '.join(THERMOMETERS)}, not {monitor.thermometer!r}")
-    if not 0x48 <= monitor.thermometer_address <= 0x4B:
-        raise table.error("thermometer_address", f"is 0x48 to 0x4B, not 0x{monitor.thermometer_address:02X}")
     return monitor
+
+
+def _thermometer(table: "_Table") -> tuple[str, int | None]:
+    """The part's name in small letters, and its address."""
+    known = {driver.part.lower(): driver for driver in drivers().values() if driver.kind == "thermometer"}
+    name = table.take("thermometer", str, "tmp117")
+    if name != _NO_THERMOMETER and name not in known:
+        raise table.error("thermometer", f"is one of {', '.join(known)}, {_NO_THERMOMETER}, not {name!r}")
+    addresses = known[name].addresses if name in known else ()
+    if not table.has("thermometer_address"):
+        return name, addresses[0] if addresses else None
+    address = table.take("thermometer_address", int, 0)
+    if address not in addresses:
+        able = ", ".join(f"0x{each:02X}" for each in addresses) or "left out"
+        raise table.error("thermometer_address", f"of {name} is {able}, not 0x{address:02X}")
+    return name, address
+
+
+def _rom(table: "_Table", thermometer: str) -> str | None:
+    if not table.has("thermometer_rom"):
+        return None
+    rom = table.take("thermometer_rom", str, "")
+    if thermometer != _ROM_OF:
+        raise table.error("thermometer_rom", f"is for a {_ROM_OF}, not for {thermometer}")
+    try:
+        parse_rom(rom)
+    except ValueError as error:
+        raise table.error("thermometer_rom", f"cannot be used: {error}") from error
+    return rom
 
 
 def is_loopback(host: str) -> bool:

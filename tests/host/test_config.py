@@ -134,12 +134,20 @@ def test_a_data_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.M
 def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
     assert load(tmp_path, "").monitor == MonitorConfig(i2c=1, thermometer="tmp117", thermometer_address=0x48)
     text = (
-        '[monitor]\ni2c = 3\nthermometer = "none"\nthermometer_address = 0x49\n'
+        '[monitor]\ni2c = 3\nthermometer = "max30205"\nthermometer_address = 0x49\n'
         "light = [17, 27, 22]\nbeeper = 23\nvibration = 24\nbutton = 25\n"
         'wearer = "Ada"\nbluetooth = true\n'
     )
-    assert load(tmp_path, text).monitor == MonitorConfig(3, "none", 0x49, (17, 27, 22), 23, 24, 25, "Ada", True)
+    assert load(tmp_path, text).monitor == MonitorConfig(3, "max30205", 0x49, (17, 27, 22), 23, 24, 25, "Ada", True)
     assert load(tmp_path, "[monitor]\nlight = 17").monitor.light == 17
+
+
+@pytest.mark.parametrize(
+    ("part", "address"), [("tmp117", 0x48), ("mlx90614", 0x5A), ("mcp9808", 0x18), ("ds18b20", None), ("none", None)]
+)
+def test_thermometer_is_looked_for_where_it_usually_is(tmp_path: Path, part: str, address: int | None) -> None:
+    monitor = load(tmp_path, f'[monitor]\nthermometer = "{part}"').monitor
+    assert (monitor.thermometer, monitor.thermometer_address) == (part, address)
 
 
 @pytest.mark.parametrize(
@@ -147,8 +155,17 @@ def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
     [
         ("i2c = -1", "monitor.i2c is the number of a bus"),
         ('i2c = "/dev/i2c-1"', "monitor.i2c is a whole number"),
-        ('thermometer = "mlx90614"', "monitor.thermometer is one of tmp117, none"),
-        ("thermometer_address = 0x57", "monitor.thermometer_address is 0x48 to 0x4B, not 0x57"),
+        ('thermometer = "ds18s20"', "monitor.thermometer is one of ds18b20, max30205, mcp9808, mlx90614, tmp117, none"),
+        ("thermometer_address = 0x57", "monitor.thermometer_address of tmp117 is 0x48, 0x49, 0x4A, 0x4B, not 0x57"),
+        (
+            'thermometer = "ds18b20"\nthermometer_address = 0x48',
+            "monitor.thermometer_address of ds18b20 is left out, not 0x48",
+        ),
+        (
+            'thermometer = "ds18b20"\nthermometer_rom = "28"',
+            "monitor.thermometer_rom cannot be used: a ROM is like 28-00000bbb9b13",
+        ),
+        ('thermometer_rom = "28-00000bbb9b13"', "monitor.thermometer_rom is for a ds18b20, not for tmp117"),
         ("light = 2", "monitor.light is a GPIO number from 4 to 27, not 2"),
         ("light = [17, 27]", "monitor.light is one GPIO number, or three"),
         ("light = [17, 27, 17]", "monitor.light is GPIO 17, which light has too"),

@@ -1,8 +1,10 @@
 """`vigil monitor`: this computer is the device, with the sensors on its own pins, and the bridge too."""
 
+import importlib
 import logging
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -10,7 +12,6 @@ import rich_click as click
 from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
 from vigil_hal.faults import NotAnswering, SensorFault
 from vigil_hal.max30102 import Max30102
-from vigil_hal.tmp117 import Tmp117
 from vigil_host.answers.tokens import TokensError
 from vigil_host.bridge import Bridge
 from vigil_host.cli.bridge import access_of, scanners, serve
@@ -31,6 +32,7 @@ from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
 from vigil_host.link.adapter import client_factory
 from vigil_host.linux.gpio import GpioError, panel_on
 from vigil_host.linux.i2c import I2CError, LinuxI2C
+from vigil_host.linux.one_wire import KernelDs18b20
 from vigil_host.own_device import DeviceHung, OwnDevice, ticks_ms
 from vigil_host.rooms.known import KnownRooms, RoomsError
 from vigil_host.store import Store, StoreError
@@ -70,8 +72,8 @@ def command(
 ) -> None:
     """Measure with the sensors on this computer's own pins, and do all that `vigil bridge` does with what they say.
 
-    A MAX30102 and a TMP117 on the I2C bus of a Raspberry Pi; docs/raspberry-pi.md shows how. With `bluetooth = true` in
-    the table [monitor] it is the bridge of wearables too.
+    A MAX30102 and a thermometer on the pins of a Raspberry Pi; docs/raspberry-pi.md shows how. With `bluetooth = true`
+    in the table [monitor] it is the bridge of wearables too.
 
     Example: **vigil monitor --wearer Ada**
     """
@@ -149,8 +151,7 @@ def _own_device(folder: Path, config: MonitorConfig, is_simulated: bool) -> OwnD
         i2c, thermometer, battery = parts.bus, parts.thermometer, parts.battery
     else:
         i2c = bus = LinuxI2C(config.i2c)
-        if config.thermometer != "none":
-            thermometer = Tmp117(bus, config.thermometer_address)
+        thermometer = _thermometer(bus, config)
         # Later a sensor that does not answer is an alarm, and no reason to watch nothing at all.
         if not (folder / "journal").exists():
             _check_wiring(bus, config, thermometer)
@@ -158,6 +159,16 @@ def _own_device(folder: Path, config: MonitorConfig, is_simulated: bool) -> OwnD
         return OwnDevice(folder, i2c, thermometer, battery, panel_on(config), lambda line: click.echo(line, err=True))
     except OSError as error:
         raise KeepingError(f"{folder} cannot be used: {error.strerror or error}") from error
+
+
+def _thermometer(bus: LinuxI2C, config: MonitorConfig) -> "Thermometer | None":
+    if config.thermometer == "none":
+        return None
+    if config.thermometer_address is None:
+        return KernelDs18b20(config.thermometer_rom)
+    driver = importlib.import_module(f"vigil_hal.{config.thermometer}")
+    made: Thermometer = driver.on_board(SimpleNamespace(i2c=bus), {"address": config.thermometer_address})
+    return made
 
 
 def _check_wiring(bus: LinuxI2C, config: MonitorConfig, thermometer: "Thermometer | None") -> None:
@@ -173,7 +184,8 @@ def _check_wiring(bus: LinuxI2C, config: MonitorConfig, thermometer: "Thermomete
         if thermometer is not None:
             thermometer.probe()
     except NotAnswering as fault:
-        raise I2CError(f'{fault}, or set `thermometer = "none"` in [monitor]; {_found(bus, where)}') from fault
+        found = "" if config.thermometer_address is None else f"; {_found(bus, where)}"
+        raise I2CError(f'{fault}, or set `thermometer = "none"` in [monitor]{found}') from fault
     except SensorFault as fault:
         raise I2CError(str(fault)) from fault
 
