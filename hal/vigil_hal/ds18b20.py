@@ -4,9 +4,9 @@ It must have a supply of its own (no "parasite power"): only then it tells when 
 is seen to begin and to end, so that what an earlier one left is never given as new.
 
 Most DS18B20 that are sold are not what they say. What is refused here follows published tests
-(github.com/cpetrich/counterfeit_DS18B20, 2024): a ROM with anything in its two highest bytes, reserved bytes of the
-scratchpad that are not a DS18B20's or can be written, a resolution that cannot be set. Who passes may be counterfeit
-yet. Registers: data sheet 19-7487, rev 6.
+(github.com/cpetrich/counterfeit_DS18B20, 2024): a ROM with anything in its two highest bytes, or nothing in the third
+either, reserved bytes of the scratchpad that are not a DS18B20's or can be written, a resolution that cannot be set.
+Who passes may be counterfeit yet. Registers: data sheet 19-7487, rev 6.
 """
 
 from vigil_hal.faults import NotAnswering, SensorFault, WrongPart
@@ -153,6 +153,8 @@ def check_rom(rom: "ReadableBuffer") -> None:
         raise WrongPart(f"the 1-Wire part {rom_text(rom)} is no {PART}, which begin with 28; check what is wired there")
     if rom[5] or rom[6]:
         raise counterfeit(f"{PART} {rom_text(rom)}", "genuine ones are 28-0000...")
+    if rom[4] == 0:
+        raise counterfeit(f"{PART} {rom_text(rom)}", "28-000000... was given out until 2009, and is copied since")
 
 
 def check(scratchpad: "ReadableBuffer", name: str) -> None:

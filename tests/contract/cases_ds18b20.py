@@ -307,8 +307,16 @@ def case_other_families_are_refused() -> None:
 
 
 def case_counterfeits_are_refused_by_their_rom() -> None:
-    """Patterns of the families B1, B2, C, D1, D2, E and F of the published tests."""
-    for text in ("aa3c61551401", "ff7c5a611604", "ff641dcd96f2", "241d77910402", "1cbc46921002", "9e9c1f000080"):
+    """Patterns of the families A3, B1, B2, C, D1, D2 and E of the published tests."""
+    for text in (
+        "aa3c61551401",
+        "ff7c5a611604",
+        "ff641dcd96f2",
+        "241d77910402",
+        "1cbc46921002",
+        "9e9c1f000080",
+        "9e9c1f000000",
+    ):
         rom = bytes([0x28] + [int(text[start : start + 2], 16) for start in range(0, 12, 2)])
         assert "counterfeit" in refused(WrongPart, Rig(rom=rom).driver.probe)
         wanted = rom + bytes((crc_of(rom),))
