@@ -254,6 +254,19 @@ def case_line_held_low_is_a_fault_and_never_looked_through() -> None:
     assert rig.driver.read_centi_c() is None, "as if it were converting"
 
 
+def case_line_that_falls_while_the_rom_is_read_is_not_looked_through_either() -> None:
+    class Falling(SimulatedOneWire):
+        def readinto(self, buffer: bytearray) -> None:  # type: ignore[override]
+            buffer[:] = b"\x28\x13\x9b\xbb\x0b\x00\x00\x00"
+            self.is_low = True
+
+    rig = Rig()
+    wire = Falling(rig.part)
+    wire.log = []
+    assert "held low" in refused(SensorFault, Ds18b20(wire).probe)
+    assert b"\xf0" not in said(wire.log)
+
+
 def case_part_that_drops_off_is_a_fault_and_comes_back() -> None:
     rig = Rig().started()
     rig.part.is_absent = True
