@@ -4,9 +4,9 @@ It must have a supply of its own (no "parasite power"): only then it tells when 
 is seen to begin and to end, so that what an earlier one left is never given as new.
 
 Most DS18B20 that are sold are not what they say. What is refused here follows published tests
-(github.com/cpetrich/counterfeit_DS18B20, 2024): a ROM with anything in its two highest bytes, reserved bytes of the
-scratchpad that are not a DS18B20's or can be written, a resolution that cannot be set. Who passes may be counterfeit
-yet. Registers: data sheet 19-7487, rev 6.
+(github.com/cpetrich/counterfeit_DS18B20, 2024): a ROM with anything in its two highest bytes, or nothing in the third
+either, reserved bytes of the scratchpad that are not a DS18B20's or can be written, a resolution that cannot be set.
+Who passes may be counterfeit yet. Registers: data sheet 19-7487, rev 6.
 """
 
 from vigil_hal.faults import NotAnswering, SensorFault, WrongPart
@@ -153,6 +153,8 @@ def check_rom(rom: "ReadableBuffer") -> None:
         raise WrongPart(f"the 1-Wire part {rom_text(rom)} is no {PART}, which begin with 28; check what is wired there")
     if rom[5] or rom[6]:
         raise counterfeit(f"{PART} {rom_text(rom)}", "genuine ones are 28-0000...")
+    if rom[4] == 0:
+        raise counterfeit(f"{PART} {rom_text(rom)}", "28-000000... was given out until 2009, and is copied since")
 
 
 def check(scratchpad: "ReadableBuffer", name: str) -> None:
@@ -204,7 +206,7 @@ def parse_rom(text: str) -> bytes:
     """Return the eight bytes of a ROM that is written as Linux does. ValueError says what it should be."""
     digits = text[:2] + text[3:]
     if len(text) != 15 or text[2] != "-" or any(each not in "0123456789abcdefABCDEF" for each in digits):
-        raise ValueError("rom is like 28-00000bbb9b13, not " + text)
+        raise ValueError("a ROM is like 28-00000bbb9b13, not " + text)
     rom = bytearray([int(text[0:2], 16)] + [int(text[start : start + 2], 16) for start in (13, 11, 9, 7, 5, 3)])
     rom.append(crc8(rom))
     return bytes(rom)

@@ -254,6 +254,19 @@ def case_line_held_low_is_a_fault_and_never_looked_through() -> None:
     assert rig.driver.read_centi_c() is None, "as if it were converting"
 
 
+def case_line_that_falls_while_the_rom_is_read_is_not_looked_through_either() -> None:
+    class Falling(SimulatedOneWire):
+        def readinto(self, buffer: bytearray) -> None:  # type: ignore[override]
+            buffer[:] = b"\x28\x13\x9b\xbb\x0b\x00\x00\x00"
+            self.is_low = True
+
+    rig = Rig()
+    wire = Falling(rig.part)
+    wire.log = []
+    assert "held low" in refused(SensorFault, Ds18b20(wire).probe)
+    assert b"\xf0" not in said(wire.log)
+
+
 def case_part_that_drops_off_is_a_fault_and_comes_back() -> None:
     rig = Rig().started()
     rig.part.is_absent = True
@@ -307,8 +320,16 @@ def case_other_families_are_refused() -> None:
 
 
 def case_counterfeits_are_refused_by_their_rom() -> None:
-    """Patterns of the families B1, B2, C, D1, D2, E and F of the published tests."""
-    for text in ("aa3c61551401", "ff7c5a611604", "ff641dcd96f2", "241d77910402", "1cbc46921002", "9e9c1f000080"):
+    """Patterns of the families A3, B1, B2, C, D1, D2 and E of the published tests."""
+    for text in (
+        "aa3c61551401",
+        "ff7c5a611604",
+        "ff641dcd96f2",
+        "241d77910402",
+        "1cbc46921002",
+        "9e9c1f000080",
+        "9e9c1f000000",
+    ):
         rom = bytes([0x28] + [int(text[start : start + 2], 16) for start in range(0, 12, 2)])
         assert "counterfeit" in refused(WrongPart, Rig(rom=rom).driver.probe)
         wanted = rom + bytes((crc_of(rom),))

@@ -160,7 +160,7 @@ def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
         ),
         ('parts = [{part = "TMP117"}, {part = "MCP9808"}]', "number 2: the TMP117 is the thermometer already"),
         ('parts = [{part = "TMP117", pin = 4}]', "number 1: pin is nothing that a TMP117 knows"),
-        ('parts = [{part = "DS18B20", rom = "28"}]', "number 1: rom is like 28-00000bbb9b13, not 28"),
+        ('parts = [{part = "DS18B20", rom = "28"}]', "number 1: a ROM is like 28-00000bbb9b13, not 28"),
         ("light = 2", "monitor.light is a GPIO number from 4 to 27, not 2"),
         ("light = [17, 27]", "monitor.light is one GPIO number, or three"),
         ("light = [17, 27, 17]", "monitor.light is GPIO 17, which light has too"),

@@ -27,6 +27,9 @@ from vigil_hal.panel import Panel
 from vigil_hal.parts import Parts as Wired
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.max30102 import SimulatedMax30102
+from vigil_hal.simulated.max30205 import SimulatedMax30205
+from vigil_hal.simulated.mcp9808 import SimulatedMcp9808
+from vigil_hal.simulated.mlx90614 import SimulatedMlx90614
 from vigil_hal.simulated.patient import built_in_patient
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_host import own_device as own_device_module
@@ -34,6 +37,7 @@ from vigil_host.bridge import Bridge
 from vigil_host.cli import main
 from vigil_host.cli import monitor as monitor_cli
 from vigil_host.devices import Devices
+from vigil_host.linux import one_wire
 from vigil_host.own_device import JOURNAL_BLOCKS, DeviceHung, OwnDevice, ticks_ms
 from vigil_host.store import Store
 from vigil_host.store.lease import AlreadyOwned
@@ -389,6 +393,37 @@ def test_it_starts_with_what_is_configured(kernel: Kernel, tmp_path: Path) -> No
     assert code == 0, said
     (known,) = Devices(tmp_path / "data/devices.toml").list()
     assert f"device {known.id}, boot 1" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "double"),
+    [("max30205", SimulatedMax30205), ("mlx90614", SimulatedMlx90614), ("mcp9808", SimulatedMcp9808)],
+)
+def test_each_thermometer_is_one_line_of_the_configuration(
+    kernel: Kernel, tmp_path: Path, name: str, double: Callable[..., Any]
+) -> None:
+    config = tmp_path / "vigil.toml"
+    config.write_text(f'[[monitor.parts]]\npart = "{name.upper()}"\n')
+    kernel.add(1, wired(oximeter()))
+    code, said = started(config)
+    assert code == 1 and f"{name.upper()} at 0x" in said
+    kernel.add(1, wired(oximeter(), double(built_in_patient(), ticks_ms)))
+    assert started(config)[0] == 0
+
+
+def test_thermometer_on_the_1_wire_bus_is_one_line_of_the_configuration(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "vigil.toml"
+    config.write_text('[[monitor.parts]]\npart = "DS18B20"\n')
+    kernel.add(1, wired(oximeter()))
+    monkeypatch.setattr(one_wire, "DEVICES", tmp_path / "w1")
+    code, said = started(config)
+    assert code == 1 and "dtoverlay=w1-gpio" in said and "[[monitor.parts]]" in said
+    part = tmp_path / "w1/28-00000bbb9b13"
+    part.mkdir(parents=True)
+    (part / "w1_slave").touch()
+    assert started(config)[0] == 0
 
 
 @pytest.mark.parametrize("line", ["listen_only = true", 'forward_to = "http://vigil.local:8765/"'])

@@ -235,7 +235,7 @@ def test_several_parts_are_refused_by_name_unless_one_is_meant(sysfs: Sysfs) -> 
     text = refused(WrongPart, KernelDs18b20(None, sysfs.devices).probe)
     assert ROM in text and OTHER in text
     assert soon(started(sysfs, OTHER.upper())) == 3850
-    with pytest.raises(ValueError, match="rom is like"):
+    with pytest.raises(ValueError, match="a ROM is like"):
         KernelDs18b20("28-bbb9b13", sysfs.devices)
 
 

@@ -1,7 +1,7 @@
 """A DS18B20 at the level of its bits and its scratchpad, fed by a signal source. No alarm search, no EEPROM."""
 
-from vigil_hal.simulated.conversions import Conversions
 from vigil_hal.simulated.one_wire import crc_of
+from vigil_hal.simulated.temperature_conversions import TemperatureConversions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _DEAF, _ROM_COMMAND, _MATCHING, _SEARCHING, _COMMAND, _WRITING = 0, 1, 2, 3, 4, 
 
 
 class SimulatedDs18b20:
-    """One part, with its own supply; `start_us`: as in Conversions. Its ROM's CRC is made right.
+    """One part, with its own supply; `start_us`: as in TemperatureConversions. Its ROM's CRC is made right.
 
     What can go wrong, at any time: `is_absent`. `is_parasite`: its supply pin is not connected. `ignores_convert`: no
     conversion begins, and the scratchpad stays as it is. `conversions.is_frozen`: conversions end, and change nothing.
@@ -52,7 +52,7 @@ class SimulatedDs18b20:
         self.has_fixed_byte_6 = False
         self.has_fixed_configuration = False
         self.lets_write_byte_6 = False
-        self.conversions = Conversions(source, clock_ms, _CYCLE_US, start_us)
+        self.conversions = TemperatureConversions(source, clock_ms, _CYCLE_US, start_us)
         self.brown_out()
 
     def brown_out(self) -> None:

@@ -1,6 +1,6 @@
 """A MAX30205 at register level, fed by a signal source. No alert pin."""
 
-from vigil_hal.simulated.conversions import Conversions
+from vigil_hal.simulated.temperature_conversions import TemperatureConversions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _SHUTDOWN = 0x01
 
 
 class SimulatedMax30205:
-    """One part; `start_us`: as in Conversions.
+    """One part; `start_us`: as in TemperatureConversions.
 
     `kept_bits`: of a limit; fewer than 16 make it an LM75. `conversions.is_frozen`: it converts no more, and does not
     say so.
@@ -34,7 +34,7 @@ class SimulatedMax30205:
         start_us: "int | None" = None,
     ) -> None:
         self.address = address
-        self.conversions = Conversions(source, clock_ms, _CYCLE_US, start_us)
+        self.conversions = TemperatureConversions(source, clock_ms, _CYCLE_US, start_us)
         self._kept = 0xFFFF << 16 - kept_bits & 0xFFFF
         self._pointer = 0
         self.brown_out()

@@ -1,6 +1,6 @@
 """An MCP9808 at register level, fed by a signal source. No alert pin, no locks."""
 
-from vigil_hal.simulated.conversions import Conversions
+from vigil_hal.simulated.temperature_conversions import TemperatureConversions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ _CYCLES_US = (30_000, 65_000, 130_000, 250_000)  # by resolution
 
 
 class SimulatedMcp9808:
-    """One part; `start_us`: as in Conversions. `conversions.is_frozen`: it converts no more, and does not say so."""
+    """One part; `start_us`: as in TemperatureConversions.
+
+    `conversions.is_frozen`: it converts no more, and does not say so.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,7 @@ class SimulatedMcp9808:
         self.address = address
         self.maker_id = maker_id
         self.device_id = device_id
-        self.conversions = Conversions(source, clock_ms, _CYCLES_US[3], start_us)
+        self.conversions = TemperatureConversions(source, clock_ms, _CYCLES_US[3], start_us)
         self._pointer = 0
         self.brown_out()
 

@@ -3,7 +3,7 @@
 It is only read: no sleep, no writing of the EEPROM, one zone.
 """
 
-from vigil_hal.simulated.conversions import Conversions
+from vigil_hal.simulated.temperature_conversions import TemperatureConversions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ERROR_FLAG = 0x8000
 
 
 class SimulatedMlx90614:
-    """One part; `start_us`: as in Conversions.
+    """One part; `start_us`: as in TemperatureConversions.
 
     `bad_pecs`: so many words to come have a wrong PEC. `has_error`: it says that its readings are in error.
     `cells`: its EEPROM, by command. `conversions.is_frozen`: it converts no more, and does not say so.
@@ -39,7 +39,7 @@ class SimulatedMlx90614:
         self.bad_pecs = 0
         self.has_error = False
         self.cells = {_EMISSIVITY: 0xFFFF, _SMBUS_ADDRESS: 0xBE00 | address}
-        self.conversions = Conversions(source, clock_ms, _CYCLE_US, start_us)
+        self.conversions = TemperatureConversions(source, clock_ms, _CYCLE_US, start_us)
         self._command = 0
         self.brown_out()
 

@@ -34,16 +34,15 @@ class KernelDs18b20:
     """The DS18B20 with this ROM, as in 28-00000bbb9b13, or the only one there. Its methods raise SensorFault."""
 
     def __init__(
-        self, rom: str | None = None, devices: Path = DEVICES, clock_s: Callable[[], float] = time.monotonic
+        self, rom: str | None = None, devices: Path | None = None, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         """Raises ValueError where `rom` is none."""
         if rom is not None:
             parse_rom(rom)
             rom = rom.lower()
         self._rom = rom
-        self._devices = devices
+        self._devices = self._folder = devices or DEVICES
         self._clock_s = clock_s
-        self._folder = devices
         self._name = PART
         self._reading: _Reading | None = None
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 _TICKS_MASK = 0x3FFFFFFF
 
 
-class Conversions:
+class TemperatureConversions:
     """A converter that ends a conversion each `cycle_us` while it runs.
 
     It begins at the instant `start_us` of the source (default: the source's first). While the source has no
