@@ -116,6 +116,7 @@ class Device:
             button.step(now_ms)
         if self.indicators is None:
             return
+        self.indicators.passkey = self.peripheral.passkey
         self.indicators.step(now_ms)
         if button is not None and button.done != self._button_done:
             self._button_done = button.done
