@@ -19,6 +19,7 @@ ALL_LIT_S = 2  # of a notice: who looks sees whether each pixel is
 REFRESH_S = 15
 RETRY_S = 5  # a display that did not answer costs time at each try
 BRIGHT_S = 60
+NAMED_S = 4  # where several conditions have the highest priority, each is named so long
 _NEVER = -1
 _STUCK = (110, 116)  # ETIMEDOUT, and newlib's number for it
 _EIO = 5
@@ -37,10 +38,11 @@ class AlarmDisplay:
         self._notice = ""
         self._notice_s = 0  # how long it has been there
         self._passkey = _NEVER
-        self._more = 0  # conditions that are active beside the one that is named
+        self._named = _NEVER  # the condition that an alarm's page is about
+        self._more = 0  # how many others are active
         self._bright_s = BRIGHT_S
         self._setup_s = 0  # until it is set up again
-        self._is_waiting = False  # for that, after an error
+        self._is_unknown = True  # what it shows: it does not answer, or did not yet
         self._must_write = False
         self._must_show = False
 
@@ -53,8 +55,15 @@ class AlarmDisplay:
             self._must_write = False
             self._must_show = True
             self._write(now_ms)
-        elif self._must_show and (self._setup_s <= 0 or not self._is_waiting):
+        elif self._must_show and (self._setup_s <= 0 or not self._is_unknown):
             self._show()
+
+    def switch_off(self) -> None:
+        """Make it dark: nobody steps any more, and what it shows would stay."""
+        try:
+            self._display.switch_off()
+        except OSError as error:
+            self.fault = "the display cannot be switched off (errno %s)" % error.errno
 
     def _is_new_second(self) -> bool:
         if self._monitor.second == self._second:
@@ -63,6 +72,8 @@ class AlarmDisplay:
         self._notice_s += 1
         self._setup_s -= 1
         self._pages.remember()
+        if self._second % NAMED_S == 0:
+            self._name_next()
         if self._monitor.alarms.visible != NONE:
             self._bright_s = BRIGHT_S
         elif self._bright_s:
@@ -79,19 +90,35 @@ class AlarmDisplay:
         self._notice = notice
         self._passkey = passkey
         self._revision = alarms.revision
+        self._named = alarms.top
         self._more = self._count() - 1
         self._bright_s = BRIGHT_S
         return True
 
     def _count(self) -> int:
-        """How many conditions are active that are not covered by a worse one."""
-        bits = self._monitor.alarms.bits
+        """How many conditions are to be shown."""
         count = 0
         for number in range(len(conditions.TABLE)):
-            worse = conditions.COVERED_BY.get(number)
-            if bits >> number & 1 and (worse is None or not bits >> worse & 1):
-                count += 1
+            count += self._is_shown(number)
         return count
+
+    def _is_shown(self, number: int) -> bool:
+        """Whether a condition is active and not covered by a worse one."""
+        bits = self._monitor.alarms.bits
+        worse = conditions.COVERED_BY.get(number)
+        return bits >> number & 1 == 1 and (worse is None or not bits >> worse & 1)
+
+    def _name_next(self) -> None:
+        """Go on to the next condition that has the highest priority of all."""
+        alarms = self._monitor.alarms
+        if alarms.top < 0:
+            return
+        priority = alarms.priority_of(alarms.top)
+        for _ in range(len(conditions.TABLE)):
+            self._named = (self._named + 1) % len(conditions.TABLE)
+            if self._is_shown(self._named) and alarms.priority_of(self._named) == priority:
+                return
+        self._named = alarms.top
 
     def _write(self, now_ms: int) -> None:
         alarms = self._monitor.alarms
@@ -106,7 +133,7 @@ class AlarmDisplay:
         elif alarms.visible <= LOW and alarms.audible == NONE:
             pages.write_values()
         else:
-            pages.write_alarm(self._more, now_ms)
+            pages.write_alarm(self._named, self._more, now_ms)
 
     def _show(self) -> None:
         errno = self._send()
@@ -114,15 +141,17 @@ class AlarmDisplay:
             cause = "its I2C bus is stuck: check SDA and SCL for a short" if errno in _STUCK else "check its wiring"
             self.fault = "the display does not answer (errno %d); %s" % (errno, cause)
             self._setup_s = RETRY_S
-            self._is_waiting = True
+            self._is_unknown = True
 
     def _send(self) -> int:
         """Send the next part; the error's number where it does not take that, else 0."""
         try:
             if self._setup_s <= 0:
                 self._setup_s = REFRESH_S
+                if self._is_unknown:
+                    self._display.switch_off()  # what it shows may be long over
                 self._display.configure()
-                self._is_waiting = False
+                self._is_unknown = False
             if self._display.show():
                 self._must_show = False
                 self.fault = ""

@@ -105,7 +105,7 @@ class Device:
             self.button.contact.tick(now_ms)
 
     def switch_off_signals(self, now_ms: int) -> None:
-        """Make light and sound end, before nobody steps it any more."""
+        """Make light, sound and display end, before nobody steps it any more."""
         if self.indicators is not None:
             self.indicators.switch_off(now_ms)
 

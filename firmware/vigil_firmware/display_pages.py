@@ -40,8 +40,8 @@ _TEMPERATURE = 2
 _RESPIRATION = 3
 _SIGNALS = 4
 _LABELS = ("SpO2 ", "Pulse ", "", "Breaths ")
-_UNITS = (" %", " bpm", " C", " /min")
-_HEADS = ("SpO2 %", "Pulse bpm", "Temp. C", "Breaths/m")
+_UNITS = (" %", " bpm", "", " /min")  # a temperature's has a symbol
+_HEADS = ("SpO2 %", "Pulse bpm", "Temp. ", "Breaths/m")
 _ABOUT = {
     "spo2": _SPO2, "spo2_fall": _SPO2, "pulse_rate": _PULSE, "temperature": _TEMPERATURE,
     "temperature_change": _TEMPERATURE, "respiration": _RESPIRATION,
@@ -112,21 +112,20 @@ class Pages:
         if not self._say_standby():
             self._say_top()
 
-    def write_alarm(self, more: int, now_ms: int) -> None:
-        """The condition to name first, and how many `more` there are."""
+    def write_alarm(self, number: int, more: int, now_ms: int) -> None:
+        """One condition, and how many `more` there are."""
         display = self._display
-        top = self._monitor.alarms.top
-        priority = self._monitor.alarms.priority_of(top)
+        priority = self._monitor.alarms.priority_of(number)
         display.fill(0)
-        self._heading(conditions.TABLE[top].text, priority == HIGH)
+        self._heading(conditions.TABLE[number].text, priority == HIGH)
         display.at(0, 2)
         if display.rows == _FEW_ROWS:
-            self._say_about(conditions.TABLE[top].signal)
+            self._say_about(conditions.TABLE[number].signal)
         else:
             self._say_priority(priority, more)
-            self._write_about(conditions.TABLE[top].signal)
+            self._write_about(conditions.TABLE[number].signal)
         display.at(0, display.rows - 1)
-        if not self._say_state(top, now_ms) and display.rows == _FEW_ROWS:
+        if not self._say_state(number, now_ms) and display.rows == _FEW_ROWS:
             self._say_priority(priority, more)
 
     # Groups of rows.
@@ -188,7 +187,7 @@ class Pages:
 
     def _write_big(self, index: int) -> None:
         display = self._display
-        self._put(_BESIDE, 3, _HEADS[index])
+        self._put_head(index)
         tenths = (self._last[index] + 5) // 10
         if index != _TEMPERATURE:
             self._write_figure_of(index, 0, 3)
@@ -206,13 +205,19 @@ class Pages:
     def _write_lost(self, index: int) -> None:
         display = self._display
         display.no_figures(2, 2, 3)
-        self._put(_BESIDE, 3, _HEADS[index])
+        self._put_head(index)
         self._put(_BESIDE, 4, "no signal")
         if self._last_s[index] != _NEVER:
             self._put(_BESIDE, 5, "for ")
             self._say_age(index)
             self._put(0, 6, "last ")
             self._say_number(index)
+            self._say_unit(index)
+
+    def _put_head(self, index: int) -> None:
+        """What the big figures are."""
+        self._put(_BESIDE, 3, _HEADS[index])
+        if index == _TEMPERATURE:
             self._say_unit(index)
 
     def _write_charge(self) -> None:
@@ -223,22 +228,28 @@ class Pages:
 
     def _write_lines(self) -> None:
         """All values, for an alarm that is about none of them."""
-        for index in range(_SIGNALS):
-            if index != _TEMPERATURE or self._monitor.has_thermometer:
-                self._display.at(0, 3 + index)
-                self._write_line(index)
-
-    def _write_line(self, index: int) -> None:
         display = self._display
-        display.text(_LABELS[index])
+        self._write_line(_SPO2, 3)
+        self._write_line(_PULSE, 4)
+        display.at(0, 5)
+        self._say_degrees()
+        display.at(0, 6)
+        if self._measurement(_RESPIRATION).has_value:
+            self._write_line(_RESPIRATION, 6)
+        elif not self._measurement(_SPO2).has_value and self._last_s[_SPO2] != _NEVER:
+            display.text("lost ")
+            self._say_age(_SPO2)
+            display.text(" ago")
+
+    def _write_line(self, index: int, row: int) -> None:
+        self._put(0, row, _LABELS[index])
         if self._measurement(index).has_value:
             self._say_number(index)
             self._say_unit(index)
-        else:
-            display.text("--")
-            if self._last_s[index] == _NEVER:
-                return
-            display.text(" was ")
+            return
+        self._display.text("--")
+        if self._last_s[index] != _NEVER:
+            self._display.text(" was ")
             self._say_number(index)
 
     # Parts of a row, where it is written at.
@@ -288,8 +299,7 @@ class Pages:
     def _say_degrees(self) -> None:
         if self._monitor.has_thermometer:
             self._say_number_or_dashes(_TEMPERATURE)
-            self._display.symbol(DEGREE)
-            self._display.text("C")
+            self._say_unit(_TEMPERATURE)
 
     def _say_number(self, index: int) -> None:
         """The newest reading."""
@@ -315,6 +325,9 @@ class Pages:
 
     def _say_unit(self, index: int) -> None:
         self._display.text(_UNITS[index])
+        if index == _TEMPERATURE:
+            self._display.symbol(DEGREE)
+            self._display.text("C")
         if index == _SPO2 and not self._monitor.vitals.spo2_is_calibrated:
             self._display.text(" +-4")
 
@@ -373,24 +386,23 @@ class Pages:
             display.text(" +")
             display.number(more)
 
-    def _say_state(self, top: int, now_ms: int) -> bool:
+    def _say_state(self, number: int, now_ms: int) -> bool:
         """What is done about the alarm; False where nothing is."""
         display = self._display
         alarms = self._monitor.alarms
         if self._say_standby():
             return True
-        if alarms.audible < alarms.visible:
-            if alarms.acknowledged_bits >> top & 1:
-                display.text("acknowledged")
-            else:
-                display.text("PAUSED ")
-                display.number(alarms.pause_left_s(now_ms))
-                display.text(" s")
-            return True
-        if alarms.latched_bits >> top & 1:
+        if alarms.acknowledged_bits >> number & 1:
+            display.text("acknowledged")
+        elif alarms.audible < alarms.visible:
+            display.text("PAUSED ")
+            display.number(alarms.pause_left_s(now_ms))
+            display.text(" s")
+        elif alarms.latched_bits >> number & 1:
             display.text("is over now")
-            return True
-        return False
+        else:
+            return False
+        return True
 
     def _say_standby(self) -> bool:
         alarms = self._monitor.alarms

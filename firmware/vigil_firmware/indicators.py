@@ -151,10 +151,12 @@ class Indicators:
             self.tick(now_ms)
 
     def switch_off(self, now_ms: int) -> None:
-        """Make light and sound end, before nobody steps any more."""
+        """Make light, sound and display end, before nobody steps any more."""
         self._sound.stop(now_ms)
         self._flash.stop(now_ms)
         self.tick(now_ms)
+        if self._display is not None:
+            self._display.switch_off()
 
     def _sound_alarms(self, audible: int, now_ms: int) -> None:
         alarms = self._monitor.alarms

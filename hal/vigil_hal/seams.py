@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     class Display(Protocol):
         """A small display of sixteen columns of cells, 8 pixels wide and high; what is in them: vigil_hal.glyphs.
 
-        Writing into it, as into a vigil_hal.screen, shows nothing and raises nothing. `configure` and `show` raise
-        OSError when it does not answer.
+        Writing into it, as into a vigil_hal.screen, shows nothing and raises nothing. The last three
+        raise OSError when it does not answer.
         """
 
         @property
@@ -99,6 +99,9 @@ if TYPE_CHECKING:
 
         def brighten(self, __is_bright: bool) -> None:
             """Say how bright it is to be."""
+
+        def switch_off(self) -> None:
+            """Make it dark until it is set up and shown again."""
 
         def configure(self) -> None:
             """Set it up: first, after an OSError, and where it may have lost its power. All is sent anew then."""

@@ -27,6 +27,7 @@ BURSTS_MOST = 8  # of one `show`
 
 _COMMANDS = 0x00  # control bytes: what follows are commands, or picture
 _PICTURE = 0x40
+_DISPLAY_OFF = 0xAE
 _DISPLAY_ON = 0xAF
 _CONTRAST = 0x81
 _PAGE = 0xB0
@@ -60,7 +61,7 @@ class Ssd1306(Screen):
     """One display. Write into it as into any Screen; then call `show` until it says that all is shown.
 
     `configure` comes first, and again after an OSError, or where the part may have lost its power: then all is sent
-    anew. What it shows stays while that goes on; one that has forgotten all stays dark until it is done.
+    anew. What it shows stays meanwhile, unless it was switched off; a part that has forgotten all is dark meanwhile.
     """
 
     def __init__(self, i2c: "I2C", address: int = ADDRESSES[0], height: int = 64) -> None:
@@ -76,11 +77,17 @@ class Ssd1306(Screen):
         self._burst = bytearray(_BURST_BYTES)
         self._set = bytearray((_CONTRAST, 0))
         self._on = bytearray((_DISPLAY_ON,))
+        self._off = bytearray((_DISPLAY_OFF,))
         self._sent = bytearray(len(self.cells))
         self._sent_looks = bytearray(len(self.cells) // _BURST_CELLS)  # of each burst
         self._is_on = False
         self._sent_contrast = _NEVER
         self._forget()
+
+    def switch_off(self) -> None:
+        """Make it dark, until it is set up and all is sent again. Raises OSError."""
+        self._forget()
+        self._i2c.writeto_mem(self._address, _COMMANDS, self._off)
 
     def configure(self) -> None:
         """Set the part up; all is to be sent again. Raises OSError."""

@@ -242,6 +242,20 @@ def case_setting_up_again_is_not_seen() -> None:
         is_done = rig.driver.show()
 
 
+def case_switched_off_it_is_dark_until_all_is_sent_again() -> None:
+    rig = Rig()
+    rig.put(0, 0, "SpO2 97 %")
+    rig.begin()
+    log = rig.log()
+    rig.driver.switch_off()
+    assert log == [("w", 0x3C, 0x00, b"\xae")]
+    rig.put(5, 0, "96")
+    rig.driver.configure()
+    while not rig.driver.show():
+        assert not rig.part.is_on
+    assert rig.part.lines()[0] == "SpO2 96 %"
+
+
 def case_unplugged_display_raises_and_shows_all_when_it_is_back() -> None:
     rig = Rig()
     rig.put(0, 0, "SpO2 97 %")

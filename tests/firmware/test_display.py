@@ -94,12 +94,12 @@ def test_alarm_about_a_temperature_has_its_decimal(plain: Bedside) -> None:
     plain.run(TEST_OVER_S)
     plain.monitor.vitals.temperature.publish(3_985, statuses.VALIDATED)
     plain.alarms.visible = plain.alarms.audible = HIGH
-    plain.alarms.top = conditions.TEMPERATURE_VERY_HIGH
+    plain.indicators._display._named = conditions.TEMPERATURE_VERY_HIGH  # type: ignore[union-attr]
     plain.indicators._display._pages.remember()  # type: ignore[union-attr]
     plain.indicators._display._write(plain.rig.now())  # type: ignore[union-attr]
     while not plain.parts.panel.display.show():  # type: ignore[union-attr]
         pass
-    assert plain.lines[3:6] == ["       Temp. C", "", "39.9"]
+    assert plain.lines[3:6] == ["       Temp. {DEGREE}C", "", "39.9"]
 
 
 def test_alarm_counts_what_else_is_active_and_says_what_was_done(plain: Bedside) -> None:
@@ -114,6 +114,18 @@ def test_alarm_counts_what_else_is_active_and_says_what_was_done(plain: Bedside)
     plain.alarms.acknowledge(conditions.ALL, AT_DEVICE, plain.rig.now())
     plain.run(1)
     assert seen(plain)[7] == "acknowledged"
+
+
+def test_alarms_of_the_same_priority_are_named_in_turn(plain: Bedside) -> None:
+    plain.begin(HIGH)
+    plain.show(VERY_LOW, 1_400)
+    plain.until(lambda: plain.alarms.bits >> conditions.PULSE_RATE_VERY_HIGH & 1 == 1)
+    named = []
+    for _ in range(16):
+        plain.run(1)
+        named.append(plain.lines[0])
+    assert {*named} == {"VERY LOW OXYGEN", "VERY FAST PULSE"}
+    assert 7 <= named.count("VERY LOW OXYGEN") <= 9
 
 
 def test_value_that_is_lost_in_an_alarm_is_the_last_one_and_has_its_age(plain: Bedside) -> None:
@@ -134,10 +146,10 @@ def test_alarm_about_no_value_has_them_all(plain: Bedside) -> None:
     plain.show(970)
     plain.run(610)
     assert seen(plain)[0] == "Clock is not set"
-    assert plain.lines[2:6] == ["LOW alarm", "SpO2 97 % +-4", "Pulse 72 bpm", "36.7 C"]
+    assert plain.lines[2:6] == ["LOW alarm", "SpO2 97 % +-4", "Pulse 72 bpm", "36.7{DEGREE}C"]
     plain.show(None, None, statuses.POOR_SIGNAL)
     plain.run(2)
-    assert seen(plain)[3:5] == ["SpO2 -- was 97", "Pulse -- was 72"]
+    assert seen(plain)[3:7] == ["SpO2 -- was 97", "Pulse -- was 72", "36.7{DEGREE}C", "lost 3 s ago"]
     plain.show(970)
     plain.run(30)
     plain.alarms.acknowledge(conditions.ALL, AT_DEVICE, plain.rig.now())
@@ -184,13 +196,14 @@ def test_every_cause_and_state_fits(plain: Bedside) -> None:
     for screen_ in (display, low):
         pages = display_pages.Pages(screen_, plain.monitor)
         plain.show(1_000, 2_400)
+        plain.monitor.vitals.respiration.publish(400, statuses.VALIDATED)
         pages.remember()
         for number in range(len(conditions.TABLE)):
             for has_value in (True, False):
                 plain.show(*((1_000, 2_400) if has_value else (None, None)))
                 plain.alarms.visible, plain.alarms.audible, plain.alarms.top = HIGH, HIGH, number
                 written = Watched(screen_)
-                pages.write_alarm(25, plain.rig.now())
+                pages.write_alarm(number, 25, plain.rig.now())
                 assert written.lost == ""
                 pages.write_values()
                 assert written.lost == ""
@@ -254,6 +267,26 @@ def test_figures_move_so_that_they_do_not_burn_in(plain: Bedside) -> None:
         assert lines[1] != lines[4] and "SpO2 %  Pulse" in (lines[1], lines[4])
         rows.add(next(row for row in (3, 4) if lines[row] == "  97    72"))
     assert rows == {3, 4}
+
+
+def test_is_dark_once_nobody_steps_any_more(plain: Bedside) -> None:
+    plain.run(TEST_OVER_S)
+    plain.indicators.switch_off(plain.rig.now())
+    assert not any(map(any, plain.parts.oled.picture()))
+
+
+def test_what_stood_there_before_a_restart_is_gone_before_anything_new_is_seen(plain: Bedside, make_rig: Any) -> None:
+    plain.run(TEST_OVER_S)
+    restarted = Bedside(make_rig)
+    restarted.parts.display_bus.detach(plain.parts.oled.address)
+    restarted.parts.display_bus.attach(plain.parts.oled)
+    was_dark = False
+    for _ in range(10):
+        restarted.run(0.1)
+        rows = plain.parts.oled.picture()
+        was_dark = was_dark or not any(map(any, rows))
+        assert not was_dark or not any(map(any, rows)) or all(map(all, rows)), "dark, then the trial's picture"
+    assert was_dark and all(map(all, rows))
 
 
 # A display that fails.

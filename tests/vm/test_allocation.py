@@ -290,6 +290,7 @@ vitals = monitor.vitals
 monitor.utc.anchor(0, 0, 9000, 43_000_000)
 monitor.alarms.visible = monitor.alarms.audible = {priority}
 monitor.alarms.top = {top}
+monitor.alarms.bits = 1 << {top} | 1 << 9 if {top} >= 0 else 0
 bus = Bus()
 display = AlarmDisplay(Ssd1306(bus, height={height}), monitor)
 now_ms = 0
