@@ -62,7 +62,7 @@ class _Radio:
         handles = iter(range(1, 100))
         return tuple(tuple(next(handles) for _ in characteristics) for _, characteristics in services)
 
-    def BLE(self) -> "_Radio":
+    def BLE(self) -> Any:
         return self
 
     def UUID(self, value: object) -> object:
