@@ -54,6 +54,15 @@ def errno_of(call: "Callable[[], object]") -> int:
     raise AssertionError("nothing was raised")
 
 
+def is_stopped(call: "Callable[[], object]") -> bool:
+    """Whether a call raises OSError."""
+    try:
+        call()
+        return False
+    except OSError:
+        return True
+
+
 def case_setting_up_is_one_transfer_of_these_bytes() -> None:
     rig = Rig()
     log = rig.log()
@@ -328,6 +337,37 @@ def case_board_file_says_where_it_is_and_how_high() -> None:
     low = on_board(Board(), {"part": "SSD1306", "address": 0x3D, "height": 32})
     low.configure()
     assert low.rows == 4
+
+
+def case_whatever_was_written_and_failed_the_glass_shows_what_is_written_last() -> None:
+    rig = Rig()
+    rig.begin()
+    noise = 12345
+    for turn in range(40):
+        for _ in range(4):
+            noise = (noise * 1021 + 4093) & 0xFFFFF
+            what, column, row = noise >> 17, noise >> 9 & 15, noise >> 13 & 7
+            if what < 4:
+                rig.put(column, row, "SpO2 -- was 97"[noise & 7 :])
+            elif what == 4 and column < 14 and row < 6:
+                rig.driver.figure(noise % 11, column, row)
+            elif what == 5 and row < 7:
+                rig.driver.heading(row, noise & 1 == 1)
+            elif what == 6:
+                rig.driver.fill(noise >> 4 & 1)
+        if turn & 1:
+            rig.bus.before(noise % 9, lambda: setattr(rig.bus, "stuck", True))
+            if not is_stopped(rig.show):
+                rig.bus.before(0, lambda: None)
+            rig.bus.stuck = False
+        rig.show()
+        fresh = Rig()
+        for index in range(128):
+            fresh.driver.cells[index] = rig.driver.cells[index]
+        for row in range(8):
+            fresh.driver.looks[row] = rig.driver.looks[row]
+        fresh.begin()
+        assert rig.part.picture() == fresh.part.picture(), turn
 
 
 # The simulated part, where the driver does not go.
