@@ -193,6 +193,11 @@ class Monitor:
         return self._signal.intervals
 
     @property
+    def bridge_silent_s(self) -> int:
+        """For how long no host with this device's key has spoken; -1 where none has ever been here."""
+        return self._bridge_silent_s
+
+    @property
     def battery_pct(self) -> int:
         """Charge of the battery in %, or records.NO_U8 where it is not known."""
         percent = None if self._battery is None or self.battery_fault else self._battery.percent()

@@ -87,19 +87,60 @@ if TYPE_CHECKING:
             """Switch it on, or off with 0. OSError where it does not take that."""
 
     class Display(Protocol):
-        """A small display of characters, 8 pixels wide and high: the shape of MicroPython's SSD1306 driver.
+        """A small display of sixteen columns of cells, 8 pixels wide and high; what is in them: vigil_hal.glyphs.
 
-        Nothing is seen before `show`. Its methods raise OSError when it does not answer.
+        Writing into it, as into a vigil_hal.screen, shows nothing and raises nothing. The last three
+        raise OSError when it does not answer.
         """
+
+        def probe(self) -> None:
+            """Make sure that it answers. Raises SensorFault."""
+
+        @property
+        def rows(self) -> int:
+            """8, or 4 of one that is 32 pixels high."""
 
         def fill(self, __colour: int) -> None:
             """Make every pixel of the picture dark (0) or lit (1)."""
 
-        def text(self, __string: str, __x: int, __y: int) -> None:
-            """Write ASCII into the picture, from its upper left corner on."""
+        def at(self, __column: int, __row: int) -> None:
+            """Say where what is written next begins."""
 
-        def show(self) -> None:
-            """Show the picture."""
+        def text(self, __text: str) -> None:
+            """Write ASCII."""
+
+        def symbol(self, __code: int) -> None:
+            """Write one cell."""
+
+        def number(self, __value: int, __least_digits: int = ...) -> None:
+            """Write a number, 0 or more."""
+
+        def heading(self, __row: int, __is_inverse: bool) -> None:
+            """Make what stands in this row twice as high."""
+
+        def figures(self, __value: int, __digits: int, __column: int, __row: int) -> None:
+            """Write a number in big figures, to the right within so many."""
+
+        def no_figures(self, __digits: int, __column: int, __row: int) -> None:
+            """Write big dashes."""
+
+        def figure(self, __figure: int, __column: int, __row: int) -> None:
+            """Write one big figure."""
+
+        def point(self, __column: int, __row: int) -> None:
+            """Write the decimal point of big figures."""
+
+        def brighten(self, __is_bright: bool) -> None:
+            """Say how bright it is to be."""
+
+        def switch_off(self) -> None:
+            """Make it dark until it is set up and shown again."""
+
+        def configure(self) -> None:
+            """Set it up: first, after an OSError, and where it may have lost its power. All is sent anew then."""
+
+        def show(self) -> bool:
+            """Send the next part of what changed, a short transfer; whether all of the picture is shown now."""
 
     class Adc(Protocol):
         """A pin that measures a voltage: `machine.ADC` where it has calibrated readings."""

@@ -28,6 +28,7 @@ _NAMES = (
     "cases_max30205",
     "cases_mcp9808",
     "cases_mlx90614",
+    "cases_ssd1306",
     "cases_tmp117",
 )
 

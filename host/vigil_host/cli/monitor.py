@@ -172,7 +172,7 @@ def _check_wiring(bus: LinuxI2C, config: MonitorConfig, parts: Parts) -> None:
     except SensorFault as fault:
         raise I2CError(f"{fault}, or set `i2c` in [monitor]; {_found(bus, where)}") from fault
     try:
-        for part in (parts.thermometer, parts.accelerometer, parts.battery):
+        for part in (parts.thermometer, parts.accelerometer, parts.battery, parts.display):
             if part is not None:
                 part.probe()
     except NotAnswering as fault:
