@@ -17,7 +17,6 @@ from vigil_hal.faults import ConfigRefused, NotAnswering, SensorFault, WrongPart
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.one_wire import crc_of
 from vigil_hal.simulated.patient import built_in_patient
-from vigil_host.linux import one_wire
 from vigil_host.linux.one_wire import KernelDs18b20
 from vigil_wire import conditions, statuses
 from vigil_wire.settings import Settings
@@ -242,11 +241,6 @@ def test_several_parts_are_refused_by_name_unless_one_is_meant(sysfs: Sysfs) -> 
 def test_counterfeit_is_refused_by_its_rom(sysfs: Sysfs) -> None:
     sysfs.add("28-0416117c5aff", told(pad_of(3669)))
     assert "counterfeit" in refused(WrongPart, KernelDs18b20(None, sysfs.devices).probe)
-
-
-def test_entry_of_a_board_makes_one() -> None:
-    assert one_wire.on_board(None, {"part": "DS18B20", "pin": 4, "rom": ROM})._rom == ROM
-    assert one_wire.on_board(None, {"part": "DS18B20", "pin": 4})._rom is None
 
 
 # In the monitor

@@ -10,9 +10,9 @@ import concurrent.futures
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vigil_hal.ds18b20 import FAMILY, PART, SCRATCHPAD_LENGTH, check, check_rom, decode, parse_rom
 from vigil_hal.faults import ConfigRefused, NotAnswering, SensorFault, WrongPart
@@ -155,8 +155,3 @@ def _is_read_in_bulk(folder: Path) -> bool:
 
 def _there_is(names: "Iterable[str]") -> str:
     return f"on the 1-Wire bus there is {', '.join(names) or 'nothing'}"
-
-
-def on_board(_board: Any, entry: Mapping[str, Any]) -> KernelDs18b20:
-    """Return the DS18B20 that an entry of the board's file means. Raises ValueError where its `rom` is none."""
-    return KernelDs18b20(entry.get("rom"))
