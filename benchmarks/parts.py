@@ -22,6 +22,7 @@ FIGURES = (
     ("heap bytes for each reading", "heap_bytes", 0),
     ("longest step, ratio to the one without it", "longest", 1.25),
 )
+ACCELEROMETER_LONGEST = 1.5  # what it feels is taken out of the light, sample by sample
 
 
 def measured() -> dict[str, dict[str, float]]:
@@ -49,6 +50,8 @@ def main() -> None:
         for name, key, most in FIGURES:
             if key not in results[part]:
                 continue
+            if key == "longest" and driver.kind == "accelerometer":
+                most = ACCELEROMETER_LONGEST
             value = results[part][key]
             ok = "yes" if value <= most else "NO"
             missed |= ok == "NO"

@@ -76,38 +76,40 @@ class Rig:
 
     def acceleration_into(self, time_us, out):
         out[0] = time_us // 10_000 % 100
-        out[1] = 0
-        out[2] = 1000
+        out[1] = time_us // 7_000 % 60
+        out[2] = 1000 - time_us // 9_000 % 50
         return True
 
 
 class Played:
-    # What was read, by where it was read from. What was read in the steady state comes first, again and again.
+    # What was read, by where it was read from: what a driver's life began with, and then the steady state for ever.
 
     def __init__(self):
         self._answers = {}
         self._turns = {}
-        self._found = {}
+        self._steady = {}  # where it begins in the answers
         self.is_played = False
 
     def note(self, key, answer):
-        self._found.setdefault(key, []).append(answer)
+        self._answers.setdefault(key, []).append(answer)
 
     def begin_steady(self):
-        self._started = self._found
-        self._found = {}
+        for key, answers in self._answers.items():
+            self._steady[key] = len(answers)
 
     def play(self):
-        for found in (self._started, self._found):
-            for key, answers in found.items():
-                self._answers[key] = answers
-                self._turns[key] = 0
+        # Begin a life anew.
+        for key in self._answers:
+            self._turns[key] = 0
         self.is_played = True
 
     def next(self, key):
         answers = self._answers[key]
         turn = self._turns[key]
-        self._turns[key] = (turn + 1) % len(answers)
+        after = turn + 1
+        if after == len(answers):
+            after = self._steady.get(key, 0) % len(answers)
+        self._turns[key] = after
         return answers[turn]
 
     def next_into(self, key, buffer):
@@ -186,11 +188,11 @@ class OneWireWire(Played):
 
     def readinto(self, buffer):
         if self.is_played:
-            self.next_into("readinto", buffer)
+            self.next_into(len(buffer), buffer)
             return
         self._bus.readinto(buffer)
         self.bits += 8 * self.SLOT_US * len(buffer)
-        self.note("readinto", bytes(buffer))
+        self.note(len(buffer), bytes(buffer))
 
     def writebit(self, value):
         self._said("writebit", value, self.SLOT_US)
@@ -252,8 +254,13 @@ def recorded(name, entry, make_double):
         read()
     bits = (rig.wire.bits - before) / READS
     hz = getattr(module, "MOST_HZ", 1_000_000)  # bits of what is not on I2C are microseconds
-    rig.wire.play()
     return rig, module, {"kind": module.KIND, "bits": bits, "us": bits * 1_000_000 / hz, "hz": hz, "ms": period_ms}
+
+
+def again(rig, module, entry):
+    # A new driver, to which the bus plays what it told the first one.
+    rig.wire.play()
+    return module.on_board(rig, entry)
 
 
 def begin(driver):
@@ -264,7 +271,7 @@ def begin(driver):
 
 
 def heap_bytes(module, rig, entry):
-    driver = module.on_board(rig, entry)
+    driver = again(rig, module, entry)
     begin(driver)
     read = READINGS[module.KIND][1](driver)
     for _ in range(READS):
@@ -301,7 +308,7 @@ def longest_us(wired):
     least = {name: [1e9] * device.STEPS for name in wired}
     for _ in range(ROUNDS):
         for name, (rig, module, entry) in wired.items():
-            driver = module.on_board(rig, entry) if module else None
+            driver = again(rig, module, entry) if module else None
             device.run(least[name], *stepped(module.KIND if module else None, driver))
     longest = {}
     for name, each in least.items():
