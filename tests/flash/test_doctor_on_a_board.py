@@ -21,6 +21,7 @@ _part = SimulatedTmp117(_source, time.ticks_ms)
 _part.address = 0x5A
 _bus.attach(_part)
 _bus.detach(0x57)
+_bus.detach(0x36)
 machine.attach_i2c(_bus)
 """
 EXCHANGED = """

@@ -125,6 +125,10 @@ _BAD = {
     "address clash": (replaced(_TMP, _TMP + "\n[[parts]]\n" + _TMP), "parts[2].address: 0x48 is the address of"),
     "unknown sensor": (replaced('"TMP117"', '"TMP118"'), "parts[1].part: 'TMP118' is not known: "),
     "two of a kind": (replaced(_TMP, _TMP + "\n[[parts]]\n" + _TMP.replace("0x48", "0x49")), "is this board's therm"),
+    "curve that falls": (
+        replaced(_TMP, _TMP + '\n[[parts]]\npart = "ADC_DIVIDER"\npin = 34\ncurve = [[3400, 0], [3300, 100]]'),
+        "parts[2].part: ADC_DIVIDER: the curve must rise from point to point, and point 2 [3300, 100] does not",
+    ),
     "no oximeter": (without('[[parts]]\npart = "MAX30102"\naddress = 0x57\n'), "parts: there is no oximeter"),
     "impossible address": (replaced("0x57", "0x58"), "parts[0].address: a MAX30102 answers at 0x57, not at 0x58"),
     "wrong offset": (replaced("flash_offset = 0x1000", "flash_offset = 0"), "flash_offset: must be 0x1000 on this"),
