@@ -38,6 +38,8 @@ FIGURES = (
     ("with alarms, record and journal, for each sample", "all_per_sample", None),
     ("with alarms, record and journal, for each second", "all_per_second", None),
     ("longest step, iterations", "worst_step", 15_000),
+    ("longest step with a display, iterations", "worst_step_with_display", 15_000),
+    ("a display, for each second", "display_per_second", None),
     ("FIFO samples a second", "rate_hz", None),
     ("one iteration here, us", "iteration_us", None),
 )

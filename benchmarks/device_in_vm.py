@@ -3,6 +3,7 @@
 import gc
 import json
 
+from vigil_firmware.alarm_display import AlarmDisplay
 from vigil_firmware.journal import Journal
 from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.monitor import SENSE_MS, STEP_MS, Monitor
@@ -10,6 +11,7 @@ from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.vitals import Vitals
 from vigil_hal.max30102 import Max30102
+from vigil_hal.ssd1306 import Ssd1306
 from vigil_wire.settings import Settings
 
 try:
@@ -80,6 +82,13 @@ class Bus:
             self.rate_hz = RATES_HZ[registers[0x0A] >> 2 & 7] >> (registers[8] >> 5)
 
 
+class DisplayBus:
+    # Takes all that a display is told.
+
+    def writeto_mem(self, address, control, data):
+        pass
+
+
 def empty_loop():
     for _ in range(ITERATIONS):
         pass
@@ -89,6 +98,17 @@ def build(thermometer=None, battery=None, accelerometer=None):
     bus = Bus()
     journal = Journal(MemoryStore(3, 768), 0)
     return bus, Monitor(Max30102(bus), thermometer, battery, Settings(), journal, 1, 1, 0, accelerometer)
+
+
+def with_display(monitor):
+    # The monitor's step, then what a display does in the same step of the device.
+    display = AlarmDisplay(Ssd1306(DisplayBus()), monitor)
+
+    def step(now_ms):
+        monitor.step(now_ms)
+        display.step(now_ms, "", -1)
+
+    return step
 
 
 def run(least_us, bus, step):
@@ -156,11 +176,13 @@ def configured_bus():
 
 
 def timed():
-    least = {name: [1e9] * STEPS for name in ("monitor", "signal", "driver", "bus", "loop")}
+    least = {name: [1e9] * STEPS for name in ("monitor", "display", "signal", "driver", "bus", "loop")}
     for _ in range(ROUNDS):
         for _ in range(2):  # more often than the rest: the longest step is a single one's time
             bus, monitor = build()
             run(least["monitor"], bus, monitor.step)
+            bus, monitor = build()
+            run(least["display"], bus, with_display(monitor))
         assert monitor.vitals.pulse_rate.has_value and monitor.vitals.spo2.has_value
         run_empty_loops(least["loop"])
         bus = Bus()
@@ -172,6 +194,7 @@ def timed():
     samples = MEASURED_S * bus.rate_hz
     total = {name: sum(each[FIRST:]) for name, each in least.items()}
     worst = max(one - other for one, other in zip(least["monitor"][FIRST:], least["bus"][FIRST:]))
+    with_display_worst = max(one - other for one, other in zip(least["display"][FIRST:], least["bus"][FIRST:]))
     iteration_us = total["loop"] / (STEPS - FIRST) / ITERATIONS
     return {
         "iteration_us": iteration_us,
@@ -181,6 +204,8 @@ def timed():
         "all_per_sample": (total["monitor"] - total["bus"]) / samples / iteration_us,
         "all_per_second": (total["monitor"] - total["bus"]) / MEASURED_S / iteration_us,
         "worst_step": worst / iteration_us,
+        "worst_step_with_display": with_display_worst / iteration_us,
+        "display_per_second": (total["display"] - total["monitor"]) / MEASURED_S / iteration_us,
     }
 
 

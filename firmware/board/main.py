@@ -42,7 +42,7 @@ PINS = {
     "esp32": {"i2c": 0, "sda": 21, "scl": 22, "light": 27, "buzzer": 25, "vibration": 26, "button": 0},
     "rp2": {"i2c": 0, "sda": 4, "scl": 5, "light": 15, "buzzer": 14, "vibration": 13, "button": 12},
 }
-PARTS = ({"part": "TMP117", "address": 0x48},)
+PARTS = ({"part": "TMP117", "address": 0x48, "optional": True},)
 I2C_HZ = 400_000
 ADC_MOST_MV = 3_300  # of a Pico
 STORAGE_FOLDER = "/vigil"

@@ -107,7 +107,7 @@ class Device:
             self.button.contact.tick(now_ms)
 
     def switch_off_signals(self, now_ms: int) -> None:
-        """Make light and sound end, before nobody steps it any more."""
+        """Make light, sound and display end, before nobody steps it any more."""
         if self.indicators is not None:
             self.indicators.switch_off(now_ms)
 
@@ -118,6 +118,7 @@ class Device:
             button.step(now_ms)
         if self.indicators is None:
             return
+        self.indicators.passkey = self.peripheral.passkey
         self.indicators.step(now_ms)
         if button is not None and button.done != self._button_done:
             self._button_done = button.done

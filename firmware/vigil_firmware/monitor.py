@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
+_COLDEST_CENTI_C = -2000  # beyond these it is neither a wearer nor the air about one, but no measurement
+_HOTTEST_CENTI_C = 5000
 _ACCELEROMETER_SILENT_MS = 500
 _BATTERY_S = 2  # how often the battery is asked
 _STANDBY_PART_MS = 600_000
@@ -191,6 +193,11 @@ class Monitor:
         return self._signal.intervals
 
     @property
+    def bridge_silent_s(self) -> int:
+        """For how long no host with this device's key has spoken; -1 where none has ever been here."""
+        return self._bridge_silent_s
+
+    @property
     def battery_pct(self) -> int:
         """Charge of the battery in %, or records.NO_U8 where it is not known."""
         percent = None if self._battery is None or self.battery_fault else self._battery.percent()
@@ -273,23 +280,26 @@ class Monitor:
                 self._thermometer.configure()
                 self._must_configure_thermometer = False
             centi_c = self._thermometer.read_centi_c()
-            self.thermometer_fault = ""
+            if centi_c is not None and not _COLDEST_CENTI_C < centi_c < _HOTTEST_CENTI_C:
+                raise SensorFault("the thermometer says %d C, which nobody has; check it" % (centi_c // 100))
         except SensorFault as fault:
             self._must_configure_thermometer = True
+            self._thermometer_silent_s = 0
             self.thermometer_fault = str(fault)
             temperature.withhold(statuses.SENSOR_FAULT)
             return
         if centi_c is not None:
+            self.thermometer_fault = ""
             self._thermometer_silent_s = 0
             temperature.publish(centi_c, statuses.VALIDATED)
             return
         self._thermometer_silent_s += 1
-        temperature.withhold(statuses.ACQUIRING)
         if self._thermometer_silent_s >= _THERMOMETER_SILENT_S:
             # Not each second: to be configured begins a new conversion, which would never end.
             self._must_configure_thermometer = self._thermometer_silent_s % _THERMOMETER_SILENT_S == 0
             self.thermometer_fault = "the thermometer answers but delivers no readings"
-            temperature.withhold(statuses.SENSOR_FAULT)
+        # A fault stays until a reading has come: one that comes with each reading would else never last.
+        temperature.withhold(statuses.SENSOR_FAULT if self.thermometer_fault else statuses.ACQUIRING)
 
     def _read_battery(self) -> None:
         """Ask the battery, in a step of its own too. A fault stays until there is a charge again."""

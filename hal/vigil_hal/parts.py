@@ -27,8 +27,9 @@ class Parts:
 def opened(buses: "Buses", entries: "Iterable[Mapping[str, Any]]", log: "Callable[[str], None]") -> Parts:
     """Return the drivers of the parts that are listed.
 
-    One that does not answer is not wired: the board goes without, and says so once. One that answers wrongly is kept,
-    and is a fault for as long as it does. An entry that makes no sense is said, and left out: the oximeter goes on.
+    One that does not answer, or wrongly, is kept, and is a fault for as long as it does so; but where its entry says
+    `optional` and nothing answers, the board goes without and says so once. An entry that makes no sense is said, and
+    left out: the oximeter goes on.
     """
     parts = Parts()
     for entry in entries:
@@ -39,17 +40,17 @@ def opened(buses: "Buses", entries: "Iterable[Mapping[str, Any]]", log: "Callabl
         except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
             log("fault: the part %s of board.json cannot be used: %s" % (name, error))
             continue
-        if _is_wired(part, name, log):
+        if _is_wired(part, name, bool(entry.get("optional")), log):
             setattr(parts, driver.KIND, part)
     return parts
 
 
-def _is_wired(part: "Any", name: str, log: "Callable[[str], None]") -> bool:
+def _is_wired(part: "Any", name: str, is_optional: bool, log: "Callable[[str], None]") -> bool:
     try:
         part.probe()
-    except NotAnswering as fault:
-        log("vigil: no %s: %s" % (name, fault))
-        return False
     except SensorFault as fault:
+        if is_optional and isinstance(fault, NotAnswering):
+            log("vigil: no %s: %s" % (name, fault))
+            return False
         log("fault: %s" % fault)
     return True

@@ -1,6 +1,6 @@
 """Driver of the TMP117 digital thermometer: continuous conversion, two a second."""
 
-from vigil_hal.faults import WrongPart, not_answering
+from vigil_hal.faults import NotAnswering, WrongPart, not_answering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,17 @@ class Tmp117:
 
     def probe(self) -> None:
         """Check that a TMP117 answers. Raises NotAnswering, or WrongPart when the device id is another."""
-        device_id = self._read(_DEVICE_ID)
-        if device_id & _ID_MASK != _PART_ID:
-            raise WrongPart(
-                f"device id 0x{device_id:04X} at 0x{self._address:02X} is no {PART} (0x{_PART_ID:04X});"
-                " check what is wired there"
-            )
+        try:
+            device_id = self._word_at(_DEVICE_ID)
+            if device_id & _ID_MASK != _PART_ID:
+                raise WrongPart(
+                    f"device id 0x{device_id:04X} at 0x{self._address:02X} is no {PART} (0x{_PART_ID:04X});"
+                    " check what is wired there"
+                )
+            return
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
 
     def configure(self) -> None:
         """Convert for ever, an average of eight every 500 ms. Raises NotAnswering."""
@@ -52,7 +57,7 @@ class Tmp117:
             self._i2c.writeto_mem(self._address, _CONFIG, self._word)
             return
         except OSError as error:
-            fault = not_answering(PART, self._address, error)
+            fault = self._fault(error)
         raise fault
 
     def read_centi_c(self) -> int | None:
@@ -61,22 +66,28 @@ class Tmp117:
         A part that stopped converting so never passes for one whose temperature is steady. Raises
         NotAnswering.
         """
-        if not self._read(_CONFIG) & _DATA_READY:
+        try:
+            return self._reading()
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
+
+    def _reading(self) -> int | None:
+        if not self._word_at(_CONFIG) & _DATA_READY:
             return None
-        word = self._read(_TEMPERATURE)
+        word = self._word_at(_TEMPERATURE)
         if word == _POWER_ON_VALUE:
             return None
         if word >= 0x8000:
             word -= 0x10000
         return word * 25 + 16 >> 5  # 7.8125 m°C = 25/32 of 0.01 C
 
-    def _read(self, register: int) -> int:
-        try:
-            self._i2c.readfrom_mem_into(self._address, register, self._word)
-            return self._word[0] << 8 | self._word[1]
-        except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+    def _word_at(self, register: int) -> int:
+        self._i2c.readfrom_mem_into(self._address, register, self._word)
+        return self._word[0] << 8 | self._word[1]
+
+    def _fault(self, error: OSError) -> NotAnswering:
+        return not_answering(PART, self._address, error)
 
 
 def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Tmp117:

@@ -1,4 +1,4 @@
-"""Lights, buzzers, button and display, simulated and driven, and a pattern on them, on every runtime."""
+"""Lights, buzzers and button, simulated and driven, and a pattern on them, on every runtime."""
 
 from vigil_firmware import alarm_patterns
 from vigil_firmware.button import Contact
@@ -9,7 +9,6 @@ from vigil_hal.buzzer import DUTY_U16, TONE_HZ, ToneBuzzer
 from vigil_hal.light import BLUE, CYAN, GREEN, OFF, RED, YELLOW, RgbLight
 from vigil_hal.simulated.panel import (
     SimulatedButton,
-    SimulatedDisplay,
     SimulatedLeds,
     SimulatedPanel,
     SimulatedPin,
@@ -101,27 +100,6 @@ def case_broken_buzzer_and_motor_raise_and_come_back() -> None:
     ToneBuzzer(pwm).value(1)
     motor.value(1)
     assert pwm.changes[-1][1] == TONE_HZ and motor.level == 1
-
-
-def case_display_shows_nothing_before_show() -> None:
-    display = SimulatedDisplay(Clock())
-    display.fill(0)
-    display.text("Low oxygen", 0, 0)
-    display.text("SpO2 91 %", 16, 16)
-    assert display.lines == [""] * 8
-    display.show()
-    assert display.lines[0] == "Low oxygen"
-    assert display.lines[2] == "  SpO2 91 %"
-    display.fill(0)
-    display.text("more than sixteen characters", 0, 0)
-    display.show()
-    assert display.lines[:3] == ["more than sixtee", "", ""]
-
-
-def case_broken_display_raises() -> None:
-    display = SimulatedDisplay(Clock())
-    display.is_broken = True
-    assert refused(display.show) == 5
 
 
 def case_button_bounces_at_both_edges() -> None:

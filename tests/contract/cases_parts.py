@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableSequence
     from typing import Any
 
-_TMP117 = {"part": "TMP117", "address": 0x49}
+_TMP117 = {"part": "TMP117", "address": 0x49, "optional": True}
 
 
 class Body:
@@ -47,11 +47,18 @@ def case_a_listed_part_is_opened_at_its_address() -> None:
     assert said == []
 
 
-def case_a_part_that_does_not_answer_is_gone_without() -> None:
+def case_an_optional_part_that_does_not_answer_is_gone_without() -> None:
     said: list[str] = []
-    parts = opened(Wired(), ({"part": "TMP117", "address": 0x48},), said.append)
+    parts = opened(Wired(), ({"part": "TMP117", "address": 0x48, "optional": True},), said.append)
     assert parts.thermometer is None
     assert len(said) == 1 and said[0].startswith("vigil: no TMP117: ")
+
+
+def case_a_part_that_does_not_answer_is_kept_as_a_fault() -> None:
+    said: list[str] = []
+    parts = opened(Wired(), ({"part": "TMP117", "address": 0x48},), said.append)
+    assert parts.thermometer is not None
+    assert len(said) == 1 and said[0].startswith("fault: TMP117 at 0x48 does not answer")
 
 
 def case_another_part_at_its_address_is_kept_as_a_fault() -> None:

@@ -93,7 +93,7 @@ def without(block: str) -> Callable[[], str]:
 
 
 _LIGHT = "light = 27 "
-_TMP = 'part = "TMP117"\naddress = 0x48'
+_TMP = 'part = "TMP117"\naddress = 0x48\noptional = true # without one there is no temperature, and no fault'
 _BAD = {
     "no TOML": (replaced("[i2c]", "[i2c"), "Expected"),
     "unknown chip": (replaced('chip = "esp32"', 'chip = "esp33"'), "chip: 'esp33' is not known: esp32, esp32s3"),
@@ -167,7 +167,7 @@ def test_a_board_of_ones_own_is_a_file(tmp_path: Path) -> None:
     path.write_text(replaced("0x48", "0x49")(), encoding="utf-8")
     board = load(str(path))
     assert board.id == "bedside"
-    assert json.loads(wiring.board_json(board))["parts"] == [{"part": "TMP117", "address": 0x49}]
+    assert json.loads(wiring.board_json(board))["parts"] == [{"part": "TMP117", "address": 0x49, "optional": True}]
 
 
 def test_a_board_has_the_drivers_of_its_parts_alone(tmp_path: Path) -> None:

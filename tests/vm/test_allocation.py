@@ -261,6 +261,73 @@ def test_light_and_sound_make_no_object(runtime: Runtime, priority: int) -> None
     assert heap_growth(runtime, setup, "long_run", calls=10) == 0
 
 
+_DISPLAY_SETUP = """
+from vigil_firmware.alarm_display import AlarmDisplay
+from vigil_firmware.alarms import Alarms
+from vigil_firmware.ticks import Uptime
+from vigil_firmware.utc_clock import UtcClock
+from vigil_firmware.vitals import Vitals
+from vigil_hal.ssd1306 import Ssd1306
+from vigil_wire import statuses
+from vigil_wire.settings import Settings
+
+class Bus:
+    # Makes no object itself.
+    sent = 0
+    def writeto_mem(self, address, control, data):
+        self.sent += len(data)
+
+class Monitor:
+    alarms = Alarms(Settings(), None)
+    vitals = Vitals()
+    uptime = Uptime(0)
+    utc = UtcClock()
+    has_thermometer = has_battery = True
+    battery_pct = 87
+    bridge_silent_s = 20
+    second = 0
+
+monitor = Monitor()
+vitals = monitor.vitals
+monitor.utc.anchor(0, 0, 9000, 43_000_000)
+monitor.alarms.visible = monitor.alarms.audible = {priority}
+monitor.alarms.top = {top}
+monitor.alarms.bits = 1 << {top} | 1 << 9 if {top} >= 0 else 0
+bus = Bus()
+display = AlarmDisplay(Ssd1306(bus, height={height}), monitor)
+now_ms = 0
+
+def long_run():
+    # Twenty seconds, in which all values change, come and go, and all is sent anew once.
+    global now_ms
+    for index in range(200):
+        now_ms += 100
+        if index % 10 == 0:
+            monitor.second += 1
+            monitor.uptime.advance(now_ms)
+            vitals.pulse_rate.publish(600 + index * 3, statuses.VALIDATED)
+            vitals.spo2.publish(900 + index // 2, statuses.VALIDATED)
+            vitals.temperature.publish(3600 + index, statuses.VALIDATED)
+            vitals.perfusion.publish(200 + index, statuses.VALIDATED)
+            if index % 40 == 0:
+                vitals.spo2.withhold(statuses.POOR_SIGNAL)
+                vitals.temperature.withhold(statuses.ACQUIRING)
+        display.step(now_ms, "", {passkey})
+    assert not display.fault and bus.sent > 512
+    bus.sent = 0
+"""
+
+
+@pytest.mark.parametrize("height", [64, 32])
+@pytest.mark.parametrize(
+    ("priority", "top", "passkey"), [(0, -1, -1), (0, -1, 123_456), (3, 8, -1), (3, 13, -1), (2, 22, -1)]
+)
+def test_display_makes_no_object(runtime: Runtime, priority: int, top: int, passkey: int, height: int) -> None:
+    setup = _DISPLAY_SETUP.replace("{priority}", str(priority)).replace("{top}", str(top))
+    setup = setup.replace("{passkey}", str(passkey)).replace("{height}", str(height))
+    assert heap_growth(runtime, setup, "long_run", calls=10) == 0
+
+
 def test_frames_of_light_and_sound_stay_off_the_boards_heap() -> None:
     functions = [Device.tick, Device._signal, Device._panel_fault, ticks_diff, Indicators.fault.fget]  # type: ignore[attr-defined]
     for each in (Button, Contact, Indicators, OutputPart, PatternPlayer):

@@ -415,7 +415,9 @@ def _parts(top: _Table, bus: Bus) -> tuple[Part, ...]:
         driver = drivers()[name]
         address = _address(table, driver) if driver.is_on_bus else None
         pin = None if driver.is_on_bus else table.whole("pin", 0, 99)
-        place = {"address": address} if pin is None else {"pin": pin}
+        place: dict[str, Any] = {"address": address} if pin is None else {"pin": pin}
+        if table.has("optional"):
+            place["optional"] = bool(table.take("optional", bool, "true or false"))
         part = Part(driver, address, pin, {"part": name, **place, **table.options(driver.options)})
         for other in parts:
             if other.address == address is not None:

@@ -5,10 +5,13 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import vigil_hal
 from vigil_hal.faults import SensorFault
+
+if TYPE_CHECKING:
+    from vigil_hal.seams import Buses
 
 
 class Driver:
@@ -28,10 +31,14 @@ class Driver:
         """Whether it is wired to the I2C bus; else it has a pin of its own."""
         return bool(self.addresses)
 
+    def opened(self, buses: "Buses", entry: Mapping[str, Any]) -> Any:
+        """Return what drives the part of an entry; it is not spoken to yet. ValueError where the entry is wrong."""
+        return self._module.on_board(buses, entry)
+
     def problem(self, entry: Mapping[str, Any]) -> str | None:
         """What is wrong with an entry that a board would be given, as the driver itself finds it."""
         try:
-            self._module.on_board(_NoBuses(), entry)
+            self.opened(_NoBuses(), entry)
         except (KeyError, TypeError, ValueError, SensorFault) as error:
             return str(error)
         return None

@@ -16,7 +16,7 @@ _RATE_OFF_PERCENT = 10
 _DIE_C = (0, 50)
 _HEAP_LEAST_BYTES = 16 << 10
 _FILES_LEAST_BYTES = 64 << 10
-_PARTS = [{"part": "TMP117", "address": 0x48}]
+_PARTS = [{"part": "TMP117", "address": 0x48, "optional": True}]
 _PINS = {
     "esp32": {"i2c": 0, "sda": 21, "scl": 22, "parts": _PARTS}, "rp2": {"i2c": 0, "sda": 4, "scl": 5, "parts": _PARTS}
 }  # fmt: skip
@@ -86,7 +86,9 @@ def _part(sensors: Mapping[str, Any], part: Mapping[str, Any]) -> Finding:
         )
     where = f"0x{part['address']:02X}"
     if part["address"] not in sensors["addresses"]:
-        return Finding(name, "not known", f"does not answer at {where}; a board may go without")
+        if part.get("optional"):
+            return Finding(name, "not known", f"does not answer at {where}; a board may go without")
+        return Finding(name, "bad", f"does not answer at {where}", _WIRING)
     thermometer = sensors.get("thermometer")
     if name == "TMP117" and thermometer is not None and thermometer["part_id"] != _THERMOMETER_ID:
         said = f"what is at {where} has device id 0x{thermometer['part_id']:04X}, a TMP117 0x0117"
