@@ -85,17 +85,33 @@ class AdcDivider:
         Raises NotAnswering where the ADC does not convert, and SensorFault where the voltage is none that the battery
         can have, jumps, or is the same to the last bit for minutes.
         """
+        try:
+            self._measure()
+            return
+        except OSError as error:
+            fault = self._not_converting(error)
+        raise fault
+
+    def _measure(self) -> None:
         mv = self._median_mv()
         if not self._least_mv <= mv <= self._most_mv:
             self._forget()
-            raise SensorFault(
-                "%s: about %d mV is no voltage of this battery (%d to %d); check the divider, its ratio and the battery"
-                % (PART, (mv + 50) // 100 * 100, self._least_mv, self._most_mv)
-            )
+            raise self._no_voltage(mv)
         self._reads_mv[self._next] = mv
         self._next = (self._next + 1) % _READS
         self._read_count = min(self._read_count + 1, _READS)
         self._judge()
+
+    def _not_converting(self, error: OSError) -> NotAnswering:
+        self._forget()
+        return NotAnswering("%s: the ADC does not convert (errno %s)" % (PART, error.errno))
+
+    def _no_voltage(self, mv: int) -> SensorFault:
+        about_mv = (mv + 50) // 100 * 100
+        return SensorFault(
+            "%s: about %d mV is no voltage of this battery (%d to %d); check the divider, its ratio and the battery"
+            % (PART, about_mv, self._least_mv, self._most_mv)
+        )
 
     def _forget(self) -> None:
         self._read_count = 0
@@ -105,17 +121,11 @@ class AdcDivider:
     def _median_mv(self) -> int:
         """The median of some conversions, as the battery's voltage."""
         conversions = self._conversions
-        try:
-            for index in range(_CONVERSIONS):
-                _insert(conversions, index, self._adc.read_uv())
-        except OSError as error:
-            self._forget()
-            fault = NotAnswering("%s: the ADC does not convert (errno %s)" % (PART, error.errno))
-        else:
-            self._check_moving(conversions[0], conversions[_CONVERSIONS - 1])
-            # uV in hundreds, so that the product keeps within 30 bits.
-            return (conversions[_CONVERSIONS // 2] // 100 * self._ratio_milli + 5_000) // 10_000
-        raise fault
+        for index in range(_CONVERSIONS):
+            _insert(conversions, index, self._adc.read_uv())
+        self._check_moving(conversions[0], conversions[_CONVERSIONS - 1])
+        # uV in hundreds, so that the product keeps within 30 bits.
+        return (conversions[_CONVERSIONS // 2] // 100 * self._ratio_milli + 5_000) // 10_000
 
     def _check_moving(self, least_uv: int, most_uv: int) -> None:
         """Raise SensorFault when all conversions of many reads were one and the same."""

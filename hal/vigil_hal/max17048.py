@@ -4,7 +4,7 @@ Registers and their values after power-on are those of its data sheet (19-6171 R
 gauge is never told to start anew (quick-start): it estimates best when it has seen the cell all the time.
 """
 
-from vigil_hal.faults import ConfigRefused, SensorFault, WrongPart, not_answering
+from vigil_hal.faults import ConfigRefused, NotAnswering, SensorFault, WrongPart, not_answering
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ class Max17048:
     def probe(self) -> None:
         """Check that a MAX17048 answers. Raises NotAnswering, or WrongPart when its version is another's."""
         self._percent = None
-        version = self._read(_VERSION)
+        try:
+            version = self._word_at(_VERSION)
+        except OSError as error:
+            raise self._fault(error) from None
         if version & _VERSION_MASK != _OUR_VERSION:
             raise WrongPart(
                 "version 0x%04X at 0x%02X is no %s (0x001x); check what is wired there" % (version, self._address, PART)
@@ -68,10 +71,18 @@ class Max17048:
         it says cannot be so.
         """
         self._percent = None
+        try:
+            self._ask()
+            return
+        except OSError as error:
+            fault = self._fault(error)
+        raise fault
+
+    def _ask(self) -> None:
         if self._was_reset():
             return
-        vcell = self._read(_VCELL)
-        soc = self._read(_SOC)
+        vcell = self._word_at(_VCELL)
+        soc = self._word_at(_SOC)
         self._check_voltage(vcell * 5 >> 6)  # 78.125 uV = 5/64 mV
         if soc > _MOST_SOC:
             raise SensorFault("%s: a charge of %d %% cannot be; check its wiring" % (self._name(), soc >> 8))
@@ -80,7 +91,7 @@ class Max17048:
 
     def _was_reset(self) -> bool:
         """Whether the gauge began anew since the last look, which is then taken note of in the gauge."""
-        status = self._read(_STATUS)
+        status = self._word_at(_STATUS)
         if not status & _RESET_INDICATOR:
             self._resets = 0
             return False
@@ -113,26 +124,21 @@ class Max17048:
             return
         raise SensorFault("%s answers but measures no more; switch it off and on" % self._name())
 
+    def _fault(self, error: OSError) -> NotAnswering:
+        return not_answering(PART, self._address, error)
+
     def _name(self) -> str:
         return "%s at 0x%02X" % (PART, self._address)
 
-    def _read(self, register: int) -> int:
-        try:
-            self._i2c.readfrom_mem_into(self._address, register, self._word)
-            return self._word[0] << 8 | self._word[1]
-        except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+    def _word_at(self, register: int) -> int:
+        word = self._word
+        self._i2c.readfrom_mem_into(self._address, register, word)
+        return word[0] << 8 | word[1]
 
     def _write(self, register: int, value: int) -> None:
         self._word[0] = value >> 8
         self._word[1] = value & 0xFF
-        try:
-            self._i2c.writeto_mem(self._address, register, self._word)
-            return
-        except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+        self._i2c.writeto_mem(self._address, register, self._word)
 
 
 def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Max17048:

@@ -21,7 +21,9 @@ from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import ticks_add, ticks_diff
-from vigil_hal import max30102
+from vigil_hal import adc_divider, max17048, max30102
+from vigil_hal.adc_divider import AdcDivider
+from vigil_hal.max17048 import Max17048
 from vigil_hal.max30102 import Max30102
 from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
@@ -388,6 +390,18 @@ def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None
         max30102._unpack,
         max30102._shift_right,
     )
+    assert large_frames(*functions) == {}
+
+
+def test_frames_of_the_battery_stay_off_the_boards_heap() -> None:
+    at_faults = {"probe", "_write", "_no_voltage"}
+    at_events = {f"{driver.__qualname__}.{name}" for driver in (AdcDivider, Max17048) for name in at_faults}
+    functions = [
+        each
+        for each in (*_functions_of_module(adc_divider), *_functions_of_module(max17048), Monitor._read_battery)
+        if each.__qualname__ not in at_events and each.__name__ not in ("__init__", "_check", "on_board")
+    ]
+    assert AdcDivider._judge in functions and Max17048._ask in functions
     assert large_frames(*functions) == {}
 
 
