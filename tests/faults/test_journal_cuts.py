@@ -120,6 +120,29 @@ def test_power_cut_at_every_operation(faults: Any, unit: int, acknowledging: boo
     assert row.failures + again_row.failures == 0
 
 
+def test_power_cut_after_every_byte_of_a_unit(faults: Any) -> None:
+    row = faults.row("power cut after every byte, NOR, unit 16")
+    flash = blank(16)
+    life = life_on(flash, row)
+    for _ in range(SECTOR_BYTES // 29):
+
+        def cut(bytes_programmed: int, memory: bytes = bytes(flash.memory)) -> bool:
+            copied, torn = copy_on(life, memory, 16, row)
+            torn.cut_after(bytes_programmed)
+            if not any(on_flash.is_cut(copied.append) for _ in range(2)):
+                return False
+            row.tried += 1
+            torn.restore()
+            copied.reboot()
+            go_on(copied)
+            return True
+
+        for _ in on_flash.cut_points(cut):
+            pass
+        life.append()
+    life.check()
+
+
 def test_a_cut_takes_no_more_than_one_summary_where_frames_share_units(faults: Any) -> None:
     row = faults.row("cut between appends, NOR, unit 16: <= 1 summary")
     flash = SimulatedFlash(SECTORS, 2 * SECTOR_BYTES, 16)

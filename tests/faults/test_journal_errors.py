@@ -94,6 +94,9 @@ def fail_each(life: Any, flash: SimulatedFlash, tear: int) -> None:
     operation = 0
     while True:
         other, failing = copy_of(life, memory, flash.unit)
+        if other.journal._store.shared_unit > 1:
+            other.append()  # now it may wait
+            failing.operations = 0
         failing.fail_in(operation, 1, tear)
         appended(other)
         if failing.operations <= operation:
