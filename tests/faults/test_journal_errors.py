@@ -95,11 +95,12 @@ def fail_each(life: Any, flash: SimulatedFlash, tear: int) -> None:
     while True:
         other, failing = copy_of(life, memory, flash.unit)
         if other.journal._store.shared_unit > 1:
-            other.append()  # now it may wait
-            failing.operations = 0
-        failing.fail_in(operation, 1, tear)
+            other.append()  # the first one after a reboot does not wait, this one may
+            other.append()
+        before = failing.operations
+        failing.fail_in(before + operation, 1, tear)
         appended(other)
-        if failing.operations <= operation:
+        if failing.operations <= before + operation:
             return
         life.row.tried += 1
         assert other.journal.fault
