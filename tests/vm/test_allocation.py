@@ -21,7 +21,7 @@ from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import ticks_add, ticks_diff
-from vigil_hal import max30102
+from vigil_hal import acceleration, lis3dh, max30102, mpu6050
 from vigil_hal.max30102 import Max30102
 from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
@@ -211,6 +211,49 @@ assert motion.is_moving == ({milli_g} > 0)
 @pytest.mark.parametrize("function", ["step", "doubt", "many"])
 def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -> None:
     assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
+
+
+_ACCELEROMETER_SETUP = """
+from vigil_hal.{module} import {driver}
+
+class Bus:
+    # Five to ten samples wait at every drain, all axes change; makes no object itself.
+
+    def __init__(self):
+        self.turn = 0
+
+    def readfrom_mem_into(self, address, register, buffer):
+        self.turn = (self.turn + 1) % 199
+        for index in range(len(buffer)):
+            buffer[index] = (self.turn * 7 + index * 31) & 0xFF
+        if register == 0x2F:
+            buffer[0] = 10
+        elif register == 0x72:
+            buffer[0] = 0
+            buffer[1] = 30
+
+driver = {driver}(Bus())
+
+def drain():
+    assert driver.drain() == 5
+
+def many():
+    for _ in range(40):
+        drain()
+"""
+
+
+@pytest.mark.parametrize(("module", "driver"), [("lis3dh", "Lis3dh"), ("mpu6050", "Mpu6050")])
+@pytest.mark.parametrize("function", ["drain", "many"])
+def test_accelerometers_make_no_object(runtime: Runtime, function: str, module: str, driver: str) -> None:
+    setup = _ACCELEROMETER_SETUP.replace("{module}", module).replace("{driver}", driver)
+    assert heap_growth(runtime, setup, function, calls=60) == 0
+
+
+def test_frames_of_accelerometers_stay_off_the_boards_heap() -> None:
+    at_start = {"__init__", "probe", "configure", "_read", "_write", "head_of", "on_board"}
+    for module in (acceleration, lis3dh, mpu6050):
+        assert {name.split(".")[-1] for name in large_frames(*_functions_of_module(module))} <= at_start
 
 
 _INDICATORS_SETUP = """
