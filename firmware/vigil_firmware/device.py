@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vigil_firmware.journal import Journal, Store
     from vigil_hal.panel import Panel
-    from vigil_hal.seams import I2C, Battery, BlockDevice, BluetoothModule, Thermometer
+    from vigil_hal.seams import I2C, Accelerometer, Battery, BlockDevice, BluetoothModule, Thermometer
 
 
 _BOOT_AT = 5  # in a record
@@ -46,6 +46,7 @@ class Device:
         reset_cause: int,
         now_ms: int,
         panel: "Panel | None" = None,
+        accelerometer: "Accelerometer | None" = None,
     ) -> None:
         self._log = log
         self.fault = ""  # that was logged last
@@ -67,6 +68,7 @@ class Device:
             self.storage.boot,
             reset_cause,
             now_ms,
+            accelerometer,
             alarm_state=self.storage.alarms,
             save_alarms=self.storage.save_alarms,
         )

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from vigil_firmware import alarm_signals, alarms, led_gain, signal
+from vigil_firmware import activity, alarm_signals, alarms, led_gain, motion_sensor, position, signal
 from vigil_firmware.button import Button, Contact
 from vigil_firmware.device import Device
 from vigil_firmware.indicators import Indicators, OutputPart
 from vigil_firmware.led_gain import LedGain
-from vigil_firmware.monitor import Monitor
 from vigil_firmware.pattern_player import PatternPlayer
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
@@ -250,6 +249,62 @@ def test_accelerometers_make_no_object(runtime: Runtime, function: str, module: 
     assert heap_growth(runtime, setup, function, calls=60) == 0
 
 
+_WEARER_SETUP = """
+from array import array
+from vigil_firmware.motion_sensor import MotionSensor
+from vigil_firmware.vitals import Vitals
+from vigil_wire import movement
+
+class Part:
+    rate_milli_hz = 25_000
+    head = 3
+    def __init__(self):
+        self.x = array("h", bytes(64))
+        self.y = array("h", bytes(64))
+        self.z = array("h", bytes(64))
+    def probe(self):
+        pass
+    def configure(self):
+        pass
+    def drain(self):
+        global phase
+        for index in range(5):
+            phase = (phase + 1) % 14
+            self.x[index] = phase * {milli_g}
+            self.z[index] = 1000 + ({milli_g} * 10 if phase < 4 else -{milli_g} * 4)
+        return 5
+
+phase = 0
+vitals = Vitals()
+sensor = MotionSensor(Part(), vitals, 0)
+now_ms = 0
+
+def second():
+    global now_ms
+    for _ in range(5):
+        now_ms += 200
+        sensor.step(now_ms)
+    sensor.judge()
+    sensor.pack_movement()
+
+for _ in range(20):
+    second()
+assert vitals.position == movement.UPRIGHT and not sensor.fault
+assert vitals.movement == (movement.WALKING if {milli_g} else movement.STILL), vitals.movement
+"""
+
+
+@pytest.mark.parametrize("milli_g", [0, 20])
+def test_movement_and_position_make_no_object(runtime: Runtime, milli_g: int) -> None:
+    assert heap_growth(runtime, _WEARER_SETUP.replace("{milli_g}", str(milli_g)), "second", calls=60) == 0
+
+
+def test_frames_of_movement_and_position_stay_off_the_boards_heap() -> None:
+    for module in (activity, motion_sensor, position):
+        names = {name.split(".")[-1] for name in large_frames(*_functions_of_module(module))}
+        assert names <= {"__init__", "_configure"}
+
+
 def test_frames_of_accelerometers_stay_off_the_boards_heap() -> None:
     at_start = {"__init__", "probe", "configure", "_read", "_write", "head_of", "on_board"}
     for module in (acceleration, lis3dh, mpu6050):
@@ -339,8 +394,6 @@ def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None
         Sampler._drain,
         Sampler._take,
         Sampler._measure,
-        Monitor._feel,
-        Monitor._drained,
         ticks_add,
         ticks_diff,
         Sampler._account,
