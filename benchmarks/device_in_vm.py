@@ -168,7 +168,7 @@ class WalkersBus:
         else:
             self.turn = (self.turn + 1) % 6
             for index in range(len(buffer)):
-                buffer[index] = 0
+                buffer[index] = self.turn
                 if index % 6 == 5:
                     buffer[index] = 0x3C + self.turn * 2
 

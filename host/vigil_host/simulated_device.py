@@ -11,7 +11,7 @@ from vigil_firmware.device import Device
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.pattern_player import TICK_MS
-from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
+from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source, moving_of
 from vigil_firmware.storage import BLOCK_COUNT, provision
 from vigil_firmware.ticks import PERIOD
 from vigil_hal.panel import Panel
@@ -101,7 +101,7 @@ def simulated_device(
     panel: Panel | None = None,
 ) -> Device:
     """Return a device that has just been switched on, whose sensors feel `source`; the caller steps and ticks it."""
-    parts = Parts(source, source.has_temperature, clock_ms)
+    parts = Parts(source, source.has_temperature, clock_ms, moving_of(source))
     flash = SimulatedFlash(BLOCK_COUNT)
     provision(flash, device_key, settings, os.urandom)
     nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
@@ -117,6 +117,7 @@ def simulated_device(
         _POWER_ON,
         clock_ms(),
         panel,
+        parts.accelerometer,
     )
 
 

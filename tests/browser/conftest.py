@@ -231,7 +231,7 @@ class Home:
         self.store.commit(device_id, 1, raw)
         for stored in self.store.rows_after(0, 10_000):
             if stored.device_id == device_id:
-                self.live.update_respiration(stored)
+                self.live.update_record(stored)
         self._loop.call_soon_threadsafe(self.events.publish, "row")
 
     def tell(self, condition: str, *events: int, value: int = 0) -> None:

@@ -11,7 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableSequence
 
-    from vigil_hal.seams import SignalSource
+    from vigil_hal.seams import Accelerometer, SignalSource
+    from vigil_hal.simulated.accelerometer import AccelerationSource
+
+_HEAD = 2  # the y axis, as `vigil_hal.simulated.patient` has it
 
 
 class SimulatedBattery:
@@ -27,15 +30,32 @@ class SimulatedBattery:
 
 
 class Parts:
-    """Bus, oximeter, thermometer and battery. `thermometer` is None where the source knows no temperature."""
+    """Bus, oximeter, thermometer, accelerometer and battery.
 
-    def __init__(self, source: "SignalSource", has_temperature: bool, clock_ms: "Callable[[], int]") -> None:
+    `thermometer` is None where the source knows no temperature, `accelerometer` where `moving`, which it feels, is.
+    """
+
+    def __init__(
+        self,
+        source: "SignalSource",
+        has_temperature: bool,
+        clock_ms: "Callable[[], int]",
+        moving: "AccelerationSource | None" = None,
+    ) -> None:
         self.oximeter = SimulatedMax30102(source, clock_ms)
         self.bus = SimulatedI2C(self.oximeter)
         self.thermometer: Tmp117 | None = None
         if has_temperature:
             self.bus.attach(SimulatedTmp117(source, clock_ms))
             self.thermometer = Tmp117(self.bus)
+        self.accelerometer: Accelerometer | None = None
+        if moving is not None:
+            # Only here: a board whose sensors are simulated has neither file.
+            from vigil_hal.lis3dh import Lis3dh
+            from vigil_hal.simulated.lis3dh import SimulatedLis3dh
+
+            self.bus.attach(SimulatedLis3dh(moving, clock_ms))
+            self.accelerometer = Lis3dh(self.bus, head=_HEAD)
         self.battery = SimulatedBattery(clock_ms)
 
 
@@ -61,6 +81,11 @@ class Repeating:
 
 
 BUILT_IN_PATIENT = ""
+
+
+def moving_of(source: "Repeating | patient.Patient") -> "patient.Patient | None":
+    """What the accelerometer of a simulated device feels; None where it has none."""
+    return source if isinstance(source, patient.Patient) and source.has_acceleration else None
 
 
 def endless_source(kind: str, path: str) -> "Repeating | patient.Patient":
