@@ -209,7 +209,7 @@ def accelerometer_and_movement(bus):
         if now_ms % SENSE_MS == 0:
             sensor.step(now_ms)
         if now_ms % 1000 == 0:
-            sensor.judge()
+            sensor.judge(True)
 
     return step
 

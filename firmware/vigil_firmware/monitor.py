@@ -6,6 +6,7 @@ thermometer ------------------------/
 """
 
 from vigil_firmware import VERSION
+from vigil_firmware.alarm_signals import is_off
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.motion_sensor import MotionSensor
 from vigil_firmware.sampler import Sampler
@@ -199,8 +200,6 @@ class Monitor:
 
     def _judge(self) -> None:
         vitals = self.vitals
-        if self._motion_sensor is not None:
-            self._motion_sensor.judge()
         if self.sampler.fault:
             for measurement in (vitals.pulse_rate, vitals.spo2, vitals.ratio, vitals.perfusion, vitals.respiration):
                 measurement.withhold(statuses.SENSOR_FAULT)
@@ -208,6 +207,8 @@ class Monitor:
             self._signal.intervals.clear()
         else:
             self._signal.judge(vitals, self.sampler.rate_milli_hz)
+        if self._motion_sensor is not None:
+            self._motion_sensor.judge(is_worn=not is_off(vitals))
         self._read_temperature()
         self.take(self._now_ms)
 

@@ -1,8 +1,8 @@
 """The accelerometer: started, drained and believed or not; and what it says of the wearer, in the vitals.
 
 It serves the signal path, which goes on as if the wearer kept still when this has nothing to say. What it says of him
-is withheld whenever it fails, sticks, falls silent or does not feel gravity: nobody is still because nothing tells that
-he moves.
+is withheld whenever it fails, sticks, falls silent or does not feel gravity, and while the oximeter touches nobody: a
+device on a table is nobody who lies still.
 """
 
 from vigil_firmware.activity import Activity
@@ -57,22 +57,24 @@ class MotionSensor:
             self.fault = "the accelerometer answers but delivers no samples"
             self._lose(now_ms)
 
-    def judge(self) -> None:
-        """End a second: say in the vitals how the wearer moves and lies, where the accelerometer can be believed."""
+    def judge(self, is_worn: bool) -> None:
+        """End a second: say in the vitals how the wearer moves and lies, where that is known."""
         activity = self._activity
         was_plausible = activity.is_plausible
         activity.judge(self._accelerometer.rate_milli_hz)
         if not self._is_configured:
             return
+        if activity.is_plausible and not was_plausible:
+            self.motion.begin(self._accelerometer.rate_milli_hz)
         if not activity.is_plausible:
             self.fault = "the accelerometer does not feel gravity as 1 g; check its part and its wiring"
             self.motion.stop()
             self._withhold(statuses.SENSOR_FAULT)
+        elif not is_worn:
+            self._withhold(statuses.SENSOR_OFF)
         elif activity.level_milli_g < 0:
             self._withhold(statuses.ACQUIRING)
         else:
-            if not was_plausible:
-                self.motion.begin(self._accelerometer.rate_milli_hz)
             self._position.judge(activity.gravity_milli_g)
             self._publish()
 

@@ -41,10 +41,14 @@ class Wearer:
         self.step_us = 600000
         self.noise_milli_g = 2
         self.garbage = False
+        self.is_off = False
 
     def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        """As the patient's."""
-        return self._patient.sample_into(time_us, out)
+        """As the patient's, or dark."""
+        is_lit = self._patient.sample_into(time_us, out)
+        if self.is_off:
+            out[0] = out[1] = 300
+        return is_lit
 
     def temperature_centi_c(self, time_us: int) -> "int | None":
         """There is no thermometer."""
@@ -199,6 +203,22 @@ def case_tremor_and_what_is_irregular_have_no_cadence() -> None:
         house.wearer.step_us = (430000, 1100000, 700000, 900000)[second % 4]
         house.run(1)
         assert house.vitals.movement == movement.MOVING, second
+
+
+def case_device_on_a_table_is_nobody_who_lies_still() -> None:
+    house = House()
+    house.run(12)
+    assert (house.vitals.position, house.vitals.movement) == (movement.LYING, movement.STILL)
+    house.wearer.is_off = True
+    house.run(4)
+    assert house.says_nothing()
+    assert house.vitals.activity.status == statuses.SENSOR_OFF
+    assert not house.monitor.accelerometer_fault
+    house.wearer.is_off = False
+    house.run(4)
+    assert (house.vitals.position, house.vitals.movement) == (movement.UNKNOWN, movement.STILL)
+    house.run(8)
+    assert house.vitals.position == movement.LYING
 
 
 def case_without_an_accelerometer_nothing_is_said() -> None:

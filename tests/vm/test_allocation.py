@@ -284,7 +284,7 @@ def second():
     for _ in range(5):
         now_ms += 200
         sensor.step(now_ms)
-    sensor.judge()
+    sensor.judge(True)
     sensor.pack_movement()
 
 for _ in range(20):
