@@ -1,8 +1,9 @@
 """Driver of the LIS3DH accelerometer (ST, DocID17530 Rev 2): high-resolution mode, +-2 g, FIFO in stream mode.
 
-It converts at 50 Hz with a bandwidth of a ninth of that (Table 10), and two samples make one of those given. Its FIFO
-of 32 lasts 0.64 s. What it keeps there has ten bits, by ST's application note AN3308, so a step is 4 milli-g and a part
-that is kept still may give the same for minutes. An LIS2DH12 has the same identity and these registers too.
+It converts at 50 Hz with a bandwidth of a ninth of that, and two samples make one of those given. Its FIFO of 32 lasts
+0.64 s. Users of the part report that it keeps ten bits there, which the data sheet does not say: a step is then 4
+milli-g, and a part that is kept still may give the same for minutes. An LIS2DH12 has the same identity and these
+registers too.
 """
 
 from vigil_hal.acceleration import BURST_SAMPLES, SAMPLE_BYTES, Acceleration, head_of

@@ -42,12 +42,17 @@ class Wearer:
         self.noise_milli_g = 2
         self.garbage = False
         self.is_off = False
+        self.felt = 0  # by the light, counts of each step
 
     def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
         """As the patient's, or dark."""
         is_lit = self._patient.sample_into(time_us, out)
         if self.is_off:
             out[0] = out[1] = 300
+        if self.felt:
+            felt = self.felt * self._bounce(time_us - 40000) // 100
+            out[0] -= felt
+            out[1] -= felt
         return is_lit
 
     def temperature_centi_c(self, time_us: int) -> "int | None":
@@ -55,8 +60,7 @@ class Wearer:
 
     def acceleration_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
         """Gravity, steps and noise."""
-        phase = time_us % self.step_us * 30 // self.step_us
-        bounce = _HALF_SINE[phase] if phase < 15 else -_HALF_SINE[phase - 15]
+        bounce = self._bounce(time_us)
         noise = time_us // 20000 * 7 % 5 - 2
         for axis in range(3):
             out[axis] = self.gravity[axis] + noise * self.noise_milli_g
@@ -64,6 +68,11 @@ class Wearer:
             if self.garbage:
                 out[axis] = (time_us // 20000 * (axis + 3) * 997) % 4001 - 2000
         return True
+
+    def _bounce(self, time_us: int) -> int:
+        """A sine of 100 with the period of the steps."""
+        phase = time_us % self.step_us * 30 // self.step_us
+        return _HALF_SINE[phase] if phase < 15 else -_HALF_SINE[phase - 15]
 
 
 class House:
@@ -181,6 +190,21 @@ def case_walking_is_told_with_its_cadence() -> None:
             house.run(8)
             assert (house.vitals.movement, house.vitals.cadence.has_value) == (movement.STILL, False)
             assert house.vitals.activity.value < 20
+
+
+def case_pulse_is_read_through_the_steps_that_either_part_feels() -> None:
+    right = []
+    for part in (0, 1, None):
+        house = House(part or 0, has_accelerometer=part is not None)
+        house.run(15)
+        house.wearer.step_us = 620000  # twice the pulse's rate, nearly
+        house.wearer.bounce_milli_g = 300
+        house.wearer.felt = 1500
+        house.run(45)
+        values = [value for value, status, _, _ in house.shown[35:] if statuses.has_value(status)]
+        assert all(abs(value - 720) <= 100 for value in values) or part is None
+        right.append(sum(1 for value in values if abs(value - 720) <= 30))
+    assert right[0] >= 15 and right[1] >= 15 and right[2] < 15, right
 
 
 def case_rhythm_of_somebody_who_lies_or_whose_position_is_not_known_is_no_walking() -> None:

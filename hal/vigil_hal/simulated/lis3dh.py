@@ -1,8 +1,8 @@
 """An LIS3DH at register level, after its datasheet (DocID17530 Rev 2), fed by a source of acceleration.
 
 Power-down, every rate up to 400 Hz, the four full scales, bypass, FIFO and stream mode; neither interrupts nor filters.
-What the FIFO keeps has ten bits. Where ST's documents can be read in two ways: `counts_one_less` makes FSS one less
-than the samples that wait.
+What the FIFO keeps has ten bits, as users of the part report. Where ST's documents can be read in two ways:
+`counts_one_less` makes FSS one less than the samples that wait.
 """
 
 from array import array
