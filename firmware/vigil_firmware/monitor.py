@@ -8,7 +8,6 @@ thermometer ------------------------/
 from vigil_firmware import VERSION
 from vigil_firmware.alarm_signals import is_off
 from vigil_firmware.alarms import Alarms
-from vigil_firmware.motion_sensor import MotionSensor
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vigil_firmware.journal import Journal
+    from vigil_firmware.motion_sensor import MotionSensor
     from vigil_firmware.signal.intervals import Intervals
     from vigil_hal.max30102 import Max30102
     from vigil_hal.seams import Accelerometer, Battery, Thermometer
@@ -67,8 +67,7 @@ class Monitor:
         self._signal.oximetry.use_curve(settings.spo2_curve)
         self._motion_sensor: MotionSensor | None = None
         if accelerometer is not None:
-            self._motion_sensor = MotionSensor(accelerometer, self.vitals, now_ms)
-            self._signal.motion = self._motion_sensor.motion
+            self._attach(accelerometer, now_ms)
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
         self._battery = battery
@@ -97,6 +96,12 @@ class Monitor:
         self.alarms.restore(alarm_state, now_ms)
         self._keep(records.BOOT, records.pack_boot(journal.buf, reset_cause, VERSION, self.alarms.bits))
         self._keep_settings(b"")
+
+    def _attach(self, accelerometer: "Accelerometer", now_ms: int) -> None:
+        from vigil_firmware.motion_sensor import MotionSensor  # here: a board without one need not hold it
+
+        self._motion_sensor = MotionSensor(accelerometer, self.vitals, now_ms)
+        self._signal.motion = self._motion_sensor.motion
 
     def step(self, now_ms: int) -> None:
         """Do all that is due at `now_ms`. Call it at least every 500 ms."""
