@@ -43,8 +43,8 @@ fuzz: $(VENV)/.dev ## search for inputs that break a property, 5,000 random ones
 	@VIGIL_LONG=1 $(PYTEST) -m "(hypothesis or attacks) and not soak" --timeout=0 --durations=15 $(ARGS)
 
 # Accuracy first, which takes the longest; ARGS are its own. All run, and then it fails if a figure was not reached.
-bench: $(VENV)/.bench ## measure accuracy beside other programs, the driver, what it costs a device, replay, journal, ledger, plots
-	@missed=; for name in accuracy alarms alarm_latency driver device memory radio journal flash replay_speed ledger trend sync; do \
+bench: $(VENV)/.bench ## measure accuracy beside other programs, the driver, what it and each part cost a device, replay, journal, ledger, plots
+	@missed=; for name in accuracy alarms alarm_latency driver device parts memory radio journal flash replay_speed ledger trend sync; do \
 	  printf '\n%s\n' "$$name"; [ "$$name" = accuracy ] && arguments="$(ARGS)" || arguments=; \
 	  $(BIN)/python "benchmarks/$$name.py" $$arguments || missed="$$missed $$name"; \
 	done; [ -z "$$missed" ] || { echo "not reached:$$missed"; exit 1; }

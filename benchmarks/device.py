@@ -44,6 +44,8 @@ FIGURES = (
     ("movement and position, for each second", "movement_per_second", None),
     ("an LIS3DH's driver, for each second", "accelerometer_per_second", None),
     ("longest step, iterations", "worst_step", 15_000),
+    ("longest step with a display, iterations", "worst_step_with_display", 15_000),
+    ("a display, for each second", "display_per_second", None),
     ("FIFO samples a second", "rate_hz", None),
     ("one iteration here, us", "iteration_us", None),
 )

@@ -3,7 +3,6 @@
 # lost. Prints each step and what the heap holds then, garbage and all, and writes results.json.
 import gc
 import json
-import os
 import sys
 
 import micropython
@@ -326,7 +325,7 @@ def steps(seconds, *names):
     key = bytes(range(16))
     settings = sys.modules["vigil_wire.settings"].Settings(standard_services=2)
     storage = sys.modules["vigil_firmware.storage"]
-    storage.provision(main.FileBlocks(main.STORAGE_FOLDER, main.BLOCK_COUNT), key, settings, os.urandom)
+    storage.provision(main.FileBlocks(main.STORAGE_FOLDER, main.BLOCK_COUNT), key, settings)
     radio.link = sys.modules["vigil_wire.link"]
     if radio.link.__file__.startswith("/"):
         raise ValueError("not what a board runs is measured, but " + radio.link.__file__)

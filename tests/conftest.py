@@ -127,11 +127,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 class _Scheduling(LoadScopeScheduling):
-    """A worker gets whole files; one gets all that runs in real time."""
+    """A worker gets whole files, or a whole group of what runs in real time."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.split("::")[0])
-        return "real time" if file.parent.name in _IN_REAL_TIME else str(file)
+        return _IN_REAL_TIME.get(file.parent.name, str(file))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -25,20 +25,26 @@ from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.pattern_player import TICK_MS
 from vigil_firmware.storage import BLOCK_COUNT
 from vigil_hal.buzzer import TONE_HZ, ToneBuzzer
-from vigil_hal.faults import SensorFault
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.light import RgbLight
 from vigil_hal.panel import Panel
-from vigil_hal.tmp117 import Tmp117
+from vigil_hal.parts import Parts, opened
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vigil_hal.seams import Display
 
 # Of an ESP32-DevKitC and a Pico W: I2C bus, data, clock, and the pins of what speaks to those beside the device. A file
 # board.json takes their place and names all that are used, by the same names. There, a light may be three pins (red,
 # green, blue), and "beeper" is a buzzer with its own oscillator. The button is to ground: BOOT on an ESP32.
+# "parts" lists what there is beside the oximeter, as vigil_hal.parts wants it.
 PINS = {
     "esp32": {"i2c": 0, "sda": 21, "scl": 22, "light": 27, "buzzer": 25, "vibration": 26, "button": 0},
     "rp2": {"i2c": 0, "sda": 4, "scl": 5, "light": 15, "buzzer": 14, "vibration": 13, "button": 12},
 }
+PARTS = ({"part": "TMP117", "address": 0x48, "optional": True},)
 I2C_HZ = 400_000
+ADC_MOST_MV = 3_300  # of a Pico
 STORAGE_FOLDER = "/vigil"
 PARTITION = "vigil"
 SEGMENTS_MOST = 96
@@ -61,8 +67,38 @@ def pins():
         return PINS[sys.platform]
 
 
-def panel():
-    """Return the lights, buzzers and the button of this board."""
+class Buses:
+    """What the parts are wired to."""
+
+    def __init__(self, i2c: machine.I2C) -> None:
+        self.i2c = i2c
+
+    def one_wire(self, pin: int):
+        """Return the 1-Wire bus on a pin."""
+        import onewire
+
+        return onewire.OneWire(machine.Pin(pin))
+
+    def adc(self, pin: int):
+        """Return what measures the voltage of a pin, with `read_uv`."""
+        if sys.platform == "esp32":
+            return machine.ADC(machine.Pin(pin), atten=machine.ADC.ATTN_11DB)
+        return PlainAdc(machine.ADC(machine.Pin(pin)))
+
+
+class PlainAdc:
+    """An ADC whose port has no calibrated readings."""
+
+    def __init__(self, adc: machine.ADC) -> None:
+        self._adc = adc
+
+    def read_uv(self) -> int:
+        """Return the voltage in microvolts."""
+        return self._adc.read_u16() * ADC_MOST_MV // 65535 * 1000
+
+
+def panel(display: "Display | None"):
+    """Return the lights, buzzers and the button of this board, with its display if it has one."""
     pin = pins()
     light = buzzer = vibration = button = None
     if "light" in pin:
@@ -76,7 +112,7 @@ def panel():
         vibration = output(pin["vibration"])
     if "button" in pin:
         button = machine.Pin(pin["button"], machine.Pin.IN, machine.Pin.PULL_UP)
-    return Panel(light, buzzer, vibration, None, button)
+    return Panel(light, buzzer, vibration, display, button)
 
 
 def output(number: int):
@@ -87,17 +123,6 @@ def output(number: int):
 def timer(purpose: int):
     """Return a timer that is not used yet, by its place in TIMERS."""
     return machine.Timer(TIMERS[sys.platform][purpose] if sys.platform in TIMERS else -1)
-
-
-def thermometer_on(i2c: machine.I2C):
-    """Return the TMP117 if one answers; a board may go without."""
-    thermometer = Tmp117(i2c)
-    try:
-        thermometer.probe()
-    except SensorFault as fault:
-        print("vigil: no thermometer:", fault)
-        return None
-    return thermometer
 
 
 def journal_stores():
@@ -124,27 +149,31 @@ def in_segments():
 
 
 def sensors():
-    """Return bus, thermometer and battery: this board's own, or simulated ones."""
+    """Return the bus of the oximeter and the other parts: this board's own, or simulated ones."""
     pin = pins()
     if pin.get("sensors") == "simulated":
-        from vigil_firmware.simulation.parts import Parts, endless_source
+        from vigil_firmware.simulation.parts import Parts as Simulated
+        from vigil_firmware.simulation.parts import endless_source
 
         print("vigil: SIMULATED sensors: what this board tells is about nobody")
         source = endless_source("patient", "")
-        parts = Parts(source, source.has_temperature, time.ticks_ms)  # pyright: ignore[reportArgumentType]
-        return parts.bus, parts.thermometer, parts.battery
+        simulated = Simulated(source, source.has_temperature, time.ticks_ms)  # pyright: ignore[reportArgumentType]
+        parts = Parts()
+        parts.thermometer, parts.battery = simulated.thermometer, simulated.battery
+        return simulated.bus, parts
     freq_hz = pin.get("i2c_hz", I2C_HZ)
     i2c = machine.I2C(pin["i2c"], sda=machine.Pin(pin["sda"]), scl=machine.Pin(pin["scl"]), freq=freq_hz)
-    return i2c, thermometer_on(i2c), None
+    entries = pin.get("parts", PARTS)
+    return i2c, opened(Buses(i2c), entries, print)  # pyright: ignore[reportArgumentType] - pins are of other kinds
 
 
 def start():
     """Build the device of this board's parts."""
-    bus, thermometer, battery = sensors()
+    bus, parts = sensors()
     return Device(
         bus,
-        thermometer,
-        battery,
+        parts.thermometer,
+        parts.battery,
         FileBlocks(STORAGE_FOLDER, BLOCK_COUNT),
         journal_stores(),
         bluetooth,  # pyright: ignore[reportArgumentType] - the stubs' irq and gap_advertise are not the board's
@@ -152,7 +181,8 @@ def start():
         print,
         machine.reset_cause(),
         time.ticks_ms(),  # pyright: ignore[reportArgumentType] - an int everywhere but in the stubs
-        panel(),
+        panel(parts.display),
+        parts.accelerometer,
     )
 
 

@@ -1,181 +1,160 @@
-"""What a small display says: four lines of sixteen characters, with the cause of an alarm first.
+"""Keeps a display up to date: when it is written, sent, set up again, and how bright it is.
 
-    Low oxygen        the condition to name first
-    SpO2 91 % +-4     what it is about; "last 91 % +-4" when that is no longer measured
-    uncalibrated      or: no signal
-    PAUSED 95 s +2    or: acknowledged, is over now, STANDBY 7:59; +2: two more conditions are active
-
-While nothing is active, or only what is of low priority and silenced: SpO2, pulse and temperature, "--" where there is
-no reading; then the standby, the condition, or "uncalibrated". Lines are new strings, made once a second at most.
+It is written once a second and when an alarm changes, and sent a part in each step, but never in the step that has
+judged a second, which is long as it is. What the display holds cannot be read, and one that lost its power for a moment
+answers as before and shows nothing: it is set up and sent anew each 15 s. It is dim while nothing is wrong, since what
+is always lit burns in.
 """
 
-from vigil_wire import conditions, records
+from vigil_firmware.display_pages import Pages
+from vigil_wire import conditions
 from vigil_wire.conditions import LOW, NONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_firmware.monitor import Monitor
-    from vigil_firmware.vitals import Measurement
     from vigil_hal.seams import Display
 
-LINES = 4
-COLUMNS = 16
-_LINE_PIXELS = 16  # from line to line: room for a bigger font
-_UNCALIBRATED = "uncalibrated"
-_NO_SIGNAL = "no signal"
-_RETRY_S = 10  # a display that did not answer costs time at each try
+ALL_LIT_S = 2  # of a notice: who looks sees whether each pixel is
+REFRESH_S = 15
+RETRY_S = 5  # a display that did not answer costs time at each try
+BRIGHT_S = 60
+NAMED_S = 4  # where several conditions have the highest priority, each is named so long
 _NEVER = -1
-
-_SPO2 = 0
-_PULSE = 1
-_TEMPERATURE = 2
-_RESPIRATION = 3
-_LABELS = ("SpO2 ", "Pulse ", "", "Breaths ")
-_NUMBERS = ("%d %%", "%d bpm", "", "%d /min")
-_MEASURED = ("spo2", "pulse_rate", "temperature", "respiration")
-_ABOUT = {
-    "spo2": _SPO2, "spo2_fall": _SPO2, "pulse_rate": _PULSE, "temperature": _TEMPERATURE,
-    "temperature_change": _TEMPERATURE, "respiration": _RESPIRATION,
-}  # fmt: skip
+_STUCK = (110, 116)  # ETIMEDOUT, and newlib's number for it
+_EIO = 5
 
 
 class AlarmDisplay:
-    """Keeps a display up to date: it is written once a second at most, and only when it says something else."""
+    """One display. `fault`: why it cannot be used, or ""."""
 
     def __init__(self, display: "Display", monitor: "Monitor") -> None:
         self.fault = ""
         self._display = display
         self._monitor = monitor
-        self._last = [_NEVER] * len(_MEASURED)  # the newest readings
+        self._pages = Pages(display, monitor)
         self._second = _NEVER
         self._revision = _NEVER
         self._notice = ""
-        self._more = 0
-        self._retry_s = 0
-        self._shown = [""] * LINES
-        self._lines = [""] * LINES
+        self._notice_s = 0  # how long it has been there
+        self._passkey = _NEVER
+        self._named = _NEVER  # the condition that an alarm's page is about
+        self._more = 0  # how many others are active
+        self._bright_s = BRIGHT_S
+        self._setup_s = 0  # until it is set up again
+        self._is_unknown = True  # what it shows: it does not answer, or did not yet
+        self._must_write = False
+        self._must_show = False
 
-    def step(self, now_ms: int, notice: str) -> None:
-        """Show what is so now, or `notice` where it is not empty."""
-        monitor = self._monitor
-        is_second = monitor.second != self._second
-        if not is_second and monitor.alarms.revision == self._revision and notice == self._notice:
-            return
+    def step(self, now_ms: int, notice: str, passkey: int) -> None:
+        """Show what is so now, or `notice` where it is not empty, or a passkey where it is not negative."""
+        is_told = self._has_been_told(notice, passkey)
+        if self._is_new_second() or is_told:
+            self._must_write = True
+        elif self._must_write:
+            self._must_write = False
+            self._must_show = True
+            self._write(now_ms)
+        elif self._must_show and (self._setup_s <= 0 or not self._is_unknown):
+            self._show()
+
+    def switch_off(self) -> None:
+        """Make it dark: nobody steps any more, and what it shows would stay."""
+        try:
+            self._display.switch_off()
+        except OSError as error:
+            self.fault = "the display cannot be switched off (errno %s)" % error.errno
+
+    def _is_new_second(self) -> bool:
+        if self._monitor.second == self._second:
+            return False
+        self._second = self._monitor.second
+        self._notice_s += 1
+        self._setup_s -= 1
+        self._pages.remember()
+        if self._second % NAMED_S == 0:
+            self._name_next()
+        if self._monitor.alarms.visible != NONE:
+            self._bright_s = BRIGHT_S
+        elif self._bright_s:
+            self._bright_s -= 1
+        return True
+
+    def _has_been_told(self, notice: str, passkey: int) -> bool:
+        """Whether there is something else to say than a second's values."""
+        alarms = self._monitor.alarms
+        if notice == self._notice and passkey == self._passkey and alarms.revision == self._revision:
+            return False
+        if notice != self._notice:
+            self._notice_s = 0
         self._notice = notice
-        if is_second:
-            self._second = monitor.second
-            self._retry_s = max(self._retry_s - 1, 0)
-            self._remember()
-        if monitor.alarms.revision != self._revision:
-            self._revision = monitor.alarms.revision
-            self._more = self._count() - 1
-        self._compose(now_ms, notice)
-        if self._lines != self._shown and not self._retry_s:
-            self._write()
-
-    def _remember(self) -> None:
-        for index in range(len(_MEASURED)):
-            measurement = self._measurement(index)
-            if measurement.has_value:
-                self._last[index] = measurement.value
+        self._passkey = passkey
+        self._revision = alarms.revision
+        self._named = alarms.top
+        self._more = self._count() - 1
+        self._bright_s = BRIGHT_S
+        return True
 
     def _count(self) -> int:
-        """How many conditions are active that are not covered by a worse one."""
-        bits = self._monitor.alarms.bits
+        """How many conditions are to be shown."""
         count = 0
         for number in range(len(conditions.TABLE)):
-            worse = conditions.COVERED_BY.get(number)
-            if bits >> number & 1 and (worse is None or not bits >> worse & 1):
-                count += 1
+            count += self._is_shown(number)
         return count
 
-    def _compose(self, now_ms: int, notice: str) -> None:
-        lines = self._lines
+    def _is_shown(self, number: int) -> bool:
+        """Whether a condition is active and not covered by a worse one."""
+        bits = self._monitor.alarms.bits
+        worse = conditions.COVERED_BY.get(number)
+        return bits >> number & 1 == 1 and (worse is None or not bits >> worse & 1)
+
+    def _name_next(self) -> None:
+        """Go on to the next condition that has the highest priority of all."""
         alarms = self._monitor.alarms
-        for index in range(LINES):
-            lines[index] = ""
-        if notice:
-            lines[0] = notice
-        elif alarms.visible <= LOW and alarms.audible == NONE:
-            self._compose_values(alarms.top, now_ms)
-        else:
-            kind = conditions.TABLE[alarms.top]
-            lines[0] = kind.text
-            self._compose_about(kind.signal)
-            state = self._state(alarms.top, now_ms)
-            if self._more > 0:
-                state = "%s +%d" % (state, self._more) if state else "+%d more" % self._more
-            lines[3] = state
-
-    def _compose_values(self, top: int, now_ms: int) -> None:
-        lines = self._lines
-        lines[0] = self._named(_SPO2) if self._has_value(_SPO2) else "SpO2 --"
-        lines[1] = self._named(_PULSE) if self._has_value(_PULSE) else "Pulse --"
-        if self._monitor.has_thermometer:
-            lines[2] = self._number(_TEMPERATURE) if self._has_value(_TEMPERATURE) else "-- C"
-        if self._monitor.alarms.is_standby:
-            lines[3] = self._state(top, now_ms)
-        elif top >= 0:
-            lines[3] = conditions.TABLE[top].text
-        elif self._has_value(_SPO2) and self._is_uncalibrated(_SPO2):
-            lines[3] = _UNCALIBRATED
-
-    def _compose_about(self, signal: str) -> None:
-        lines = self._lines
-        index = _ABOUT.get(signal, _NEVER)
-        if index != _NEVER and self._has_value(index):
-            lines[1] = self._named(index)
-            lines[2] = _UNCALIBRATED if self._is_uncalibrated(index) else ""
-        elif index != _NEVER:
-            lines[1] = "" if self._last[index] == _NEVER else "last " + self._number(index)
-            lines[2] = _NO_SIGNAL
-        elif signal == "battery" and self._monitor.battery_pct != records.NO_U8:
-            lines[1] = "%d %%" % self._monitor.battery_pct
-
-    def _named(self, index: int) -> str:
-        return _LABELS[index] + self._number(index)
-
-    def _number(self, index: int) -> str:
-        """The newest reading, in at most 10 characters."""
-        value = (self._last[index] + 5) // 10
-        if index == _TEMPERATURE:
-            return "%d.%d C" % (value // 10, value % 10)
-        if index == _SPO2 and self._is_uncalibrated(index):
-            return "%d %% +-4" % value
-        return _NUMBERS[index] % value
-
-    def _is_uncalibrated(self, index: int) -> bool:
-        return index == _SPO2 and not self._monitor.vitals.spo2_is_calibrated
-
-    def _has_value(self, index: int) -> bool:
-        return self._measurement(index).has_value
-
-    def _state(self, top: int, now_ms: int) -> str:
-        alarms = self._monitor.alarms
-        if alarms.is_standby:
-            minutes = (alarms.standby_left_ms + 59_999) // 60_000
-            return "STANDBY %d:%02d" % (minutes // 60, minutes % 60)
-        if alarms.audible < alarms.visible:
-            if alarms.acknowledged_bits >> top & 1:
-                return "acknowledged"
-            return "PAUSED %d s" % alarms.pause_left_s(now_ms)
-        return "is over now" if alarms.latched_bits >> top & 1 else ""
-
-    def _measurement(self, index: int) -> "Measurement":
-        measurement: Measurement = getattr(self._monitor.vitals, _MEASURED[index])
-        return measurement
-
-    def _write(self) -> None:
-        display = self._display
-        try:
-            display.fill(0)
-            for index in range(LINES):
-                display.text(self._lines[index], 0, index * _LINE_PIXELS)
-            display.show()
-        except OSError as error:
-            self.fault = "the display does not answer (errno %s); check its wiring" % error.errno
-            self._retry_s = _RETRY_S
+        if alarms.top < 0:
             return
-        self.fault = ""
-        for index in range(LINES):
-            self._shown[index] = self._lines[index]
+        priority = alarms.priority_of(alarms.top)
+        for _ in range(len(conditions.TABLE)):
+            self._named = (self._named + 1) % len(conditions.TABLE)
+            if self._is_shown(self._named) and alarms.priority_of(self._named) == priority:
+                return
+        self._named = alarms.top
+
+    def _write(self, now_ms: int) -> None:
+        alarms = self._monitor.alarms
+        pages = self._pages
+        self._display.brighten(self._bright_s > 0)
+        if self._notice and self._notice_s <= ALL_LIT_S:
+            self._display.fill(1)
+        elif self._notice:
+            pages.write_notice(self._notice)
+        elif alarms.visible <= LOW and self._passkey >= 0:
+            pages.write_passkey(self._passkey)
+        elif alarms.visible <= LOW and alarms.audible == NONE:
+            pages.write_values()
+        else:
+            pages.write_alarm(self._named, self._more, now_ms)
+
+    def _show(self) -> None:
+        errno = self._send()
+        if errno:
+            cause = "its I2C bus is stuck: check SDA and SCL for a short" if errno in _STUCK else "check its wiring"
+            self.fault = "the display does not answer (errno %d); %s" % (errno, cause)
+            self._setup_s = RETRY_S
+            self._is_unknown = True
+
+    def _send(self) -> int:
+        """Send the next part; the error's number where it does not take that, else 0."""
+        try:
+            if self._setup_s <= 0:
+                self._setup_s = REFRESH_S
+                if self._is_unknown:
+                    self._display.switch_off()  # what it shows may be long over
+                self._display.configure()
+                self._is_unknown = False
+            if self._display.show():
+                self._must_show = False
+                self.fault = ""
+            return 0
+        except OSError as error:
+            return error.errno or _EIO

@@ -42,7 +42,7 @@ class Equipment:
         self.battery_pct: int | None = None
         self.unsent_pct: int | None = None  # of the journal's room, what no host has yet
         self.is_storage_faulty = False
-        self.is_panel_faulty = False  # light, sound or button
+        self.is_panel_faulty = False  # light, sound, display or button
         self.is_accelerometer_faulty = False
         self.bridge_silent_s: int | None = None  # None: none has ever been here
         self.clock_unset_s: int | None = None

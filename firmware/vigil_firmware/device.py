@@ -91,7 +91,7 @@ class Device:
         fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
         panel_fault = self._panel_fault()
         monitor.alarms.equipment.is_panel_faulty = panel_fault != ""
-        fault = fault or panel_fault
+        fault = fault or panel_fault or monitor.battery_fault
         if fault != self.fault and self.monitor.second:  # in its first second a sensor may still be starting
             self.fault = fault
             self._log("fault: " + fault if fault else "fault: cleared")
@@ -107,7 +107,7 @@ class Device:
             self.button.contact.tick(now_ms)
 
     def switch_off_signals(self, now_ms: int) -> None:
-        """Make light and sound end, before nobody steps it any more."""
+        """Make light, sound and display end, before nobody steps it any more."""
         if self.indicators is not None:
             self.indicators.switch_off(now_ms)
 
@@ -118,6 +118,7 @@ class Device:
             button.step(now_ms)
         if self.indicators is None:
             return
+        self.indicators.passkey = self.peripheral.passkey
         self.indicators.step(now_ms)
         if button is not None and button.done != self._button_done:
             self._button_done = button.done

@@ -14,7 +14,6 @@ A part that raises OSError is named in `fault` and tried again; it stops nothing
 """
 
 from vigil_firmware import alarm_patterns
-from vigil_firmware.alarm_display import AlarmDisplay
 from vigil_firmware.pattern_player import PatternPlayer
 from vigil_firmware.ticks import ticks_diff
 from vigil_hal.light import OFF
@@ -22,9 +21,10 @@ from vigil_wire.conditions import HIGH, LOW, MEDIUM, NONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vigil_firmware.alarm_display import AlarmDisplay
     from vigil_firmware.monitor import Monitor
     from vigil_hal.panel import Panel
-    from vigil_hal.seams import Output
+    from vigil_hal.seams import Display, Output
 
 _RETRY_MS = 500
 _EIO = 5
@@ -70,6 +70,13 @@ def _switch(output: "Output", level: int) -> int:
         return error.errno or _EIO
 
 
+def _display_of(display: "Display", monitor: "Monitor") -> "AlarmDisplay":
+    """Keep this display up to date. A board without one does not import how, and has that memory for other things."""
+    from vigil_firmware.alarm_display import AlarmDisplay
+
+    return AlarmDisplay(display, monitor)
+
+
 class Indicators:
     """All of a device's alarm signals. They are tried once when the power comes, and when a host asks for it."""
 
@@ -78,7 +85,7 @@ class Indicators:
         self._light = OutputPart("light", panel.light)
         self._buzzer = OutputPart("buzzer", panel.buzzer)
         self._vibration = OutputPart("vibration motor", panel.vibration)
-        self._display = None if panel.display is None else AlarmDisplay(panel.display, monitor)
+        self._display = None if panel.display is None else _display_of(panel.display, monitor)
         self._sound = PatternPlayer(now_ms)
         self._flash = PatternPlayer(now_ms)
         self._colour = OFF
@@ -90,6 +97,7 @@ class Indicators:
         self._testing = HIGH  # the priority that is tried now; NONE: no test
         self._is_test_begun = False
         self._is_ticking = False
+        self.passkey = -1  # to be shown for a phone that pairs
 
     @property
     def fault(self) -> str:
@@ -119,7 +127,7 @@ class Indicators:
             self._remind(now_ms)
         self._show_priority(self._testing or monitor.alarms.visible, now_ms)
         if self._display is not None:
-            self._display.step(now_ms, _TEST_NOTICE if self._testing else "")
+            self._display.step(now_ms, _TEST_NOTICE if self._testing else "", self.passkey)
         self.tick(now_ms)
 
     def tick(self, now_ms: int) -> None:
@@ -143,10 +151,12 @@ class Indicators:
             self.tick(now_ms)
 
     def switch_off(self, now_ms: int) -> None:
-        """Make light and sound end, before nobody steps any more."""
+        """Make light, sound and display end, before nobody steps any more."""
         self._sound.stop(now_ms)
         self._flash.stop(now_ms)
         self.tick(now_ms)
+        if self._display is not None:
+            self._display.switch_off()
 
     def _sound_alarms(self, audible: int, now_ms: int) -> None:
         alarms = self._monitor.alarms

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
         `slot_bytes`: what frames are multiples of. `mark_bytes`: how many of a frame's bytes are programmed last, with
         its mark; 0 where frames are written in one piece, because what a cut leaves half written is not kept.
+        `shared_unit`: bytes of a unit that is programmed once, when it is full: the end of the newest frame waits in
+        memory for the next one or for `flush`. 1: nothing waits so.
         `group_ms`: how long summaries may wait in memory until `flush`; 0: what is programmed is kept.
         Methods raise OSError when the store cannot be used; what was not flushed may then be gone.
         """
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
         sector_bytes: int
         slot_bytes: int
         mark_bytes: int
+        shared_unit: int
         group_ms: int
 
         def read(self, sector: int, offset: int, buf: "bytearray | memoryview") -> None:
@@ -65,12 +68,13 @@ if TYPE_CHECKING:
         def erase(self, sector: int) -> None:
             """Erase; a sector whose erase was cut has no header any more."""
 
-        def flush(self) -> None:
-            """Make all that was programmed outlast a cut."""
+        def flush(self) -> bool:
+            """Make all that was programmed outlast a cut; whether that took the start of the next slot."""
 
 
 HEADER_BYTES = 32
 FORMAT_VERSION = 1
+SHARED_FORMAT_VERSION = 2  # where frames share units
 _SECTORS_LEAST = 3
 _RESERVED_SLOTS = 2  # at a sector's end, for the record of a loss, and for one more where a cut tore the first
 _AHEAD_SLOTS = 16  # this near to its end a sector has the next one erased
@@ -95,6 +99,7 @@ class Journal:
     def __init__(self, store: "Store", new_id: int) -> None:
         self._store = store
         self._slots = (store.sector_bytes - HEADER_BYTES) // store.slot_bytes
+        self._version = FORMAT_VERSION if store.shared_unit == 1 else SHARED_FORMAT_VERSION
         if store.sectors < _SECTORS_LEAST or self._slots < 2 * SLOTS_MOST + _RESERVED_SLOTS:
             raise JournalError("a journal needs at least %d sectors" % _SECTORS_LEAST)
         self.journal_id = -1
@@ -114,6 +119,7 @@ class Journal:
         self._day = 0
         self._appended = -1
         self._is_closed = False  # something failed in this sector: nothing more goes there
+        self._held_slots = 0  # of the newest record, while its end waits in memory
         self._tail = 0  # number of the oldest sector that is kept
         self._ahead = 0  # number of the sector to go on in
         self._is_ahead_erased = False
@@ -122,6 +128,7 @@ class Journal:
         self._owed = -1  # the last number of a loss for which the old sector had no room
         self._kept_mark = -1  # as `acknowledged` stands in the store
         self._damaged_from = -1  # the newest records from here on cannot be read
+        self._is_losing = False  # the store took the last record nowhere: the next one tries once
         # What `append` was given.
         self._kind = 0
         self._now_boot = 0
@@ -159,7 +166,8 @@ class Journal:
         self._now_ms = day_ms
         if self._is_kept(length):
             self.fault = ""
-        elif self._damaged_from >= 0 or not self._is_kept_elsewhere(length):
+            self._is_losing = False
+        elif self._is_losing or not self._is_kept_elsewhere(length):
             self._lose()
             return self._appended
         sequence = self._appended
@@ -228,7 +236,7 @@ class Journal:
         """Write something, so that a store that takes nothing raises its OSError now and not at the first record."""
         if self._slot < self._slots - _RESERVED_SLOTS:
             self._keep_mark()
-            self._store.flush()
+            self._flush_store()
 
     # Writing.
 
@@ -240,6 +248,8 @@ class Journal:
             self._note_fault(error)
             self._close()
             return False
+        if not is_flushed and self._store.shared_unit > 1:
+            self._note_flushed()  # what this one follows: its last unit is full now
         self._appended += 1
         if is_flushed:
             self._note_flushed()
@@ -251,6 +261,7 @@ class Journal:
 
     def _keep(self, length: int) -> bool:
         """Write the record in `buf`, in the next sector where this one is full; whether it was flushed."""
+        is_due = self._kind != records.VITALS or self._is_due()
         if self._damaged_from >= 0:
             self._tell_damage()
         slots = self._encode(self.buf, self._kind, length)
@@ -258,16 +269,20 @@ class Journal:
             self._turn()
             slots = self._encode(self.buf, self._kind, length)
         self._program(slots)
-        if self._kind == records.VITALS and not self._is_due():
+        if not is_due:
+            if self._store.shared_unit > 1:
+                self._hold(slots)
             return False
         self._flush_store()
         return True
 
     def _lose(self) -> None:
-        """Use up the number of a record that the store did not take."""
+        """Use up the number of a record that the store did not take; one that waited for it is lost, too."""
         self._appended += 1
         if self._damaged_from < 0:
-            self._damaged_from = self._appended
+            self._damaged_from = self._appended - (1 if self._held_slots else 0)
+        self._held_slots = 0
+        self._is_losing = True
 
     def _note_fault(self, error: OSError) -> None:
         self.fault = "the journal's flash: " + str(error)
@@ -323,7 +338,7 @@ class Journal:
         """Put the frame into the next slots, its mark last."""
         slot = self._slot
         self._close()  # until it has gone well
-        self._write(HEADER_BYTES + slot * self._store.slot_bytes, slots)
+        self._write(self._offset_of(slot), slots)
         self._slot = slot + slots
         self._is_closed = False
         if self._frame[0] in RECORD_MARKS:
@@ -343,10 +358,28 @@ class Journal:
         if self._seen_by_slots[slots] != self._frame_by_slots[slots]:
             raise OSError(_EIO, "it does not hold what was written")
 
+    def _hold(self, slots: int) -> None:
+        """Keep the frame in memory, too, while its end waits there."""
+        for index in range(slots * self._store.slot_bytes):
+            self._held[index] = self._frame[index]
+        self._held_slots = slots
+
+    def _program_held(self) -> None:
+        """Put the frame that waited in a sector that failed into this one."""
+        for index in range(self._held_slots * self._store.slot_bytes):
+            self._frame[index] = self._held[index]
+        boot = self._boot
+        day = self._day
+        self._program(self._held_slots)
+        self._boot = boot
+        self._day = day
+
     def _flush_store(self) -> None:
         slot = self._slot
         self._close()  # until it has gone well
-        self._store.flush()
+        if self._store.flush():
+            slot += 1
+        self._held_slots = 0
         self._slot = slot
         self._is_closed = False
 
@@ -393,6 +426,8 @@ class Journal:
         except OSError:
             self._leave_out()
             raise
+        if self._held_slots:
+            self._program_held()
         if self._owed >= 0:
             self._tell_loss(self.acknowledged + 1, self._owed)
             self._owed = -1
@@ -458,6 +493,9 @@ class Journal:
 
     def _open(self, number: int) -> None:
         """Write the header of a sector that is erased, and go on there."""
+        if not self._held_slots:
+            self._boot = self._now_boot
+            self._day = self._now_day
         self._make_header(number)
         store = self._store
         sector = number % store.sectors
@@ -468,8 +506,6 @@ class Journal:
         self._number = number
         self._slot = 0
         self._is_closed = False
-        self._boot = self._now_boot
-        self._day = self._now_day
         self._ahead = number + 1
         self._is_ahead_erased = False
         self._kept_mark = self.acknowledged
@@ -477,15 +513,15 @@ class Journal:
     def _make_header(self, number: int) -> None:
         header = self._header
         header[0] = HEADER
-        header[1] = FORMAT_VERSION
+        header[1] = self._version
         header[2] = self._store.slot_bytes
         put_u16(header, 3, self._store.sectors)
         put_u32(header, 5, self.journal_id)
         put_u32(header, 9, number)
-        put_u32(header, 13, self._appended + 1)
+        put_u32(header, 13, self._appended + (0 if self._held_slots else 1))
         put_u32(header, 17, self.acknowledged + 1)
-        put_u16(header, 21, self._now_boot)
-        put_u16(header, 23, self._now_day)
+        put_u16(header, 21, self._boot)
+        put_u16(header, 23, self._day)
         fill(header, 25, HEADER_BYTES - 3)
         seal(header, HEADER_BYTES, self._header_start)
 
@@ -496,6 +532,7 @@ class Journal:
         mark = self._store.mark_bytes
         self._frame = bytearray(SLOTS_MOST * slot)
         self._frame_by_slots = [memoryview(self._frame)[: slots * slot] for slots in range(SLOTS_MOST + 1)]
+        self._held = bytearray(SLOTS_MOST * slot)
         self._mark = memoryview(self._frame)[:mark]
         self._bodies = [memoryview(self._frame)[mark : slots * slot] for slots in range(SLOTS_MOST + 1)]
         self._seen = bytearray(SLOTS_MOST * slot)
@@ -534,7 +571,7 @@ class Journal:
         self.acknowledged = u32(self._header, 17) - 1
         while self._at_slot < self._slots:
             mark = self._look()
-            if mark in (BLANK, GARBAGE):
+            if mark == BLANK or (mark == GARBAGE and self._store.shared_unit == 1):
                 last = self._last_written()
                 if last < self._at_slot:
                     break
@@ -567,13 +604,16 @@ class Journal:
             self._named = u32(self._seen, 14)
 
     def _last_written(self) -> int:
-        """The last slot, from the reader's on in the newest sector, that is not erased; one less if there is none."""
-        last = self._at_slot - 1
+        """The last slot, from the reader's on in the newest sector, that is not erased; one less if there is none.
+
+        A slot whose first unit is not erased is none that can be used.
+        """
         slot_bytes = self._store.slot_bytes
+        last = self._at_slot if self._is_unit_begun() else self._at_slot - 1
         blank = b"\xff" * slot_bytes
         slot = bytearray(slot_bytes)
         for index in range(self._at_slot, self._slots):
-            self._store.read(self._number % self._store.sectors, HEADER_BYTES + index * slot_bytes, slot)
+            self._store.read(self._number % self._store.sectors, self._offset_of(index), slot)
             if slot != blank:
                 last = index
         return last
@@ -584,14 +624,45 @@ class Journal:
         As many slots as the longest frame has: until its mark is gone, the first might be taken for such a one's.
         """
         store = self._store
+        if store.shared_unit > 1:
+            self._give_up_units(last)
+            return
         zeros = memoryview(bytearray(store.slot_bytes))
         sector = self._number % store.sectors
         slot = min(max(last, self._at_slot + SLOTS_MOST - 1), self._slots - 1)
         while slot >= self._at_slot:
-            offset = HEADER_BYTES + slot * store.slot_bytes
+            offset = self._offset_of(slot)
             store.program(sector, offset + store.mark_bytes, zeros[store.mark_bytes :])
             store.program(sector, offset, zeros[: store.mark_bytes])
             slot -= 1
+
+    def _give_up_units(self, last: int) -> None:
+        """The same where frames share units: the unit in which the reader's slot begins goes last.
+
+        It was torn, for where it is whole that slot has a mark. So what ends in it was never said to be kept.
+        """
+        store = self._store
+        unit = store.shared_unit
+        zeros = memoryview(bytearray(unit))
+        first = self._offset_of(self._at_slot)
+        offset = self._offset_of(last + 1) - 1
+        while offset >= first - first % unit:
+            offset -= offset % unit
+            store.program(self._number % store.sectors, offset, zeros)
+            offset -= 1
+
+    def _is_unit_begun(self) -> bool:
+        """Whether there is anything in the unit in which the reader's slot, where it reads as erased, begins."""
+        store = self._store
+        if store.shared_unit == 1:
+            return False
+        offset = self._offset_of(self._at_slot)
+        unit = bytearray(store.shared_unit)
+        store.read(self._number % store.sectors, offset - offset % store.shared_unit, unit)
+        return unit != b"\xff" * store.shared_unit
+
+    def _offset_of(self, slot: int) -> int:
+        return HEADER_BYTES + slot * self._store.slot_bytes
 
     def _find_head(self) -> int:
         """The number of the newest sector, -1 where there is none."""
@@ -641,7 +712,7 @@ class Journal:
         header[0] = HEADER
         if not is_whole(header, HEADER_BYTES, self._header_start):
             return -1
-        if header[1] != FORMAT_VERSION or header[2] != store.slot_bytes or u16(header, 3) != store.sectors:
+        if header[1] != self._version or header[2] != store.slot_bytes or u16(header, 3) != store.sectors:
             self._refuse()
         if self.journal_id >= 0 and self.journal_id != u32(header, 5):
             return -1
@@ -653,7 +724,7 @@ class Journal:
         store = self._store
         raise JournalError(
             "it holds a journal of version %d with %d sectors and slots of %d bytes, not %d with %d and %d"
-            % (header[1], u16(header, 3), header[2], FORMAT_VERSION, store.sectors, store.slot_bytes)
+            % (header[1], u16(header, 3), header[2], self._version, store.sectors, store.slot_bytes)
         )
 
     def _is_blank(self, sector: int) -> bool:
@@ -739,6 +810,9 @@ class Journal:
         mark = self._look_at(self._at_slot, self._at_sequence)
         if mark == GARBAGE:
             self._seen_slots = self._slots_of_garbage()
+            if self._seen_slots == 0:
+                mark = DEAD
+                self._seen_slots = 1
             self._seen_is_whole = False
         return mark
 
@@ -754,7 +828,7 @@ class Journal:
         if slots > 1:
             self._read(slot, slots)
         end = slots * self._store.slot_bytes
-        if is_given_up(self._seen, end):
+        if is_given_up(self._seen, end) and self._store.shared_unit == 1:
             return DEAD
         self._seen_slots = slots
         self._seen[0] = mark
@@ -766,19 +840,26 @@ class Journal:
         return mark
 
     def _slots_of_garbage(self) -> int:
-        """How many slots a frame without a mark has: so many that the next record follows it."""
-        for slots in range(1, SLOTS_MOST + 1):
-            slot = self._at_slot + slots
-            self._seen_is_whole = False
-            if slot < self._slots:
-                self._look_at(slot, self._at_sequence + 1)
-            if self._seen_is_whole:
+        """How many slots a frame without a mark has: so many that the next record follows it, maybe after a dead slot.
+
+        0: it is none, for the record follows that should be here.
+        """
+        if self._is_whole_at(self._at_slot + 1, self._at_sequence):
+            return 0
+        for slots in range(1, SLOTS_MOST + 2):
+            if self._is_whole_at(self._at_slot + slots, self._at_sequence + 1):
                 return slots
         return 1
 
+    def _is_whole_at(self, slot: int, sequence: int) -> bool:
+        self._seen_is_whole = False
+        if slot < self._slots:
+            self._look_at(slot, sequence)
+        return self._seen_is_whole
+
     def _read(self, slot: int, slots: int) -> None:
         store = self._store
-        offset = HEADER_BYTES + slot * store.slot_bytes
+        offset = self._offset_of(slot)
         store.read(self._at_number % store.sectors, offset, self._seen_by_slots[slots])
 
     def _pass(self, mark: int) -> None:

@@ -8,6 +8,7 @@ class MemoryStore:
 
     group_ms = 0
     mark_bytes = 1
+    shared_unit = 1
     slot_bytes = SLOT_BYTES
 
     def __init__(self, sectors: int, sector_bytes: int = 4096) -> None:
@@ -33,5 +34,6 @@ class MemoryStore:
         for index in range(self.sector_bytes):
             self._memory[start + index] = 0
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Nothing outlasts a cut."""
+        return False

@@ -27,6 +27,7 @@ class SegmentStore:
     """
 
     mark_bytes = 0  # a frame is written in one piece: to go back in a file costs LittleFS a copy of the block
+    shared_unit = 1
     slot_bytes = SLOT_BYTES
     sector_bytes = SEGMENT_BYTES
 
@@ -73,10 +74,10 @@ class SegmentStore:
         self._close_reader(sector)
         self._open_file(self._path(sector), "wb").close()
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Make what was written outlast a cut."""
         if self._written is None:
-            return
+            return False
         try:
             self._written.flush()
             if _FSYNC is not None and self._open_file is open:
@@ -84,6 +85,7 @@ class SegmentStore:
         except OSError:
             self._abandon()
             raise
+        return False
 
     def _sectors_there(self, sectors: int) -> int:
         header = bytearray(5)

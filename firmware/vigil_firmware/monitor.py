@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
+_COLDEST_CENTI_C = -2000  # beyond these it is neither a wearer nor the air about one, but no measurement
+_HOTTEST_CENTI_C = 5000
+_BATTERY_S = 2  # how often the battery is asked
 _STANDBY_PART_MS = 600_000
 _LONG_S = 30_000  # what counts seconds stops here
 _RESET_BY_WATCHDOG = 3  # machine.WDT_RESET on esp32 and rp2
@@ -71,6 +74,9 @@ class Monitor:
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
         self._battery = battery
+        self.battery_fault = ""
+        self._must_probe_battery = True
+        self._is_battery_due = battery is not None
         self.has_thermometer = thermometer is not None
         self.has_accelerometer = accelerometer is not None
         self.has_battery = battery is not None
@@ -121,6 +127,8 @@ class Monitor:
         elif self._is_breath_due:
             self._is_breath_due = False
             self._judge_respiration()
+        elif self._is_battery_due:
+            self._read_battery()
 
     def take(self, now_ms: int) -> None:
         """Take on what `vitals` says of one more second: to the alarms, the summary and the journal.
@@ -188,9 +196,14 @@ class Monitor:
         return self._signal.intervals
 
     @property
+    def bridge_silent_s(self) -> int:
+        """For how long no host with this device's key has spoken; -1 where none has ever been here."""
+        return self._bridge_silent_s
+
+    @property
     def battery_pct(self) -> int:
         """Charge of the battery in %, or records.NO_U8 where it is not known."""
-        percent = None if self._battery is None else self._battery.percent()
+        percent = None if self._battery is None or self.battery_fault else self._battery.percent()
         return records.NO_U8 if percent is None else percent
 
     @property
@@ -216,6 +229,10 @@ class Monitor:
             self._motion_sensor.judge(is_worn=not is_off(vitals))
         self._read_temperature()
         self.take(self._now_ms)
+        if self._battery is not None and self.second % _BATTERY_S == 0:
+            if self._is_battery_due:  # there was no step between the seconds
+                self._read_battery()
+            self._is_battery_due = True
 
     def _judge_respiration(self) -> None:
         """In a step of its own, so that none is long: it is in the next second's record and alarms."""
@@ -232,23 +249,44 @@ class Monitor:
                 self._thermometer.configure()
                 self._must_configure_thermometer = False
             centi_c = self._thermometer.read_centi_c()
-            self.thermometer_fault = ""
+            if centi_c is not None and not _COLDEST_CENTI_C < centi_c < _HOTTEST_CENTI_C:
+                raise SensorFault("the thermometer says %d C, which nobody has; check it" % (centi_c // 100))
         except SensorFault as fault:
             self._must_configure_thermometer = True
+            self._thermometer_silent_s = 0
             self.thermometer_fault = str(fault)
             temperature.withhold(statuses.SENSOR_FAULT)
             return
         if centi_c is not None:
+            self.thermometer_fault = ""
             self._thermometer_silent_s = 0
             temperature.publish(centi_c, statuses.VALIDATED)
             return
         self._thermometer_silent_s += 1
-        temperature.withhold(statuses.ACQUIRING)
         if self._thermometer_silent_s >= _THERMOMETER_SILENT_S:
             # Not each second: to be configured begins a new conversion, which would never end.
             self._must_configure_thermometer = self._thermometer_silent_s % _THERMOMETER_SILENT_S == 0
             self.thermometer_fault = "the thermometer answers but delivers no readings"
-            temperature.withhold(statuses.SENSOR_FAULT)
+        # A fault stays until a reading has come: one that comes with each reading would else never last.
+        temperature.withhold(statuses.SENSOR_FAULT if self.thermometer_fault else statuses.ACQUIRING)
+
+    def _read_battery(self) -> None:
+        """Ask the battery, in a step of its own too. A fault stays until there is a charge again."""
+        self._is_battery_due = False
+        battery = self._battery
+        if battery is None:
+            return
+        try:
+            if self._must_probe_battery:
+                battery.probe()
+                self._must_probe_battery = False
+            battery.read()
+        except SensorFault as fault:
+            self._must_probe_battery = True
+            self.battery_fault = str(fault)
+            return
+        if battery.percent() is not None:
+            self.battery_fault = ""
 
     def _summarise(self) -> None:
         summary = self._summary

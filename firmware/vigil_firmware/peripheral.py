@@ -85,6 +85,7 @@ class Connection:
         self.since_ms = now_ms
         self.patience_ms = _UNPROVEN_MS
         self.is_pairing = False  # it was shown a passkey while pairing was open
+        self.passkey = -1  # that one
         self.fault = ""  # why it is to be dropped
         self.is_proven = False  # the host has shown that it knows the device key
         self.is_trusted = False  # encrypted and authenticated by the stack
@@ -141,6 +142,14 @@ class Peripheral:
     def connection_count(self) -> int:
         """How many centrals are connected."""
         return len(self._connections)
+
+    @property
+    def passkey(self) -> int:
+        """The passkey of whatever is pairing now, for the device's display; -1 where nothing is."""
+        for connection in self._connections:
+            if connection.is_pairing and not connection.is_trusted:
+                return connection.passkey
+        return -1
 
     @property
     def advert_counter(self) -> "tuple[int, int]":
@@ -484,6 +493,7 @@ class Peripheral:
         connection.is_pairing = True
         drawn = self._random(3)
         passkey = (drawn[0] | drawn[1] << 8 | drawn[2] << 16) % 1_000_000
+        connection.passkey = passkey
         self._log("link: passkey %06d for what is pairing now" % passkey)
         connection.patience_ms = _PAIRING_MS
         self._ble.gap_passkey(connection.handle, _SHOW_PASSKEY, passkey)

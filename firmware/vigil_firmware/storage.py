@@ -26,6 +26,7 @@ _COUNTERS = "<HHH"
 RESERVED_SHIFT = 14
 
 _START_BYTES = 3  # 2^24 of the 2^25 reservations that the 39-bit counter has: its lower half
+_TO_BE_DRAWN = 0x3FFFFFFF  # no reservation: there are 2^25
 _SETTINGS_BLOCK = 0
 _COUNTERS_BLOCK = 2
 _KEY_BLOCK = 4
@@ -33,11 +34,15 @@ _BONDS_BLOCK = 6
 _ALARMS_BLOCK = 8
 
 
-def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings, random: "Callable[[int], bytes]") -> None:
-    """Give a device its key and its first settings, before it boots; the key may have been in use before."""
+def provision(blocks: "BlockDevice", device_key: bytes, settings: Settings) -> None:
+    """Give a device its key and its first settings, before it boots.
+
+    The key may have been in use before, also here, where an image is written a second time: so the device draws the
+    number that its adverts begin at, when it boots first.
+    """
     _write_both(TwoCopies(blocks, _KEY_BLOCK), device_key)
     TwoCopies(blocks, _SETTINGS_BLOCK).write(settings.pack())
-    TwoCopies(blocks, _COUNTERS_BLOCK).write(_pack_counters(0, _random_start(random)))
+    TwoCopies(blocks, _COUNTERS_BLOCK).write(_pack_counters(0, _TO_BE_DRAWN))
 
 
 def stored_key(blocks: "BlockDevice") -> "bytes | None":
@@ -163,7 +168,8 @@ class Storage:
         packed = self._counter_copies.read()
         if packed is not None:
             boot, low, high = struct.unpack(_COUNTERS, packed)
-            return boot, (high << 16 | low) + 1
+            reserved = high << 16 | low
+            return boot, _random_start(random) if reserved == _TO_BE_DRAWN else reserved + 1
         if self.is_new:
             return 0, 0
         self._tell("the advert counter is lost: it goes on from a random number, and boots from the journal's newest")

@@ -26,3 +26,8 @@ def not_answering(part: str, address: int, error: OSError) -> NotAnswering:
     if error.errno in (_ETIMEDOUT, _NEWLIB_ETIMEDOUT):
         return NotAnswering(f"{where}: the I2C bus is stuck (timed out); check SDA and SCL for a short")
     return NotAnswering(f"{where} does not answer (errno {error.errno}); check its power and wiring")
+
+
+def lost_configuration(part: str, address: int) -> ConfigRefused:
+    """Return the fault of a part whose configuration is not what it was set to."""
+    return ConfigRefused(f"{part} at 0x{address:02X} lost its configuration: its supply failed; check its wiring")

@@ -19,6 +19,7 @@ PART = "LIS3DH"
 KIND = "accelerometer"
 ADDRESSES = (0x18, 0x19)
 MOST_HZ = 400_000
+OPTIONS = ("head",)
 
 _PART_ID = 0x33
 _RATE_MILLI_HZ = 25_000
@@ -120,5 +121,5 @@ class Lis3dh(Acceleration):
 
 
 def on_board(board: "Any", entry: "dict[str, Any]") -> Lis3dh:
-    """The driver for an entry of the board's file: `address`, and `head`, the axis that points to the head ("+y")."""
-    return Lis3dh(board.i2c, entry.get("address", ADDRESSES[0]), head_of(entry.get("head", "")))
+    """Return the driver for an entry of the board's file; `head` is the axis that points to the head ("+y")."""
+    return Lis3dh(board.i2c, entry["address"], head_of(entry.get("head", "")))

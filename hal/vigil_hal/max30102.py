@@ -14,11 +14,16 @@ from vigil_hal.faults import ConfigRefused, NotAnswering, WrongPart, not_answeri
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
-    from vigil_hal.seams import I2C, ReadableBuffer, WritableBuffer
+    from vigil_hal.seams import I2C, Buses, ReadableBuffer, WritableBuffer
 
+PART = "MAX30102"
+KIND = "oximeter"
 ADDRESS = 0x57
+ADDRESSES = (ADDRESS,)  # data sheet, slave address 0xAE/0xAF
+MOST_HZ = 400_000
 FIFO_DEPTH = 32
 REFERENCE_LED_CODE = 0x24  # 7.2 mA
 
@@ -33,7 +38,6 @@ INFRARED = 2
 PPG_READY = 0x40
 AMBIENT_OVERFLOW = 0x20
 
-_PART = "MAX30102"
 _PART_ID = 0x15
 
 _STATUS_1 = 0x00  # burst start: status 1, status 2, enable 1, enable 2, WR_PTR, OVF, RD_PTR
@@ -143,7 +147,7 @@ class Max30102:
         self._read(_REVISION + 1, self._one)
         if self._one[0] != _PART_ID:
             raise WrongPart(
-                f"part id 0x{self._one[0]:02X} at 0x{self._address:02X} is no {_PART} (0x{_PART_ID:02X});"
+                f"part id 0x{self._one[0]:02X} at 0x{self._address:02X} is no {PART} (0x{_PART_ID:02X});"
                 " check what is wired there"
             )
 
@@ -415,7 +419,7 @@ class Max30102:
             if wait is not None:
                 wait()
         raise ConfigRefused(
-            f"{_PART} at 0x{self._address:02X} is still in reset after {polls} polls; switch it off and on"
+            f"{PART} at 0x{self._address:02X} is still in reset after {polls} polls; switch it off and on"
         )
 
     def _configure_slots(self) -> None:
@@ -430,7 +434,7 @@ class Max30102:
         self._read(_SPO2_CONFIG, self._one)
         if self._one[0] != written:
             raise ConfigRefused(
-                f"{_PART} at 0x{self._address:02X} reads back SpO2 configuration 0x{self._one[0]:02X} where"
+                f"{PART} at 0x{self._address:02X} reads back SpO2 configuration 0x{self._one[0]:02X} where"
                 f" 0x{written:02X} was written; choose a lower rate or a shorter pulse"
             )
 
@@ -438,7 +442,7 @@ class Max30102:
         self._read(register, self._one)
         if self._one[0] != written:
             raise ConfigRefused(
-                f"{_PART} at 0x{self._address:02X} reads back 0x{self._one[0]:02X} from register 0x{register:02X} where"
+                f"{PART} at 0x{self._address:02X} reads back 0x{self._one[0]:02X} from register 0x{register:02X} where"
                 f" 0x{written:02X} was written; check its wiring, then switch it off and on"
             )
 
@@ -470,7 +474,7 @@ class Max30102:
         self._write(register, self._one)
 
     def _fault(self, error: OSError) -> NotAnswering:
-        return not_answering(_PART, self._address, error)
+        return not_answering(PART, self._address, error)
 
 
 def _check_codes(red: int, ir: int) -> None:
@@ -509,3 +513,8 @@ def _spo2_config(sample_rate_hz: int, pulse_width_us: int, adc_range_na: int, sl
             f"{sample_rate_hz} Hz is too fast for a pulse width of {pulse_width_us} us: at most {fastest} Hz"
         )
     return _RANGES_NA.index(adc_range_na) << 5 | _RATES_HZ.index(sample_rate_hz) << 2 | width
+
+
+def on_board(board: "Buses", entry: "Mapping[str, Any]") -> Max30102:
+    """Return the driver of the one that a board's file lists."""
+    return Max30102(board.i2c, entry["address"])

@@ -18,6 +18,7 @@ PART = "MPU6050"
 KIND = "accelerometer"
 ADDRESSES = (0x68, 0x69)
 MOST_HZ = 400_000
+OPTIONS = ("head",)
 
 _PART_ID = 0x68
 _OTHERS = {
@@ -147,5 +148,5 @@ class Mpu6050(Acceleration):
 
 
 def on_board(board: "Any", entry: "dict[str, Any]") -> Mpu6050:
-    """The driver for an entry of the board's file: `address`, and `head`, the axis that points to the head ("+y")."""
-    return Mpu6050(board.i2c, entry.get("address", ADDRESSES[0]), head_of(entry.get("head", "")))
+    """Return the driver for an entry of the board's file; `head` is the axis that points to the head ("+y")."""
+    return Mpu6050(board.i2c, entry["address"], head_of(entry.get("head", "")))

@@ -32,6 +32,36 @@ if TYPE_CHECKING:
         def writeto(self, __address: int, __data: ReadableBuffer) -> int:
             """Write the data; return the number of bytes acknowledged."""
 
+    class OneWire(Protocol):
+        """A 1-Wire bus: `onewire.OneWire`. It raises nothing: a line held low reads as presence and zeros."""
+
+        def reset(self) -> bool:
+            """Return whether somebody is present; what is said next begins with a ROM command."""
+
+        def readbit(self) -> int:
+            """Return one bit: 1 when nobody says 0."""
+
+        def readbyte(self) -> int:
+            """Return eight bits, the least significant first."""
+
+        def readinto(self, __buffer: WritableBuffer) -> None:
+            """Fill the buffer."""
+
+        def writebyte(self, __value: int) -> object:
+            """Say eight bits, the least significant first."""
+
+        def write(self, __data: ReadableBuffer) -> None:
+            """Say all bytes."""
+
+        def select_rom(self, __rom: ReadableBuffer) -> None:
+            """Reset, and let only the part with this ROM listen."""
+
+        def scan(self) -> "Sequence[ReadableBuffer]":
+            """Return the ROM of each part, 8 bytes, not checked. On a line held low it takes seconds."""
+
+        def crc8(self, __data: ReadableBuffer) -> int:
+            """Return the CRC of 1-Wire: 0 for bytes that end in their own."""
+
     class Input(Protocol):
         """What is read: a button. A `machine.Pin` is one, with no wrapper."""
 
@@ -57,19 +87,79 @@ if TYPE_CHECKING:
             """Switch it on, or off with 0. OSError where it does not take that."""
 
     class Display(Protocol):
-        """A small display of characters, 8 pixels wide and high: the shape of MicroPython's SSD1306 driver.
+        """A small display of sixteen columns of cells, 8 pixels wide and high; what is in them: vigil_hal.glyphs.
 
-        Nothing is seen before `show`. Its methods raise OSError when it does not answer.
+        Writing into it, as into a vigil_hal.screen, shows nothing and raises nothing. The last three
+        raise OSError when it does not answer.
         """
+
+        def probe(self) -> None:
+            """Make sure that it answers. Raises SensorFault."""
+
+        @property
+        def rows(self) -> int:
+            """8, or 4 of one that is 32 pixels high."""
 
         def fill(self, __colour: int) -> None:
             """Make every pixel of the picture dark (0) or lit (1)."""
 
-        def text(self, __string: str, __x: int, __y: int) -> None:
-            """Write ASCII into the picture, from its upper left corner on."""
+        def at(self, __column: int, __row: int) -> None:
+            """Say where what is written next begins."""
 
-        def show(self) -> None:
-            """Show the picture."""
+        def text(self, __text: str) -> None:
+            """Write ASCII."""
+
+        def symbol(self, __code: int) -> None:
+            """Write one cell."""
+
+        def number(self, __value: int, __least_digits: int = ...) -> None:
+            """Write a number, 0 or more."""
+
+        def heading(self, __row: int, __is_inverse: bool) -> None:
+            """Make what stands in this row twice as high."""
+
+        def figures(self, __value: int, __digits: int, __column: int, __row: int) -> None:
+            """Write a number in big figures, to the right within so many."""
+
+        def no_figures(self, __digits: int, __column: int, __row: int) -> None:
+            """Write big dashes."""
+
+        def figure(self, __figure: int, __column: int, __row: int) -> None:
+            """Write one big figure."""
+
+        def point(self, __column: int, __row: int) -> None:
+            """Write the decimal point of big figures."""
+
+        def brighten(self, __is_bright: bool) -> None:
+            """Say how bright it is to be."""
+
+        def switch_off(self) -> None:
+            """Make it dark until it is set up and shown again."""
+
+        def configure(self) -> None:
+            """Set it up: first, after an OSError, and where it may have lost its power. All is sent anew then."""
+
+        def show(self) -> bool:
+            """Send the next part of what changed, a short transfer; whether all of the picture is shown now."""
+
+    class Adc(Protocol):
+        """A pin that measures a voltage: `machine.ADC` where it has calibrated readings."""
+
+        def read_uv(self) -> int:
+            """Return the voltage in microvolts. OSError where it cannot be read."""
+
+    class Buses(Protocol):
+        """What the parts of a board are wired to."""
+
+        @property
+        def i2c(self) -> I2C:
+            """The bus of the sensors."""
+
+        def one_wire(self, __pin: int) -> OneWire:
+            """Return the 1-Wire bus on a pin."""
+
+        def adc(self, __pin: int) -> Adc:
+            """Return what measures the voltage of a pin."""
 
     class BlockDevice(Protocol):
         """MicroPython's extended block device."""
@@ -142,7 +232,10 @@ if TYPE_CHECKING:
             """Return a 16-bit or a 128-bit UUID."""
 
     class Thermometer(Protocol):
-        """A body thermometer. Its methods raise SensorFault."""
+        """A body thermometer. Its methods raise SensorFault.
+
+        It is asked once a second; when a second came late, the next may follow after 200 ms. Nothing waits for it.
+        """
 
         def probe(self) -> None:
             """Make sure that the part answers and is the one it should be."""
@@ -151,7 +244,10 @@ if TYPE_CHECKING:
             """Start measuring."""
 
         def read_centi_c(self) -> int | None:
-            """Return the newest temperature in 0.01 degrees Celsius; None when there is none yet."""
+            """Return a new temperature in 0.01 degrees Celsius; None when no conversion ended since the last one.
+
+            What a part says before its first conversion, or in error, is never returned.
+            """
 
     class Accelerometer(Protocol):
         """Three axes of acceleration beside the oximeter, gravity and all. Its methods raise SensorFault.
@@ -189,10 +285,16 @@ if TYPE_CHECKING:
             """Take what waits in the part, up to 32 samples and those the newest; how many are now in `x`, `y`, `z`."""
 
     class Battery(Protocol):
-        """A battery gauge."""
+        """A battery gauge. `probe` and `read` raise SensorFault, and then the charge is not known."""
+
+        def probe(self) -> None:
+            """Make sure that the part answers and is the one it should be; forget what it said before."""
+
+        def read(self) -> None:
+            """Ask the part. Called once in two seconds."""
 
         def percent(self) -> int | None:
-            """Return the charge, 0-100 %; None when it is not known."""
+            """Return the charge at the newest `read`, 0-100 %; None when it is not known. Nothing is asked."""
 
     class SignalSource(Protocol):
         """What the simulated sensors feel: a recording or a synthetic patient."""

@@ -27,14 +27,16 @@ The configuration is one TOML file; every key may be left out:
 
     [monitor]                             # `vigil monitor`: sensors and signals on this computer's own pins
     i2c = 1                               # the bus /dev/i2c-1
-    thermometer = "tmp117"                # or "none"
-    thermometer_address = 0x48
     light = 17                            # GPIO numbers, where there is one: a light, or its [red, green, blue]
     beeper = 12                           # a buzzer with its own oscillator: there is no PWM here
     vibration = 27
     button = 22                           # to ground
     wearer = "Ada"                        # as said at the first start
     bluetooth = false                     # true: also be the bridge of wearables, by Bluetooth
+
+    [[monitor.parts]]                     # what is beside the oximeter; left out: this one. None at all: parts = []
+    part = "TMP117"
+    address = 0x48
 
 Some adapters, or the programs between, pass on only the first few of a device's adverts. `vigil doctor` measures how
 many come; where they are few, try `duplicates = true`, then `restart_s`, then another adapter.
@@ -50,8 +52,10 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
+from vigil_host.linux.parts import DEFAULT as DEFAULT_PARTS
+from vigil_host.linux.parts import Entry, checked
+
 DATA_VARIABLE = "VIGIL_DATA"
-THERMOMETERS = ("tmp117", "none")
 FIRST_PIN, LAST_PIN = 4, 27
 """GPIO numbers of a Raspberry Pi's header; 0 to 3 are its I2C buses."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -75,8 +79,7 @@ class MonitorConfig:
     """What is on this computer's own pins, by GPIO numbers; None where there is no such part."""
 
     i2c: int = 1
-    thermometer: str = "tmp117"
-    thermometer_address: int = 0x48
+    parts: tuple[Entry, ...] = DEFAULT_PARTS
     light: int | tuple[int, int, int] | None = None
     beeper: int | None = None
     vibration: int | None = None
@@ -237,8 +240,7 @@ def _monitor(table: "_Table") -> MonitorConfig:
         light = one("light")
     monitor = MonitorConfig(
         i2c=table.take("i2c", int, 1),
-        thermometer=table.take("thermometer", str, "tmp117"),
-        thermometer_address=table.take("thermometer_address", int, 0x48),
+        parts=_parts(table),
         light=light,
         beeper=one("beeper"),
         vibration=one("vibration"),
@@ -249,11 +251,16 @@ def _monitor(table: "_Table") -> MonitorConfig:
     table.check_empty()
     if monitor.i2c < 0:
         raise table.error("i2c", f"is the number of a bus, not {monitor.i2c}")
-    if monitor.thermometer not in THERMOMETERS:
-        raise table.error("thermometer", f"is one of {', '.join(THERMOMETERS)}, not {monitor.thermometer!r}")
-    if not 0x48 <= monitor.thermometer_address <= 0x4B:
-        raise table.error("thermometer_address", f"is 0x48 to 0x4B, not 0x{monitor.thermometer_address:02X}")
     return monitor
+
+
+def _parts(table: "_Table") -> tuple[Entry, ...]:
+    if not table.has("parts"):
+        return DEFAULT_PARTS
+    try:
+        return checked(table.take("parts", list, []))
+    except ValueError as error:
+        raise table.error("parts", str(error)) from None
 
 
 def is_loopback(host: str) -> bool:
@@ -262,6 +269,9 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+_KINDS = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table", list: "a list"}
 
 
 class _Table:
@@ -275,8 +285,7 @@ class _Table:
     def take(self, key: str, kind: type[_T], default: _T) -> _T:
         value = self._values.pop(key, default)
         if type(value) is not kind:
-            names = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
-            raise self.error(key, f"is {names[kind]}, not {value!r}")
+            raise self.error(key, f"is {_KINDS[kind]}, not {value!r}")
         return value
 
     def take_address(self, key: str) -> str | None:

@@ -79,6 +79,7 @@ class LiveView:
     activity_milli_g: int | None
     cadence_per_min: int | None
     battery_pct: float | None
+    last_battery_pct: float | None
     active: list[str]
     audio_paused_s: float | None
     standby_s: float | None
@@ -109,6 +110,7 @@ class _State:
     spo2: _Reading = field(default_factory=_Reading)
     temperature: _Reading = field(default_factory=_Reading)
     respiration: _Reading = field(default_factory=_Reading)
+    battery_pct: float | None = None
     audio_paused_until_s: float = 0.0
     standby_until_s: float = 0.0
     record: TrendRow | None = None  # the newest whose time is known
@@ -149,6 +151,8 @@ class Live:
             state.movement_s = now
         state.content = content
         state.content_s = state.heard_s = now
+        if content.battery_pct is not None:
+            state.battery_pct = content.battery_pct
         if source == "link" or not state.connected:
             state.room = room
         if source == "advert":
@@ -260,6 +264,7 @@ class Live:
             activity_milli_g=told.activity_milli_g if told else None,
             cadence_per_min=told.cadence_per_min if told else None,
             battery_pct=content.battery_pct if content else None,
+            last_battery_pct=state.battery_pct,
             active=conditions.names_of(state.content.alarm_bits) if state.content else [],
             audio_paused_s=_left(state.audio_paused_until_s, now) if state.connected else None,
             standby_s=_left(state.standby_until_s, now) if state.connected else None,

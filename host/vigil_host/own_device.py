@@ -29,7 +29,8 @@ from vigil_wire import keys
 
 if TYPE_CHECKING:
     from vigil_hal.panel import Panel
-    from vigil_hal.seams import I2C, Battery, Thermometer
+    from vigil_hal.parts import Parts
+    from vigil_hal.seams import I2C
 
 JOURNAL_BLOCKS = 256  # 1 MiB: two days without a bridge
 LATE_MS = 500  # the monitor is to be stepped at least so often
@@ -52,8 +53,7 @@ class OwnDevice:
         self,
         folder: Path,
         i2c: "I2C",
-        thermometer: "Thermometer | None",
-        battery: "Battery | None",
+        parts: "Parts",
         panel: "Panel",
         log: Callable[[str], None],
     ) -> None:
@@ -66,8 +66,8 @@ class OwnDevice:
         self.radio = InProcessRadio()
         self.device = Device(
             i2c,
-            thermometer,
-            battery,
+            parts.thermometer,
+            parts.battery,
             FileBlocks(str(folder / "memory"), BLOCK_COUNT),
             (lambda: NorStore(FileFlash(str(folder / "journal"), JOURNAL_BLOCKS)),),
             self.radio,
@@ -76,6 +76,7 @@ class OwnDevice:
             _POWER_ON,
             ticks_ms(),
             panel,
+            parts.accelerometer,
         )
 
     def register(self, devices: Devices, name: str, wearer: str) -> KnownDevice:

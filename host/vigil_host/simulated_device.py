@@ -25,11 +25,21 @@ from vigil_wire.settings import SITE_NAMES, Settings
 if TYPE_CHECKING:
     from vigil_firmware.simulation.parts import Repeating
     from vigil_hal.seams import BluetoothModule
+    from vigil_hal.simulated.cell import SimulatedCell
     from vigil_hal.simulated.patient import Patient
 
 _POWER_ON = 1
 _ARMPIT = SITE_NAMES.index("armpit")
-_BOARD = {"i2c": 0, "sda": 0, "scl": 1, "light": [2, 3, 4], "buzzer": 5, "vibration": 6, "button": 7}
+_BOARD = {
+    "i2c": 0,
+    "sda": 0,
+    "scl": 1,
+    "light": [2, 3, 4],
+    "buzzer": 5,
+    "vibration": 6,
+    "button": 7,
+    "parts": [{"part": "TMP117", "address": 0x48}, {"part": "MAX17048", "address": 0x36}],
+}
 _JOURNAL_SECTORS = 64
 _JOURNAL_SECTOR_BYTES = 4096
 
@@ -99,11 +109,12 @@ def simulated_device(
     log: Callable[[str], None],
     clock_ms: Callable[[], int],
     panel: Panel | None = None,
+    cell: "SimulatedCell | None" = None,
 ) -> Device:
     """Return a device that has just been switched on, whose sensors feel `source`; the caller steps and ticks it."""
-    parts = Parts(source, source.has_temperature, clock_ms, moving_of(source))
+    parts = Parts(source, source.has_temperature, clock_ms, cell, moving_of(source))
     flash = SimulatedFlash(BLOCK_COUNT)
-    provision(flash, device_key, settings, os.urandom)
+    provision(flash, device_key, settings)
     nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
     return Device(
         parts.bus,

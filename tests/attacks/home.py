@@ -36,7 +36,7 @@ class RebootingWearable(Wearable):
         self.bluetooth = VirtualBluetooth(air, personality)
         self._flash = SimulatedFlash(BLOCK_COUNT)
         self._nor = SimulatedFlash(64, 4096)
-        provision(self._flash, KEY, Settings(summary_interval_s=1), os.urandom)
+        provision(self._flash, KEY, Settings(summary_interval_s=1))
         self.boot()
 
     def boot(self) -> None:

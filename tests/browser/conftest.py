@@ -155,6 +155,7 @@ class Home:
         status: tuple[int, int, int] = (statuses.VALIDATED,) * 3,
         quality: int | None = None,
         movement: link.Movement | None = None,
+        battery: int = 84,
         **values: int | None,
     ) -> None:
         """Have a device say its alarms and, unless given (0.1 bpm, 0.1 %, 0.01 C, 0.1 %), that its wearer is well.
@@ -171,7 +172,7 @@ class Home:
         }
         packed = [absent[name] if given[name] is None else given[name] for name in absent]
         bits = sum(1 << conditions.NAMES.index(name) for name in active)
-        advert.pack_content(content, 0, status, bits, (*packed, 84, self._sequence))
+        advert.pack_content(content, 0, status, bits, (*packed, battery, self._sequence))
         device_id = self.devices[device].id
         self._said[device_id] = Content(content), quality, movement
         self._do(self._speak(device_id))

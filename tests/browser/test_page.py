@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from vigil_host.store import Gap
 from vigil_host.store.ledger import OVERWRITTEN
 from vigil_wire import link, statuses
+from vigil_wire.advert import NO_U8
 
 LOST_WITHIN_MS = 10_000
 OFF = (statuses.SENSOR_OFF,) * 3
@@ -105,6 +106,22 @@ def test_a_number_is_never_rounded_to_the_safe_side_of_its_limit(home: Any, visi
     expect(tile(page, "spo2").locator(".note")).to_have_text("Outside the limits")
     home.say(spo2=866)  # beyond the limit of an emergency too, which is 87
     expect(number(page, "spo2")).to_have_text("86")
+
+
+def test_charge_of_the_battery_is_told_and_that_it_is_unknown_too(home: Any, visit: Any) -> None:
+    home.say(battery=NO_U8)
+    line = visit().page.locator(".device-line")
+    expect(line).to_contain_text("heard")
+    expect(line).not_to_contain_text("battery")
+    home.say(battery=57)
+    expect(line).to_contain_text("battery\u00a057\u00a0%")
+    home.say(battery=NO_U8)
+    expect(line).to_contain_text("battery\u00a0unknown,\u00a0last\u00a057\u00a0%")
+    home.say(battery=56)
+    expect(line).to_contain_text("battery\u00a056\u00a0%")
+    home.stop()
+    expect(line).to_contain_text("Link\u00a0unknown", timeout=20_000)
+    expect(line).not_to_contain_text("battery")
 
 
 def test_an_alarm_appears_says_what_it_means_and_clears(home: Any, visit: Any) -> None:

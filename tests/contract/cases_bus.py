@@ -99,3 +99,19 @@ def case_only_completed_transactions_are_logged() -> None:
         ("w", 0x10, None, b"\x01"),
         ("r", 0x10, None, b"\x02"),
     ]
+
+
+def case_bits_on_the_wire_are_counted() -> None:
+    bus = SimulatedI2C(Memory(0x10))
+    wire = bus.bits
+    bus.readfrom_mem_into(0x10, 5, bytearray(2))
+    assert bus.bits - wire == 3 + 9 * 5, "start, address, register, start, address, two bytes, stop"
+    wire = bus.bits
+    bus.writeto_mem(0x10, 5, b"\x01\x02")
+    assert bus.bits - wire == 2 + 9 * 4
+    wire = bus.bits
+    bus.readfrom_into(0x10, bytearray(3))
+    assert bus.bits - wire == 2 + 9 * 4
+    wire = bus.bits
+    bus.writeto(0x10, b"\x05")
+    assert bus.bits - wire == 2 + 9 * 2

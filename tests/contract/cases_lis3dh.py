@@ -222,8 +222,9 @@ def case_board_file_names_address_and_axis() -> None:
     driver = on_board(board, {"part": "LIS3DH", "address": 0x19, "head": "-y"})
     assert driver.head == -2
     assert "0x19" in refused(NotAnswering, driver.probe)
-    assert on_board(board, {"part": "LIS3DH"}).head == 0
-    on_board(board, {"part": "LIS3DH"}).probe()
+    driver = on_board(board, {"part": "LIS3DH", "address": 0x18})
+    driver.probe()
+    assert driver.head == 0
     assert [head_of(text) for text in ("+x", "-x", "+y", "-y", "+z", "-z")] == [1, -1, 2, -2, 3, -3]
     for text in ("x", "up", "+w", "++"):
         assert text in refused(ValueError, lambda text=text: head_of(text))

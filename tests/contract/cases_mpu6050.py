@@ -247,5 +247,6 @@ def case_board_file_names_address_and_axis() -> None:
     driver = on_board(board, {"part": "MPU6050", "address": 0x69, "head": "+z"})
     assert driver.head == 3
     assert "0x69" in refused(NotAnswering, driver.probe)
-    assert on_board(board, {"part": "MPU6050"}).head == 0
-    on_board(board, {"part": "MPU6050"}).probe()
+    driver = on_board(board, {"part": "MPU6050", "address": 0x68})
+    driver.probe()
+    assert driver.head == 0

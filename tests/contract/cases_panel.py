@@ -1,4 +1,4 @@
-"""Lights, buzzers, button and display, simulated and driven, and a pattern on them, on every runtime."""
+"""Lights, buzzers and button, simulated and driven, and a pattern on them, on every runtime."""
 
 from vigil_firmware import alarm_patterns
 from vigil_firmware.button import Contact
@@ -9,7 +9,6 @@ from vigil_hal.buzzer import DUTY_U16, TONE_HZ, ToneBuzzer
 from vigil_hal.light import BLUE, CYAN, GREEN, OFF, RED, YELLOW, RgbLight
 from vigil_hal.simulated.panel import (
     SimulatedButton,
-    SimulatedDisplay,
     SimulatedLeds,
     SimulatedPanel,
     SimulatedPin,
@@ -92,25 +91,15 @@ def case_buzzer_that_was_set_to_another_tone_comes_back() -> None:
     assert pwm.changes[-1][1] == TONE_HZ
 
 
-def case_display_shows_nothing_before_show() -> None:
-    display = SimulatedDisplay(Clock())
-    display.fill(0)
-    display.text("Low oxygen", 0, 0)
-    display.text("SpO2 91 %", 16, 16)
-    assert display.lines == [""] * 8
-    display.show()
-    assert display.lines[0] == "Low oxygen"
-    assert display.lines[2] == "  SpO2 91 %"
-    display.fill(0)
-    display.text("more than sixteen characters", 0, 0)
-    display.show()
-    assert display.lines[:3] == ["more than sixtee", "", ""]
-
-
-def case_broken_display_raises() -> None:
-    display = SimulatedDisplay(Clock())
-    display.is_broken = True
-    assert refused(display.show) == 5
+def case_broken_buzzer_and_motor_raise_and_come_back() -> None:
+    pwm, motor = SimulatedPwm(Clock()), SimulatedPin(Clock())
+    pwm.is_broken = motor.is_broken = True
+    assert refused(lambda: ToneBuzzer(pwm).value(1)) == 5
+    assert refused(lambda: motor.value(1)) == 5
+    pwm.is_broken = motor.is_broken = False
+    ToneBuzzer(pwm).value(1)
+    motor.value(1)
+    assert pwm.changes[-1][1] == TONE_HZ and motor.level == 1
 
 
 def case_button_bounces_at_both_edges() -> None:
@@ -141,6 +130,22 @@ def case_contact_makes_one_press_of_it_and_one_hold() -> None:
         holds += contact.take_hold(clock.now_ms)
     assert (presses, holds) == (1, 1)
     assert not contact.is_down
+
+
+def case_spike_is_no_press_and_a_contact_that_sticks_is_one() -> None:
+    clock = Clock()
+    button = SimulatedButton(clock)
+    contact = Contact(button, clock.now_ms)
+    for number in range(20):
+        button.press(ticks_add(clock.now_ms, 200 + 97 * number), 15)
+    button.press(ticks_add(clock.now_ms, 4_000), 100_000_000)
+    presses = holds = 0
+    for _ in range(30_000):
+        clock.advance(TICK_MS)
+        contact.tick(clock.now_ms)
+        presses += contact.take_press()
+        holds += contact.take_hold(clock.now_ms)
+    assert (presses, holds) == (1, 1)
 
 
 def case_presses_between_two_looks_are_all_counted() -> None:

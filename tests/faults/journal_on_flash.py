@@ -17,6 +17,11 @@ WAITING_MOST = 10  # the numbers that a record may get: others wait to be flushe
 Store = Any
 
 
+def is_summary(number: int) -> bool:
+    """Whether `write_record` makes a summary."""
+    return all(number % every for every in (BOOT_EVERY, SETTINGS_EVERY, ALARM_EVERY))
+
+
 def write_record(journal: Journal, number: int) -> tuple[int, int]:
     """Pack the `number`th record of a life that has all kinds; its kind and length."""
     buf = journal.buf
@@ -160,7 +165,8 @@ class Life:
             if sequence not in found and sequence > self.acknowledged and not is_told:
                 self.row.lost += 1
         self.promised |= found
-        self.trying = {}
+        waiting = range(journal.newest + 1, journal._appended + 1)
+        self.trying = {sequence: self.trying[sequence] for sequence in waiting if sequence in self.trying}
 
 
 def cut_points(try_one: Callable[[int], bool]) -> Iterator[int]:

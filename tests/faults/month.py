@@ -133,7 +133,7 @@ class Device:
         self._row = row
         self._wearer = Wearer(dice)
         self._memory = SimulatedFlash(BLOCK_COUNT)
-        provision(self._memory, KEY, settings, dice.randbytes)
+        provision(self._memory, KEY, settings)
         self.kept: dict[int, bytes] = {}
         self.born_ms: dict[int, int] = {}
         self.clock_errors_ms: dict[int, int] = {}

@@ -56,17 +56,21 @@ class Rig:
         sector_bytes: int = 4096,
         clock_error_ppm: int = 0,
         prepare: Callable[[SimulatedI2C, SimulatedMax30102], object] = lambda bus, part: None,
+        make_thermometer: Callable[["Rig"], Any] | None = None,
     ) -> None:
         self.first_tick = first_tick
         self.elapsed_ms = 0
         self.source = source or Source(rows or (WELL,))
         self.part = SimulatedMax30102(self.source, self.now, clock_error_ppm=clock_error_ppm)
-        self.bus = SimulatedI2C(self.part, SimulatedTmp117(self.source, self.now))
+        self.bus = SimulatedI2C(self.part)
+        if make_thermometer is None:
+            self.bus.attach(SimulatedTmp117(self.source, self.now))
         prepare(self.bus, self.part)
         self.journal = Journal(MemoryStore(sectors, sector_bytes), 7)
         self.settings = settings or Settings()
+        thermometer = make_thermometer(self) if make_thermometer else Tmp117(self.bus)
         self.monitor = Monitor(
-            Max30102(self.bus), Tmp117(self.bus), None, self.settings, self.journal, 3, 1, self.first_tick
+            Max30102(self.bus), thermometer, None, self.settings, self.journal, 3, 1, self.first_tick
         )
         self.shown: list[dict[str, Any]] = []
 

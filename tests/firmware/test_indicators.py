@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.firmware.bedside import LOW_SPO2, TEST_OVER_S, VERY_LOW, Bedside
 
 from vigil_firmware import alarm_patterns
-from vigil_firmware.button import Button
 from vigil_firmware.device import Device
 from vigil_firmware.indicators import Indicators
 from vigil_firmware.journal_memory import MemoryStore
@@ -18,125 +18,8 @@ from vigil_hal.light import CYAN, OFF, RED, YELLOW
 from vigil_hal.panel import Panel
 from vigil_hal.simulated.flash import SimulatedFlash
 from vigil_hal.simulated.panel import SimulatedPanel, pulses
-from vigil_wire import conditions, records, statuses
+from vigil_wire import conditions, records
 from vigil_wire.conditions import AT_DEVICE, BESIDE_WEARER, HIGH, LOW, MEDIUM, NONE
-
-TEST_OVER_S = 5
-VERY_LOW = 850  # SpO2 in 0.1 %, of high priority after ten seconds
-LOW_SPO2 = 930  # of medium priority after thirty, as the general curve's guard is taken off
-
-
-class Bedside:
-    """A monitor whose vitals the test says, with a panel that it watches; `run` is the board's loop and its timer."""
-
-    def __init__(self, make_rig: Any, first_tick: int = 0, timer_ms: int = 20) -> None:
-        self.rig = make_rig(first_tick=first_tick)
-        self.monitor = self.rig.monitor
-        self.alarms = self.monitor.alarms
-        self.timer_ms = timer_ms
-        self.parts = SimulatedPanel(self.rig.now)
-        self.indicators = Indicators(self.parts.panel, self.monitor, self.rig.now())
-        self.pairings = 0
-        assert self.parts.panel.button is not None
-        self.button = Button(self.parts.panel.button, self.alarms, self._pair, self.rig.now())
-        self.show()
-
-    def _pair(self) -> None:
-        self.pairings += 1
-
-    def show(self, spo2: int | None = 970, pulse: int | None = 720, why: int = statuses.SENSOR_OFF) -> None:
-        """From now on the monitor has these readings; None is none, because of `why`."""
-        vitals = self.monitor.vitals
-        vitals.temperature.publish(3670, statuses.VALIDATED)
-        for measurement, value in ((vitals.spo2, spo2), (vitals.pulse_rate, pulse)):
-            if value is None:
-                measurement.withhold(why)
-            else:
-                measurement.publish(value, statuses.VALIDATED)
-
-    def run(self, seconds: float, late: Callable[[int], bool] = lambda ms: False) -> None:
-        """Let time pass. `late`: whether the interpreter is blocked at this elapsed ms, so that nothing runs."""
-        until_ms = self.rig.elapsed_ms + round(seconds * 1000)
-        is_tick_due = is_step_due = is_second_due = False
-        while self.rig.elapsed_ms < until_ms:
-            self.rig.elapsed_ms += 1
-            ms = self.rig.elapsed_ms
-            is_tick_due |= self.timer_ms > 0 and ms % self.timer_ms == 0
-            is_step_due |= ms % 100 == 0
-            is_second_due |= ms % 1000 == 0
-            if late(ms):
-                continue
-            if is_tick_due:
-                is_tick_due = False
-                self.indicators.tick(self.rig.now())
-                self.button.contact.tick(self.rig.now())
-            if is_step_due:
-                is_step_due = False
-                if is_second_due:
-                    is_second_due = False
-                    self.monitor.take(self.rig.now())
-                self.button.step(self.rig.now())
-                self.indicators.step(self.rig.now())
-
-    def until(self, reached: Callable[[], bool], most_s: int = 60) -> None:
-        """Run on to the step at which this is so."""
-        for _ in range(most_s * 10):
-            if reached():
-                return
-            self.run(0.1)
-        raise AssertionError("it did not come to that")
-
-    def begin(self, priority: int) -> None:
-        """Let an alarm of this priority begin, after the self-test."""
-        self.run(TEST_OVER_S)
-        self.show(*{HIGH: (VERY_LOW, 720), MEDIUM: (LOW_SPO2, 720), LOW: (None, None)}[priority])
-        if priority == LOW:
-            self.until(lambda: self.alarms.bits >> conditions.SENSOR_OFF & 1 == 1)
-        self.until(lambda: self.alarms.audible == priority)
-        assert self.alarms.visible == priority
-
-    def press(self, for_ms: int = 150) -> None:
-        """Press the button and see what comes of it."""
-        self.parts.button.press(self.rig.now(), for_ms)
-        self.run(max(for_ms + 150, 300) / 1000)
-
-    def tones(self, since_ms: int = 0) -> list[tuple[int, int]]:
-        """(elapsed ms at its beginning, its length) of each tone that began at `since_ms` or later."""
-        tones = pulses(self.parts.buzzer.changes)
-        assert {hz for _, _, hz in tones} <= {650}
-        found = [(ticks_diff(at_ms, self.rig.first_tick), length) for at_ms, length, _ in tones]
-        return [tone for tone in found if tone[0] >= since_ms]
-
-    def bursts(self, since_ms: int = 0) -> list[list[tuple[int, int]]]:
-        """The tones, where more than 1.5 s of silence part two bursts."""
-        bursts: list[list[tuple[int, int]]] = []
-        for at_ms, length in self.tones(since_ms):
-            if bursts and at_ms - sum(bursts[-1][-1]) <= 1_500:
-                bursts[-1].append((at_ms, length))
-            else:
-                bursts.append([(at_ms, length)])
-        return bursts
-
-    @property
-    def now_ms(self) -> int:
-        """Elapsed ms."""
-        elapsed: int = self.rig.elapsed_ms
-        return elapsed
-
-    @property
-    def is_sounding(self) -> bool:
-        """Whether the buzzer sounds at this instant."""
-        return bool(self.parts.buzzer.changes) and self.parts.buzzer.changes[-1][1] > 0
-
-    @property
-    def lines(self) -> list[str]:
-        """What the display says."""
-        return [self.parts.display.lines[row] for row in (0, 2, 4, 6)]
-
-    def events(self) -> list[tuple[int, int]]:
-        """(condition, event) of each alarm record."""
-        events: list[tuple[int, int]] = self.rig.alarm_events()
-        return events
 
 
 @pytest.fixture
@@ -379,7 +262,7 @@ def test_low_condition_that_began_under_a_worse_one_is_heard_after_it(plain: Bed
 
 def test_power_on_tries_each_light_and_sound(bedside: Bedside) -> None:
     bedside.run(1)
-    assert bedside.lines == ["Signal test", "", "", ""]
+    assert bedside.lines == ["{FULL}" * 16] * 8
     bedside.run(TEST_OVER_S)
     assert not bedside.indicators.is_testing
     colours = [colour for _, colour in bedside.parts.leds.changes if colour]
@@ -389,7 +272,7 @@ def test_power_on_tries_each_light_and_sound(bedside: Bedside) -> None:
     assert len(pulses(bedside.parts.vibration.changes)) == 10
     assert bedside.tones()[-1][0] < 5_000
     assert not bedside.is_sounding and bedside.parts.leds.colour == OFF
-    assert bedside.lines[0].startswith("SpO2")
+    assert bedside.lines[1] == "SpO2 %  Pulse"
 
 
 def test_host_may_ask_to_try_the_signals(plain: Bedside) -> None:
@@ -423,14 +306,13 @@ def test_alarm_from_before_a_restart_sounds_before_any_self_test(make_rig: Any) 
     check_high(bedside.bursts()[0])
 
 
-@pytest.mark.parametrize("part", ["buzzer", "vibration", "light", "display"])
+@pytest.mark.parametrize("part", ["buzzer", "vibration", "light"])
 def test_broken_part_is_named_and_the_others_go_on(plain: Bedside, part: str) -> None:
     plain.run(TEST_OVER_S)
     broken = {
         "buzzer": [plain.parts.buzzer],
         "vibration": [plain.parts.vibration],
         "light": plain.parts.leds.pins,
-        "display": [plain.parts.display],
     }[part]
     for each in broken:
         each.is_broken = True
@@ -444,8 +326,7 @@ def test_broken_part_is_named_and_the_others_go_on(plain: Bedside, part: str) ->
         assert len(pulses(plain.parts.vibration.changes)) > 20
     if part != "light":
         assert plain.parts.leds.changes[-1][1] in (RED, OFF)
-    if part != "display":
-        assert plain.lines[0] == "VERY LOW OXYGEN"
+    assert plain.lines[0] == "VERY LOW OXYGEN"
     assert sum(each.calls for each in broken) < 1_000, "tries are bounded"
     for each in broken:
         each.is_broken = False
@@ -497,7 +378,7 @@ def test_device_tells_a_broken_buzzer_once_and_goes_on_measuring(make_rig: Any, 
     assert device.monitor.vitals.spo2.has_value
     assert device.monitor.second >= 39
     assert device.monitor.alarms.visible == HIGH
-    assert parts.vibration.changes and parts.display.lines[0] == "VERY LOW OXYGEN"
+    assert parts.vibration.changes and parts.oled.lines()[0] == "VERY LOW OXYGEN"
     assert [line for line in lines if "fault" in line] == ["fault: the buzzer fails (errno 5); check its wiring"]
 
 
@@ -511,88 +392,6 @@ def test_device_is_silent_and_dark_once_it_was_switched_off(make_rig: Any, bluet
     assert parts.leds.colour == RED
     device.switch_off_signals(rig.now())
     assert (parts.leds.colour, parts.vibration.level, parts.buzzer.changes[-1][1]) == (OFF, 0, 0)
-
-
-# The display.
-
-
-def test_display_names_cause_value_and_calibration(plain: Bedside) -> None:
-    plain.run(TEST_OVER_S)
-    assert plain.lines == ["SpO2 97 % +-4", "Pulse 72 bpm", "36.7 C", "uncalibrated"]
-    plain.begin(HIGH)
-    plain.run(75)
-    assert plain.lines == ["VERY LOW OXYGEN", "SpO2 85 % +-4", "uncalibrated", ""]
-    plain.monitor.vitals.spo2_is_calibrated = True
-    plain.run(1)
-    assert plain.lines == ["VERY LOW OXYGEN", "SpO2 85 %", "", ""]
-
-
-def test_display_counts_what_else_is_active(plain: Bedside) -> None:
-    plain.begin(HIGH)
-    plain.show(VERY_LOW, 1_400)
-    plain.until(lambda: plain.alarms.bits >> conditions.PULSE_RATE_VERY_HIGH & 1 == 1)
-    plain.run(1)
-    assert plain.lines[3] == "+1 more", "those that a worse one covers are not counted"
-    plain.alarms.pause_audio(plain.rig.now())
-    plain.run(25)
-    assert plain.lines[3] == "PAUSED 95 s +1"
-    plain.alarms.acknowledge(conditions.ALL, AT_DEVICE, plain.rig.now())
-    plain.run(1)
-    assert plain.lines[3] == "acknowledged +1"
-
-
-def test_display_never_shows_a_value_that_is_gone_as_if_it_were_there(plain: Bedside) -> None:
-    plain.begin(HIGH)
-    plain.show(None, None, statuses.POOR_SIGNAL)
-    plain.run(2)
-    assert plain.lines[:3] == ["VERY LOW OXYGEN", "last 85 % +-4", "no signal"]
-
-
-def test_display_without_a_reading_has_dashes(plain: Bedside) -> None:
-    plain.show(None, None, statuses.POOR_SIGNAL)
-    plain.run(TEST_OVER_S)
-    assert plain.lines == ["SpO2 --", "Pulse --", "36.7 C", ""]
-
-
-def test_display_shows_a_standby_and_what_is_left_of_it(plain: Bedside) -> None:
-    plain.run(TEST_OVER_S)
-    plain.alarms.begin_standby(480, AT_DEVICE, plain.rig.now())
-    plain.show(None, None)
-    plain.run(61)
-    assert plain.lines[3] == "STANDBY 7:59"
-
-
-def test_display_shows_values_again_when_what_is_minor_was_acknowledged(plain: Bedside) -> None:
-    plain.show(970)
-    plain.run(610)
-    assert plain.lines[0] == "Clock is not set"
-    plain.alarms.acknowledge(conditions.ALL, AT_DEVICE, plain.rig.now())
-    plain.run(1)
-    assert plain.lines == ["SpO2 97 % +-4", "Pulse 72 bpm", "36.7 C", "Clock is not set"]
-
-
-def test_every_cause_and_state_fits_the_display(plain: Bedside) -> None:
-    plain.run(TEST_OVER_S)
-    display = plain.indicators._display
-    assert display is not None
-    plain.show(1_000, 2_400)
-    for number in range(len(conditions.TABLE)):
-        for has_value in (True, False):
-            plain.show(*((1_000, 2_400) if has_value else (None, None)))
-            plain.alarms.visible, plain.alarms.audible, plain.alarms.top = HIGH, HIGH, number
-            display._more = 25
-            display._compose(plain.rig.now(), "")
-            assert all(len(line) <= 16 for line in display._lines), display._lines
-            assert display._lines[0] == conditions.TABLE[number].text
-    for state in ("STANDBY 8:00 +25", "PAUSED 120 s +25", "acknowledged +25", "is over now +25"):
-        assert len(state) <= 16
-
-
-def test_display_is_written_only_when_it_says_something_else(plain: Bedside) -> None:
-    plain.run(TEST_OVER_S)
-    calls = plain.parts.display.calls
-    plain.run(60)
-    assert plain.parts.display.calls == calls
 
 
 # The button.

@@ -224,9 +224,10 @@ def test_opening_reads_little() -> None:
     assert reads[256] <= reads[16] + 8
 
 
-def test_two_days_fit_in_a_mebibyte() -> None:
-    flash = SimulatedFlash(256)
-    journal = Journal(NorStore(flash), 7)
+@pytest.mark.parametrize("unit", [1, 16])
+def test_two_days_fit_in_a_mebibyte(unit: int) -> None:
+    flash = SimulatedFlash(256, 4096, unit)
+    journal = Journal(NorStore(flash, unit), 7)
     two_days = 48 * 3600 * 1000 // SUMMARY_MS
     for number in range(two_days + 500):  # and alarms, anchors, settings
         summary(journal, number)
@@ -234,12 +235,14 @@ def test_two_days_fit_in_a_mebibyte() -> None:
     assert losses(journal) == []
 
 
-@given(st.lists(st.integers(0, 29 * 6 * 8 - 1), min_size=2, max_size=60, unique=True))
-def test_damage_is_never_taken_for_a_record(bits: list[int]) -> None:
-    flash = SimulatedFlash(3, 512)
-    journal = Journal(NorStore(flash), 7)
+@pytest.mark.parametrize("unit", [1, 16])
+@given(bits=st.lists(st.integers(0, 29 * 6 * 8 - 1), min_size=2, max_size=60, unique=True))
+def test_damage_is_never_taken_for_a_record(bits: list[int], unit: int) -> None:
+    flash = SimulatedFlash(3, 512, unit)
+    journal = Journal(NorStore(flash, unit), 7)
     for number in range(12):
         summary(journal, number)
+    journal.flush()
     kept = [read(journal, sequence) for sequence in range(12)]
     for bit in bits:  # not of the first record, which says the boot and the day of the others
         flash.memory[32 + 58 + bit // 8] ^= 1 << bit % 8
@@ -247,6 +250,39 @@ def test_damage_is_never_taken_for_a_record(bits: list[int]) -> None:
     for sequence in range(12):
         assert read(journal, sequence) in (b"", kept[sequence])
     assert read(journal, journal.next_kept(7))
+
+
+@pytest.mark.parametrize("unit", [1, 16, 256])
+@pytest.mark.parametrize("flips", [0x41, 0x18])
+def test_damage_to_one_record_takes_no_other(unit: int, flips: int) -> None:
+    """Frames that share a unit are no exception, and what lies between them takes none."""
+    flash = SimulatedFlash(3, 4096, unit)
+    journal = Journal(NorStore(flash, unit), 7)
+    keep(journal, b"boot and day", records.BOOT, 0)
+    starts = []
+    for number in range(4):
+        for length in (0, 10 + 17 * number):
+            starts.append(32 + 29 * journal._slot)
+            keep(journal, bytes(length), records.ALARM, 0) if length else summary(journal, number)
+    journal.flush()
+    kept = [read(journal, sequence) for sequence in range(9)]
+    for position in range(starts[0], 32 + 29 * journal._slot):
+        flash.memory[position] ^= flips
+        again = Journal(NorStore(flash_of(flash), unit), 8)
+        flash.memory[position] ^= flips
+        damaged = [
+            1 + index
+            for index, start in enumerate(starts)
+            if start <= position < start + 29 * journal_frames.slots_of(flash.memory[start])
+        ]
+        assert all(read(again, sequence) == kept[sequence] for sequence in range(9) if sequence not in damaged)
+
+
+def flash_of(other: SimulatedFlash) -> SimulatedFlash:
+    """Another chip with the same content."""
+    flash = SimulatedFlash(len(other.erases), other.block_size, other.unit)
+    flash.memory[:] = other.memory
+    return flash
 
 
 def test_a_sector_whose_header_is_gone_leaves_the_others() -> None:
@@ -267,9 +303,45 @@ def test_another_layout_is_refused_and_kept() -> None:
     flash = SimulatedFlash(4)
     keep(Journal(NorStore(flash), 7), b"a record")
     before = bytes(flash.memory)
-    with pytest.raises(JournalError, match="slots of 29 bytes, not 1 with 4 and 32"):
+    with pytest.raises(JournalError, match="slots of 29 bytes, not 2 with 4 and 29"):
         Journal(NorStore(flash, 16), 8)
     assert flash.memory == before
+
+
+class OldNorStore(NorStore):
+    """As it was with units of 16 before frames shared them."""
+
+    def _has_old_slots(self) -> bool:
+        return True
+
+
+def test_a_journal_from_before_frames_shared_units_goes_on_as_it_was() -> None:
+    flash = SimulatedFlash(3, 4096, 16)
+    journal = Journal(OldNorStore(flash, 16), 7)
+    for number in range(300):
+        summary(journal, number)
+    kept = {sequence: read(journal, sequence) for sequence in range(journal.oldest, journal.newest + 1)}
+    journal = Journal(NorStore(flash, 16), 8)
+    assert (journal.journal_id, {sequence: read(journal, sequence) for sequence in kept}) == (7, kept)
+    for number in range(300, 700):
+        assert summary(journal, number) <= journal.newest  # nothing waits
+    assert Journal(NorStore(flash, 16), 8).newest == journal.newest
+
+
+@pytest.mark.parametrize(("interval_s", "waiting_most"), [(1, 1), (5, 1), (9, 1), (10, 0), (60, 0)])
+def test_one_summary_waits_where_frames_share_units_and_for_less_than_ten_seconds(
+    interval_s: int, waiting_most: int
+) -> None:
+    flash = SimulatedFlash(3, 4096, 16)
+    journal = Journal(NorStore(flash, 16), 7)
+    waiting = []
+    for number in range(100):
+        length = records.Summary().pack(journal.buf, (1, 1, 1, 4), 90, 80, 250, 0, 0)
+        journal.append(records.VITALS, length, 3, 0, number * interval_s * 1000 + 20_000)
+        waiting.append(journal._appended - journal.newest)
+    assert max(waiting) == waiting_most
+    keep(journal, bytes(12), records.ALARM)
+    assert journal.newest == Journal(NorStore(flash, 16), 7).newest == journal._appended
 
 
 def test_grouped_summaries_wait_for_no_longer_than_half_a_minute(tmp_path: Path) -> None:

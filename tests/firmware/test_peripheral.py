@@ -597,6 +597,19 @@ def test_pairing_is_open_for_two_minutes(make_rig: Any, air: Air) -> None:
     assert "pairing is not open" in air.lines[-1]
 
 
+@pytest.mark.parametrize("air", [SERVICES_BONDED], indirect=True)
+def test_passkey_is_there_for_a_display_only_while_something_pairs(air: Air) -> None:
+    air.peripheral.open_pairing()
+    for end in (lambda: air.ble.encrypt(1, authenticated=True), lambda: air.ble.disconnect(1)):
+        air.ble.connect(1)
+        assert air.peripheral.passkey == -1
+        air.ble._handler(31, (1, 3, 0))
+        assert air.peripheral.passkey == air.ble.passkeys[-1] >= 0
+        end()
+        assert air.peripheral.passkey == -1
+        air.ble.disconnect(1)
+
+
 @pytest.mark.parametrize("air", [SERVICES_OFF, SERVICES_OPEN], indirect=True)
 def test_pairing_cannot_be_opened_where_there_is_nothing_to_pair_for(air: Air) -> None:
     air.peripheral.open_pairing()

@@ -254,10 +254,12 @@ def test_a_new_key_starts_without_a_word_and_a_given_one_at_random() -> None:
     starts = set()
     for seed in range(5):
         flash = SimulatedFlash(BLOCK_COUNT)
-        provision(flash, bytes(16), Settings(), chances.Random(seed).randbytes)
-        storage = Storage(flash, random_bytes)
+        provision(flash, bytes(16), Settings())  # as an image does that is written again and again
+        source = chances.Random(seed)
+        storage = Storage(flash, source.randbytes)
         assert (storage.device_key, storage.boot, storage.problem) == (bytes(16), 1, "")
         starts.add(counter(storage))
+        assert counter(Storage(flash, source.randbytes)) > counter(storage)
     assert len(starts) == 5
 
 

@@ -24,7 +24,7 @@ _STOCK = (
     Partition("factory", 0, 0, 0x10000, 0x1F0000),
     Partition("vfs", 1, 0x81, 0x200000, 0x200000),
 )
-# What the wiring of an ESP32-DevKitC brings: both sensors, on a simulated bus that feels the built-in patient.
+# What the wiring of an ESP32-DevKitC brings: sensors and gauge, on a simulated bus that feels the built-in patient.
 WIRED = """
 import machine, time
 from vigil_firmware.simulation.parts import Parts, endless_source

@@ -21,6 +21,7 @@ _part = SimulatedTmp117(_source, time.ticks_ms)
 _part.address = 0x5A
 _bus.attach(_part)
 _bus.detach(0x57)
+_bus.detach(0x36)
 machine.attach_i2c(_bus)
 """
 EXCHANGED = """
@@ -32,7 +33,8 @@ _part = SimulatedMax30102(endless_source("patient", ""), time.ticks_ms, part_id=
 machine.attach_i2c(SimulatedI2C(_part))
 """
 GOOD = {
-    "platform": "esp32", "machine": "M", "version": "v1", "pins": {"i2c": 0, "sda": 21, "scl": 22},
+    "platform": "esp32", "machine": "M", "version": "v1",
+    "pins": {"i2c": 0, "sda": 21, "scl": 22, "parts": [{"part": "TMP117", "address": 0x48}]},
     "sensors": {
         "addresses": [0x48, 0x57], "thermometer": {"address": 0x48, "part_id": 0x117},
         "oximeter": {
@@ -55,7 +57,7 @@ def test_a_wired_board_is_well(flash: Path) -> None:
     found = found_on(flash, WIRED, 0)
     assert list(found) == ["Board", "Bus", "MAX30102", "FIFO", "Die", "TMP117", "Heap", "Flash", "Clock", "Radio"]
     assert {verdict for verdict, _, _ in found.values()} == {"good"}
-    assert found["Bus"][1] == "0x48, 0x57 answer on SDA 21, SCL 22"
+    assert found["Bus"][1] == "0x36, 0x48, 0x57 answer on SDA 21, SCL 22"
     assert found["Die"][1] == "30.0 C"
 
 

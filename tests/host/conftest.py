@@ -120,6 +120,7 @@ def content_of(
     spo2_status: int | None = None,
     spo2: int = 970,
     temperature: int = 3660,
+    battery: int = 80,
 ) -> bytearray:
     """Fifteen bytes of advert content; `status` is that of all three, unless SpO2 has its own."""
     buf = bytearray(advert.CONTENT_LENGTH)
@@ -128,7 +129,7 @@ def content_of(
         0,
         (status, status if spo2_status is None else spo2_status, status),
         alarm_bits,
-        (pulse_rate, spo2, temperature, 25, 80, newest),
+        (pulse_rate, spo2, temperature, 25, battery, newest),
     )
     return buf
 

@@ -11,6 +11,7 @@ import pytest
 
 from vigil_host.boards import wiring
 from vigil_host.boards.description import Board, board_ids, load, read
+from vigil_host.boards.file_set import file_set
 from vigil_host.boards.picture import draw
 from vigil_host.boards.problems import BoardError
 
@@ -92,7 +93,7 @@ def without(block: str) -> Callable[[], str]:
 
 
 _LIGHT = "light = 27 "
-_TMP = 'part = "TMP117"\naddress = 0x48'
+_TMP = 'part = "TMP117"\naddress = 0x48\noptional = true # without one there is no temperature, and no fault'
 _BAD = {
     "no TOML": (replaced("[i2c]", "[i2c"), "Expected"),
     "unknown chip": (replaced('chip = "esp32"', 'chip = "esp33"'), "chip: 'esp33' is not known: esp32, esp32s3"),
@@ -121,9 +122,15 @@ _BAD = {
     "no such bus": (replaced("id = 0", "id = 2"), "i2c.id: must be 0 to 1, not 2"),
     "bus pin of a Pico": (replaced("sda = 4", "sda = 6", _PICO), "i2c.sda: GPIO 6 cannot be SDA of bus 0: 0, 4, 8"),
     "reserved pin": (replaced("light = 15 ", "light = 25 ", _PICO), "pins.light: GPIO 25 cannot be used, it selects"),
-    "address clash": (replaced(_TMP, _TMP + "\n[[sensors]]\n" + _TMP), "sensors[2].address: 0x48 is the address of"),
-    "unknown sensor": (replaced('"TMP117"', '"TMP118"'), "sensors[1].part: 'TMP118' is not known: MAX30102, TMP117"),
-    "impossible address": (replaced("0x57", "0x58"), "sensors[0].address: a MAX30102 answers at 0x57, not at 0x58"),
+    "address clash": (replaced(_TMP, _TMP + "\n[[parts]]\n" + _TMP), "parts[2].address: 0x48 is the address of"),
+    "unknown sensor": (replaced('"TMP117"', '"TMP118"'), "parts[1].part: 'TMP118' is not known: "),
+    "two of a kind": (replaced(_TMP, _TMP + "\n[[parts]]\n" + _TMP.replace("0x48", "0x49")), "is this board's therm"),
+    "curve that falls": (
+        replaced(_TMP, _TMP + '\n[[parts]]\npart = "ADC_DIVIDER"\npin = 34\ncurve = [[3400, 0], [3300, 100]]'),
+        "parts[2].part: ADC_DIVIDER: the curve must rise from point to point, and point 2 [3300, 100] does not",
+    ),
+    "no oximeter": (without('[[parts]]\npart = "MAX30102"\naddress = 0x57\n'), "parts: there is no oximeter"),
+    "impossible address": (replaced("0x57", "0x58"), "parts[0].address: a MAX30102 answers at 0x57, not at 0x58"),
     "wrong offset": (replaced("flash_offset = 0x1000", "flash_offset = 0"), "flash_offset: must be 0x1000 on this"),
     "no supply": (replaced('"3V3", "EN"', '"EN"'), "header: has no pin '3V3'"),
     "name of no pin": (replaced('36 = "VP"', '20 = "VP"'), "header.names: the header has no GPIO 20"),
@@ -153,6 +160,23 @@ def test_a_wrong_description_is_refused_in_one_line(case: str, tmp_path: Path) -
 def test_a_board_that_is_not_known_is_said_with_those_that_are() -> None:
     with pytest.raises(BoardError, match=r"no board is called 'esp8266': esp32-c3-xiao, .*raspberry-pi"):
         load("esp8266")
+
+
+def test_a_board_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "bedside.toml"
+    path.write_text(replaced("0x48", "0x49")(), encoding="utf-8")
+    board = load(str(path))
+    assert board.id == "bedside"
+    assert json.loads(wiring.board_json(board))["parts"] == [{"part": "TMP117", "address": 0x49, "optional": True}]
+
+
+def test_a_board_has_the_drivers_of_its_parts_alone(tmp_path: Path) -> None:
+    assert "vigil_hal/tmp117.mpy" in file_set(load("esp32-devkitc"))
+    path = tmp_path / "board.toml"
+    path.write_text(without("[[parts]]\n" + _TMP)(), encoding="utf-8")
+    files = file_set(read(path))
+    assert "vigil_hal/tmp117.mpy" not in files
+    assert "vigil_hal/max30102.mpy" in files
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

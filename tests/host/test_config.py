@@ -132,13 +132,16 @@ def test_a_data_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
-    assert load(tmp_path, "").monitor == MonitorConfig(i2c=1, thermometer="tmp117", thermometer_address=0x48)
+    assert load(tmp_path, "").monitor == MonitorConfig(i2c=1, parts=({"part": "TMP117", "address": 0x48},))
     text = (
-        '[monitor]\ni2c = 3\nthermometer = "none"\nthermometer_address = 0x49\n'
+        "[monitor]\ni2c = 3\n"
         "light = [17, 27, 22]\nbeeper = 23\nvibration = 24\nbutton = 25\n"
         'wearer = "Ada"\nbluetooth = true\n'
+        '[[monitor.parts]]\npart = "MCP9808"\n'
     )
-    assert load(tmp_path, text).monitor == MonitorConfig(3, "none", 0x49, (17, 27, 22), 23, 24, 25, "Ada", True)
+    assert load(tmp_path, text).monitor == MonitorConfig(
+        3, ({"address": 0x18, "part": "MCP9808"},), (17, 27, 22), 23, 24, 25, "Ada", True
+    )
     assert load(tmp_path, "[monitor]\nlight = 17").monitor.light == 17
 
 
@@ -147,8 +150,17 @@ def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
     [
         ("i2c = -1", "monitor.i2c is the number of a bus"),
         ('i2c = "/dev/i2c-1"', "monitor.i2c is a whole number"),
-        ('thermometer = "mlx90614"', "monitor.thermometer is one of tmp117, none"),
-        ("thermometer_address = 0x57", "monitor.thermometer_address is 0x48 to 0x4B, not 0x57"),
+        ("parts = 3", "monitor.parts is a list, not 3"),
+        ("parts = [3]", "monitor.parts is a list of tables, not 3"),
+        ('parts = [{part = "TMP118"}]', "monitor.parts number 1: the part 'TMP118' is not known: DS18B20, "),
+        ('parts = [{part = "MAX30102"}]', "the part 'MAX30102' is not known"),
+        (
+            'parts = [{part = "TMP117", address = 0x57}]',
+            "number 1: a TMP117 answers at 0x48, 0x49, ",
+        ),
+        ('parts = [{part = "TMP117"}, {part = "MCP9808"}]', "number 2: the TMP117 is the thermometer already"),
+        ('parts = [{part = "TMP117", pin = 4}]', "number 1: pin is nothing that a TMP117 knows"),
+        ('parts = [{part = "DS18B20", rom = "28"}]', "number 1: a ROM is like 28-00000bbb9b13, not 28"),
         ("light = 2", "monitor.light is a GPIO number from 4 to 27, not 2"),
         ("light = [17, 27]", "monitor.light is one GPIO number, or three"),
         ("light = [17, 27, 17]", "monitor.light is GPIO 17, which light has too"),

@@ -40,7 +40,7 @@ class Clocks(Clock):
 
     async def sleep(self, seconds: float) -> None:
         self.now_s += seconds
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.005)  # what waits in turns meanwhile must not make days of it
 
 
 class Home:

@@ -12,10 +12,13 @@ from bleak.exc import BleakError
 
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
+from vigil_host.link import hearing
 from vigil_host.link.listener import LOST_AFTER_S, Listener
 from vigil_host.link.marks import Marks
 from vigil_host.link.scanning import DEAF_AFTER_S, RESTART_AFTER_S, keep_scanning
+from vigil_host.link.search import AT_ONCE
 from vigil_wire import keys
+from vigil_wire.advert import AdvertKeys
 
 KEYS = [bytes((number,)) * 16 for number in range(3)]
 
@@ -117,6 +120,33 @@ def test_following_other_devices_keeps_what_is_known(air: Any, content_bytes: An
             for key in KEYS:
                 air.advertise(key, content_bytes())
         assert [device_id for device_id, _ in heard.calls] == [keys.device_id(KEYS[index]) for index in (0, 0, 2)]
+
+    run(scenario())
+
+
+def test_with_many_devices_only_so_many_keys_are_derived_at_a_turn(
+    air: Any, content_bytes: Any, run: Callable[[Any], Any], monkeypatch: Any
+) -> None:
+    derived: list[bytes] = []
+
+    def derive(key: bytes) -> AdvertKeys:
+        derived.append(key)
+        return AdvertKeys(key)
+
+    async def scenario() -> None:
+        devices = [device_of(number.to_bytes(16, "little")) for number in range(1_000)]
+        async with listening(air, Clock()) as (listener, heard):
+            monkeypatch.setattr(hearing, "AdvertKeys", derive)
+            listener.follow(devices)
+            air.advertise(devices[-1].key, content_bytes(pulse_rate=600))
+            assert derived == []
+            for _ in range(1_000 // AT_ONCE + 1):
+                before = len(derived)
+                await asyncio.sleep(0)
+                assert len(derived) - before <= AT_ONCE
+            await listener.searched()
+        assert derived == [device.key for device in devices]
+        assert heard.unconfirmed == [devices[-1].id]
 
     run(scenario())
 

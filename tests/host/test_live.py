@@ -9,7 +9,7 @@ import pytest
 from vigil_host.devices import KnownDevice
 from vigil_host.live import Live, LiveView
 from vigil_wire import conditions, link, movement, statuses
-from vigil_wire.advert import Content
+from vigil_wire.advert import NO_U8, Content
 from vigil_wire.link import Movement
 
 
@@ -49,6 +49,15 @@ def test_stale_after_five_seconds(
     assert (view.spo2_pct is None, view.temperature_c is None, view.battery_pct is None) == (value is None,) * 3
     assert view.last_pulse_rate_bpm == 72.0
     assert view.last_pulse_rate_age_s == pytest.approx(age_s)
+
+
+def test_charge_that_is_not_told_any_more_is_no_charge(live: Live, content: Callable[..., Content]) -> None:
+    live.update("d", content(battery=NO_U8), "advert", -61)
+    assert (view_of(live).battery_pct, view_of(live).last_battery_pct) == (None, None), "it may have no gauge"
+    live.update("d", content(battery=80), "advert", -61)
+    assert (view_of(live).battery_pct, view_of(live).last_battery_pct) == (80, 80)
+    live.update("d", content(battery=NO_U8), "advert", -61)
+    assert (view_of(live).battery_pct, view_of(live).last_battery_pct) == (None, 80)
 
 
 def test_records_alone_do_not_make_a_value_live(live: Live, clock: Any, content: Callable[..., Content]) -> None:

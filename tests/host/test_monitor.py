@@ -24,8 +24,12 @@ from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.simulation.parts import Parts
 from vigil_hal.file_blocks import FileFlash
 from vigil_hal.panel import Panel
+from vigil_hal.parts import Parts as Wired
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.max30102 import SimulatedMax30102
+from vigil_hal.simulated.max30205 import SimulatedMax30205
+from vigil_hal.simulated.mcp9808 import SimulatedMcp9808
+from vigil_hal.simulated.mlx90614 import SimulatedMlx90614
 from vigil_hal.simulated.patient import built_in_patient
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_host import own_device as own_device_module
@@ -33,6 +37,7 @@ from vigil_host.bridge import Bridge
 from vigil_host.cli import main
 from vigil_host.cli import monitor as monitor_cli
 from vigil_host.devices import Devices
+from vigil_host.linux import one_wire
 from vigil_host.own_device import JOURNAL_BLOCKS, DeviceHung, OwnDevice, ticks_ms
 from vigil_host.store import Store
 from vigil_host.store.lease import AlreadyOwned
@@ -56,7 +61,9 @@ def free_port() -> int:
 
 
 def own_device(folder: Path, i2c: Any, thermometer: Any = None, log: Callable[[str], None] = print) -> OwnDevice:
-    return OwnDevice(folder, i2c, thermometer, None, Panel(), log)
+    wired = Wired()
+    wired.thermometer = thermometer
+    return OwnDevice(folder, i2c, wired, Panel(), log)
 
 
 def rows_of(database: Path) -> list[tuple[int, bytes]]:
@@ -362,7 +369,7 @@ def thermometer() -> SimulatedTmp117:
         (PermissionError(13, "Permission denied"), ("/dev/i2c-1 is not for this user", "usermod -aG i2c")),
         (wired(), ("MAX30102 at 0x57 does not answer", "set `i2c` in [monitor]", "there is nothing")),
         (wired(thermometer()), ("MAX30102 at 0x57 does not answer", "there is 0x48")),
-        (wired(oximeter()), ("TMP117 at 0x48 does not answer", 'thermometer = "none"', "there is 0x57")),
+        (wired(oximeter()), ("TMP117 at 0x48 does not answer", "[[monitor.parts]]", "there is 0x57")),
         (KernelI2C(SimulatedI2C(oximeter()), FOR_SMBUS_ALONE), ("/dev/i2c-1 is for SMBus alone",)),
     ],
     ids=["no node", "no permission", "empty bus", "no oximeter", "no thermometer", "SMBus alone"],
@@ -380,12 +387,43 @@ def test_first_start_says_in_one_line_what_is_missing(
 
 def test_it_starts_with_what_is_configured(kernel: Kernel, tmp_path: Path) -> None:
     config = tmp_path / "vigil.toml"
-    config.write_text('[monitor]\ni2c = 3\nthermometer = "none"\n')
+    config.write_text("[monitor]\ni2c = 3\nparts = []\n")
     kernel.add(3, wired(oximeter()))
     code, said = started(config)
     assert code == 0, said
     (known,) = Devices(tmp_path / "data/devices.toml").list()
     assert f"device {known.id}, boot 1" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "double"),
+    [("max30205", SimulatedMax30205), ("mlx90614", SimulatedMlx90614), ("mcp9808", SimulatedMcp9808)],
+)
+def test_each_thermometer_is_one_line_of_the_configuration(
+    kernel: Kernel, tmp_path: Path, name: str, double: Callable[..., Any]
+) -> None:
+    config = tmp_path / "vigil.toml"
+    config.write_text(f'[[monitor.parts]]\npart = "{name.upper()}"\n')
+    kernel.add(1, wired(oximeter()))
+    code, said = started(config)
+    assert code == 1 and f"{name.upper()} at 0x" in said
+    kernel.add(1, wired(oximeter(), double(built_in_patient(), ticks_ms)))
+    assert started(config)[0] == 0
+
+
+def test_thermometer_on_the_1_wire_bus_is_one_line_of_the_configuration(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "vigil.toml"
+    config.write_text('[[monitor.parts]]\npart = "DS18B20"\n')
+    kernel.add(1, wired(oximeter()))
+    monkeypatch.setattr(one_wire, "DEVICES", tmp_path / "w1")
+    code, said = started(config)
+    assert code == 1 and "dtoverlay=w1-gpio" in said and "[[monitor.parts]]" in said
+    part = tmp_path / "w1/28-00000bbb9b13"
+    part.mkdir(parents=True)
+    (part / "w1_slave").touch()
+    assert started(config)[0] == 0
 
 
 @pytest.mark.parametrize("line", ["listen_only = true", 'forward_to = "http://vigil.local:8765/"'])

@@ -45,6 +45,7 @@ def test_the_manifest_freezes_the_same_files(monkeypatch: pytest.MonkeyPatch) ->
 def test_main_without_a_board_json_uses_the_pins_of_these_boards(board_id: str) -> None:
     told = json.loads((_ROOT / "boards" / board_id / "board.json").read_text(encoding="utf-8"))
     assert main_constant("I2C_HZ") == told.pop("i2c_hz")
+    assert list(main_constant("PARTS")) == told.pop("parts")
     assert main_constant("PINS")[load(board_id).chip.port] == told
 
 

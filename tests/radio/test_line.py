@@ -397,9 +397,9 @@ async def test_the_address_changes_and_the_host_goes_on(
     assert home.store.gaps(home.device_id) == []
 
 
-def without_services(blocks: Any, device_key: bytes, _: Settings, random: Callable[[int], bytes]) -> None:
+def without_services(blocks: Any, device_key: bytes, _: Settings) -> None:
     """Provision a device that only its bridges need to find."""
-    provision(blocks, device_key, Settings(summary_interval_s=1, standard_services=SERVICES_OFF), random)
+    provision(blocks, device_key, Settings(summary_interval_s=1, standard_services=SERVICES_OFF))
 
 
 async def test_a_stranger_who_connects_and_idles_is_dropped(

@@ -14,6 +14,7 @@ from bumble.pairing import PairingDelegate
 from vigil_firmware import VERSION, attribute_table, service_sets
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.peripheral import OURS, RadioError
+from vigil_hal.simulated.cell import SimulatedCell
 from vigil_hal.simulated.patient import parse_patient
 from vigil_host.radio.air import Air
 from vigil_host.radio.bleak_backend import AirClient
@@ -63,6 +64,7 @@ class Wearable:
         self.now_ms = 0
         self.lines: list[str] = []
         self.bluetooth = VirtualBluetooth(air, personality)
+        self.cell = SimulatedCell(lambda: self.now_ms)
         self.device = simulated_device(
             bytes(16),
             parse_patient([*SCRIPT[:1], *(frames or SCRIPT[1:])], "script"),
@@ -70,6 +72,7 @@ class Wearable:
             self.bluetooth,
             self.lines.append,
             lambda: self.now_ms,
+            cell=self.cell,
         )
 
     async def live(self, seconds: float) -> None:
@@ -135,7 +138,7 @@ async def test_open_services_tell_everybody_the_vitals(air: Air, personality: Pe
     await wearable.live(15)
     async with wearable.central() as client:
         heard = await heard_by(client)
-        wearable.device.monitor._battery._started_ms -= 1_200_000
+        wearable.cell.set_charge_ppm(980_000)
         await wearable.live(5)
         await asyncio.sleep(0.02)
         vitals = wearable.device.monitor.vitals

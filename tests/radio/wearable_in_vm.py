@@ -67,7 +67,7 @@ job = json.loads(sys.stdin.readline())
 ble = bluetooth.BLE()
 parts = Parts(parse_patient(job["patient"], "script"), True, lambda: Clock.now_ms)
 flash = SimulatedFlash(BLOCK_COUNT)
-provision(flash, bytes.fromhex(job["key"]), Settings(**job["settings"]), os.urandom)
+provision(flash, bytes.fromhex(job["key"]), Settings(**job["settings"]))
 nor = SimulatedFlash(64, 4096)
 stores = (lambda: NorStore(nor),)
 device = Device(

@@ -14,13 +14,16 @@ from vigil_firmware.button import Button, Contact
 from vigil_firmware.device import Device
 from vigil_firmware.indicators import Indicators, OutputPart
 from vigil_firmware.led_gain import LedGain
+from vigil_firmware.monitor import Monitor
 from vigil_firmware.pattern_player import PatternPlayer
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import ticks_add, ticks_diff
-from vigil_hal import acceleration, lis3dh, max30102, mpu6050
+from vigil_hal import acceleration, adc_divider, lis3dh, max17048, max30102, mpu6050
+from vigil_hal.adc_divider import AdcDivider
+from vigil_hal.max17048 import Max17048
 from vigil_hal.max30102 import Max30102
 from vigil_host.vm.heap import heap_growth, large_frames
 from vigil_host.vm.runner import Runtime
@@ -357,6 +360,73 @@ def test_light_and_sound_make_no_object(runtime: Runtime, priority: int) -> None
     assert heap_growth(runtime, setup, "long_run", calls=10) == 0
 
 
+_DISPLAY_SETUP = """
+from vigil_firmware.alarm_display import AlarmDisplay
+from vigil_firmware.alarms import Alarms
+from vigil_firmware.ticks import Uptime
+from vigil_firmware.utc_clock import UtcClock
+from vigil_firmware.vitals import Vitals
+from vigil_hal.ssd1306 import Ssd1306
+from vigil_wire import statuses
+from vigil_wire.settings import Settings
+
+class Bus:
+    # Makes no object itself.
+    sent = 0
+    def writeto_mem(self, address, control, data):
+        self.sent += len(data)
+
+class Monitor:
+    alarms = Alarms(Settings(), None)
+    vitals = Vitals()
+    uptime = Uptime(0)
+    utc = UtcClock()
+    has_thermometer = has_battery = True
+    battery_pct = 87
+    bridge_silent_s = 20
+    second = 0
+
+monitor = Monitor()
+vitals = monitor.vitals
+monitor.utc.anchor(0, 0, 9000, 43_000_000)
+monitor.alarms.visible = monitor.alarms.audible = {priority}
+monitor.alarms.top = {top}
+monitor.alarms.bits = 1 << {top} | 1 << 9 if {top} >= 0 else 0
+bus = Bus()
+display = AlarmDisplay(Ssd1306(bus, height={height}), monitor)
+now_ms = 0
+
+def long_run():
+    # Twenty seconds, in which all values change, come and go, and all is sent anew once.
+    global now_ms
+    for index in range(200):
+        now_ms += 100
+        if index % 10 == 0:
+            monitor.second += 1
+            monitor.uptime.advance(now_ms)
+            vitals.pulse_rate.publish(600 + index * 3, statuses.VALIDATED)
+            vitals.spo2.publish(900 + index // 2, statuses.VALIDATED)
+            vitals.temperature.publish(3600 + index, statuses.VALIDATED)
+            vitals.perfusion.publish(200 + index, statuses.VALIDATED)
+            if index % 40 == 0:
+                vitals.spo2.withhold(statuses.POOR_SIGNAL)
+                vitals.temperature.withhold(statuses.ACQUIRING)
+        display.step(now_ms, "", {passkey})
+    assert not display.fault and bus.sent > 512
+    bus.sent = 0
+"""
+
+
+@pytest.mark.parametrize("height", [64, 32])
+@pytest.mark.parametrize(
+    ("priority", "top", "passkey"), [(0, -1, -1), (0, -1, 123_456), (3, 8, -1), (3, 13, -1), (2, 22, -1)]
+)
+def test_display_makes_no_object(runtime: Runtime, priority: int, top: int, passkey: int, height: int) -> None:
+    setup = _DISPLAY_SETUP.replace("{priority}", str(priority)).replace("{top}", str(top))
+    setup = setup.replace("{passkey}", str(passkey)).replace("{height}", str(height))
+    assert heap_growth(runtime, setup, "long_run", calls=10) == 0
+
+
 def test_frames_of_light_and_sound_stay_off_the_boards_heap() -> None:
     functions = [Device.tick, Device._signal, Device._panel_fault, ticks_diff, Indicators.fault.fget]  # type: ignore[attr-defined]
     for each in (Button, Contact, Indicators, OutputPart, PatternPlayer):
@@ -417,6 +487,18 @@ def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None
         max30102._unpack,
         max30102._shift_right,
     )
+    assert large_frames(*functions) == {}
+
+
+def test_frames_of_the_battery_stay_off_the_boards_heap() -> None:
+    at_faults = {"probe", "_write", "_no_voltage"}
+    at_events = {f"{driver.__qualname__}.{name}" for driver in (AdcDivider, Max17048) for name in at_faults}
+    functions = [
+        each
+        for each in (*_functions_of_module(adc_divider), *_functions_of_module(max17048), Monitor._read_battery)
+        if each.__qualname__ not in at_events and each.__name__ not in ("__init__", "_check", "on_board")
+    ]
+    assert AdcDivider._judge in functions and Max17048._ask in functions
     assert large_frames(*functions) == {}
 
 

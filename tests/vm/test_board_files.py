@@ -32,7 +32,7 @@ def bus(number, *, sda, scl, freq):
     sys.exit(0)
 
 machine.I2C = bus
-main.panel()
+main.panel(None)
 print(*(pin for _, pin, _ in machine.pin_writes))
 main.start()
 """

@@ -1,8 +1,10 @@
-"""The simulated parts of one device: a bus with both sensors on it, all feeling the same source."""
+"""The simulated parts of one device: a bus with both sensors, which feel the same source, and a battery's gauge."""
 
-from vigil_firmware.ticks import ticks_diff
+from vigil_hal.max17048 import Max17048
 from vigil_hal.simulated import patient, recording
 from vigil_hal.simulated.bus import SimulatedI2C
+from vigil_hal.simulated.cell import SimulatedCell
+from vigil_hal.simulated.max17048 import SimulatedMax17048
 from vigil_hal.simulated.max30102 import SimulatedMax30102
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_hal.tmp117 import Tmp117
@@ -17,22 +19,11 @@ if TYPE_CHECKING:
 _HEAD = 2  # the y axis, as `vigil_hal.simulated.patient` has it
 
 
-class SimulatedBattery:
-    """A battery that starts full and loses one percent in ten minutes."""
-
-    def __init__(self, clock_ms: "Callable[[], int]") -> None:
-        self._clock_ms = clock_ms
-        self._started_ms = clock_ms()
-
-    def percent(self) -> "int | None":
-        """Charge in %."""
-        return max(0, 100 - abs(ticks_diff(self._clock_ms(), self._started_ms)) // 600_000)
-
-
 class Parts:
-    """Bus, oximeter, thermometer, accelerometer and battery.
+    """Bus, oximeter, thermometer, battery and accelerometer.
 
-    `thermometer` is None where the source knows no temperature, `accelerometer` where `moving`, which it feels, is.
+    `thermometer` is None where the source knows no temperature, `accelerometer` where `moving`, which it feels, is. The
+    battery's cell, unless one is given, is full at first and used as by a wearable: one percent in ten minutes.
     """
 
     def __init__(
@@ -40,6 +31,7 @@ class Parts:
         source: "SignalSource",
         has_temperature: bool,
         clock_ms: "Callable[[], int]",
+        cell: "SimulatedCell | None" = None,
         moving: "AccelerationSource | None" = None,
     ) -> None:
         self.oximeter = SimulatedMax30102(source, clock_ms)
@@ -48,6 +40,8 @@ class Parts:
         if has_temperature:
             self.bus.attach(SimulatedTmp117(source, clock_ms))
             self.thermometer = Tmp117(self.bus)
+        self.bus.attach(SimulatedMax17048(cell or SimulatedCell(clock_ms), clock_ms))
+        self.battery = Max17048(self.bus)
         self.accelerometer: Accelerometer | None = None
         if moving is not None:
             # Only here: a board whose sensors are simulated has neither file.
@@ -56,7 +50,6 @@ class Parts:
 
             self.bus.attach(SimulatedLis3dh(moving, clock_ms))
             self.accelerometer = Lis3dh(self.bus, head=_HEAD)
-        self.battery = SimulatedBattery(clock_ms)
 
 
 class Repeating:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
             """Fill the buffer from the register pointer on."""
 
 
+_BYTE_BITS = 9  # with its acknowledge
+_ENDS_BITS = 2  # a start and a stop
 _ENODEV = 19
 _ETIMEDOUT = 110
 
@@ -33,6 +35,7 @@ class SimulatedI2C:
 
     `stuck`: while True every transaction raises OSError(ETIMEDOUT), as with a line held low.
     `garbled`: so many transactions to come carry other bytes than were sent, either way, and are acknowledged.
+    `bits`: periods of its clock so far: bytes with their acknowledges, starts and stops.
     `log`: None, or a list that collects every completed transaction as ("r" or "w", address, register,
     bytes); the register is None where the transaction carried none.
     """
@@ -40,6 +43,7 @@ class SimulatedI2C:
     def __init__(self, *parts: "Part") -> None:
         self.stuck = False
         self.garbled = 0
+        self.bits = 0
         self.log: list[tuple[str, int, int | None, bytes]] | None = None
         self._parts: dict[int, Part] = {}
         self._nak: set[int] = set()
@@ -84,6 +88,7 @@ class SimulatedI2C:
         part = self._part(address)
         part.select(register)
         part.read_into(buffer)
+        self.bits += _ENDS_BITS + 1 + _BYTE_BITS * (3 + len(buffer))  # it is addressed twice, with a start between
         if self.garbled:
             self._garble(buffer)
         if self.log is not None:
@@ -97,12 +102,14 @@ class SimulatedI2C:
             data = bytearray(data)
             self._garble(data)
         part.write(data)
+        self.bits += _ENDS_BITS + _BYTE_BITS * (2 + len(data))
         if self.log is not None:
             self.log.append(("w", address, register, bytes(data)))
 
     def readfrom_into(self, address: int, buffer: "WritableBuffer") -> None:
         """Fill the buffer from where the part's pointer stands."""
         self._part(address).read_into(buffer)
+        self.bits += _ENDS_BITS + _BYTE_BITS * (1 + len(buffer))
         if self.garbled:
             self._garble(buffer)
         if self.log is not None:
@@ -117,6 +124,7 @@ class SimulatedI2C:
         if len(data):
             part.select(data[0])
             part.write(memoryview(data)[1:])
+        self.bits += _ENDS_BITS + _BYTE_BITS * (1 + len(data))
         if self.log is not None:
             self.log.append(("w", address, None, bytes(data)))
         return len(data)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _EIO = 5
 _EINVAL = 22
+_CHECKED_UNIT = 16
 
 # What a cut leaves of the operation that it hits.
 NOTHING = 0
@@ -25,8 +26,8 @@ class PowerCut(Exception):
 class SimulatedFlash:
     """Erasing sets all bits of a block; programming only clears bits, in whole units of `unit` bytes.
 
-    A part would quietly leave a bit at 0 that a program asks to be 1: this one refuses with OSError(EIO), for it can
-    only be a mistake. `memory`: the content, a bytearray. `erases`: how often each block was erased. `programmed`:
+    A part would quietly leave a bit at 0 that a program asks to be 1, or, with units of 16, lose the check code of one
+    that is programmed twice, but to zeros: this one refuses with OSError(EIO), for it can only be a mistake. `memory`: the content, a bytearray. `erases`: how often each block was erased. `programmed`:
     bytes programmed; `reads`, `operations`: calls that read, and that program or erase.
     """
 
@@ -109,6 +110,8 @@ class SimulatedFlash:
         data = self._as_taken(start, data)
         if int.from_bytes(bytes(data), "big") & ~int.from_bytes(self.memory[start:end], "big"):
             raise OSError(_EIO, "a program cannot set bits")
+        if self.unit == _CHECKED_UNIT and not self._is_fit_for_checks(start, data):
+            raise OSError(_EIO, "a unit with a check code is programmed once")
         self._begin_operation(start, data, None)
         self.programmed += len(data)
         if self._operations_left < 0:
@@ -135,6 +138,14 @@ class SimulatedFlash:
         if block < 0 or offset < 0 or start + length > len(self.memory):
             raise OSError(_EINVAL, "outside the device")
         return start
+
+    def _is_fit_for_checks(self, start: int, data: "ReadableBuffer") -> bool:
+        """Whether each unit is erased, or becomes zeros."""
+        for first in range(0, len(data), _CHECKED_UNIT):
+            there = self.memory[start + first : start + first + _CHECKED_UNIT]
+            if there != self._as_taken(start + first, b"\xff" * _CHECKED_UNIT) and any(data[first : first + _CHECKED_UNIT]):
+                return False
+        return True
 
     def _erase(self, block: int) -> None:
         half = self.block_size // 2

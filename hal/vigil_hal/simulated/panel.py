@@ -1,4 +1,4 @@
-"""Simulated pins, buzzer, button and display: what they did when, for a test to read, with faults on demand.
+"""Simulated pins, buzzer and button: what they did when, for a test to read, with faults on demand.
 
 Each keeps the newest of what it did, in the order of time. `is_broken`: while True every call raises OSError(EIO).
 """
@@ -6,6 +6,9 @@ Each keeps the newest of what it did, in the order of time. `is_broken`: while T
 from vigil_hal.buzzer import ToneBuzzer
 from vigil_hal.light import RgbLight
 from vigil_hal.panel import Panel
+from vigil_hal.simulated.bus import SimulatedI2C
+from vigil_hal.simulated.ssd1306 import SimulatedSsd1306
+from vigil_hal.ssd1306 import Ssd1306
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +18,6 @@ _EIO = 5
 _KEPT_MOST = 2_000
 _MASK = (1 << 30) - 1
 _HALF = 1 << 29
-COLUMNS = 16
-ROWS = 8
 
 
 class _Part:
@@ -147,32 +148,6 @@ class SimulatedButton(_Part):
         return level
 
 
-class SimulatedDisplay(_Part):
-    """A display of eight lines of sixteen characters. `lines`: what is seen, without blanks at the end."""
-
-    def __init__(self, clock_ms: "Callable[[], int]") -> None:
-        super().__init__(clock_ms)
-        self._picture = [" " * COLUMNS] * ROWS
-        self.lines = [""] * ROWS
-
-    def fill(self, colour: int) -> None:
-        """Clear the picture."""
-        self._answer()
-        self._picture = [" " * COLUMNS] * ROWS
-
-    def text(self, string: str, x: int, y: int) -> None:
-        """Write into the picture, at whole characters; what is beyond its edge is lost, as on the part."""
-        self._answer()
-        row, column = y // 8, x // 8
-        line = self._picture[row]
-        self._picture[row] = (line[:column] + string + line[column + len(string) :])[:COLUMNS]
-
-    def show(self) -> None:
-        """Show the picture."""
-        self._answer()
-        self.lines = [line.rstrip() for line in self._picture]
-
-
 class SimulatedPanel:
     """A device's panel with everything: `panel` is what a device is given, the rest is what a test reads."""
 
@@ -180,10 +155,11 @@ class SimulatedPanel:
         self.leds = SimulatedLeds(clock_ms)
         self.buzzer = SimulatedPwm(clock_ms)
         self.vibration = SimulatedPin(clock_ms)
-        self.display = SimulatedDisplay(clock_ms)
+        self.oled = SimulatedSsd1306()
+        self.display_bus = SimulatedI2C(self.oled)
         self.button = SimulatedButton(clock_ms)
         light = RgbLight(self.leds.pins[0], self.leds.pins[1], self.leds.pins[2])
-        self.panel = Panel(light, ToneBuzzer(self.buzzer), self.vibration, self.display, self.button)
+        self.panel = Panel(light, ToneBuzzer(self.buzzer), self.vibration, Ssd1306(self.display_bus), self.button)
 
 
 def pulses(changes: "list[tuple[int, int]]", since: int = 0) -> "list[tuple[int, int, int]]":

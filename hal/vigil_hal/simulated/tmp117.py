@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 _TEMPERATURE = 0x00
 _CONFIG = 0x01
+_LIMITS = (0x02, 0x03)
 _OFFSET = 0x07
 _DEVICE_ID = 0x0F
 
@@ -51,6 +52,7 @@ class SimulatedTmp117:
         """Lose the power for a moment: power-on values, and conversion begins anew."""
         self._temperature = _POWER_ON_TEMPERATURE
         self._offset = 0
+        self._limits = [0x6000, 0x8000]
         self._set_config(_POWER_ON_CONFIG)
 
     def select(self, register: int) -> None:
@@ -70,6 +72,8 @@ class SimulatedTmp117:
                 self._set_config(value & _WRITABLE)
         elif self._pointer == _OFFSET:
             self._offset = value
+        elif self._pointer in _LIMITS:
+            self._limits[self._pointer - _LIMITS[0]] = value
 
     def read_into(self, buffer: "WritableBuffer") -> None:
         """Fill the buffer with the selected word, repeated."""
@@ -88,6 +92,8 @@ class SimulatedTmp117:
             return config
         if self._pointer == _OFFSET:
             return self._offset
+        if self._pointer in _LIMITS:
+            return self._limits[self._pointer - _LIMITS[0]]
         return self.device_id if self._pointer == _DEVICE_ID else 0
 
     def _set_config(self, value: int) -> None:

@@ -1,17 +1,16 @@
 """Reads and checks a `board.toml`. What is wrong is one line that names the file, the key and what to do."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from vigil_host.assets import asset
 from vigil_host.boards.chips import CHIPS, Chip
+from vigil_host.boards.drivers import Driver, drivers
 from vigil_host.boards.problems import BoardError
 
-SENSOR_ADDRESSES = {"MAX30102": range(0x57, 0x58), "TMP117": range(0x48, 0x4C)}
-"""Where a part can answer on the bus: MAX30102 data sheet (slave address 0xAE/0xAF), TMP117 data sheet, table 7-2."""
 MOST_I2C_HZ = 400_000
 SECTOR_BYTES = 4096
 _KIB = 1024
@@ -44,11 +43,21 @@ class Bus:
 
 
 @dataclass(frozen=True)
-class Sensor:
-    """A part on the bus and the address at which it answers."""
+class Part:
+    """A part that is wired to the board: by its address on the bus, or by a pin of its own; the other is None.
 
-    part: str
-    address: int
+    `entry`: what the board is told of it.
+    """
+
+    driver: Driver
+    address: int | None
+    pin: int | None
+    entry: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What the part is called."""
+        return self.driver.part
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,7 @@ class Board:
     firmware: Firmware | None
     bus: Bus
     pins: Mapping[str, tuple[int, ...]]
-    sensors: tuple[Sensor, ...]
+    parts: tuple[Part, ...]
     partitions: tuple[Partition, ...]
     files_offset: int
     files_bytes: int
@@ -129,6 +138,16 @@ class Board:
     def runs_micropython(self) -> bool:
         """Whether it is flashed; else it is a computer, on which Vigil is installed as on any other."""
         return self.firmware is not None
+
+    @property
+    def bus_parts(self) -> tuple[Part, ...]:
+        """Those on the I2C bus."""
+        return tuple(part for part in self.parts if part.driver.is_on_bus)
+
+    @property
+    def pin_parts(self) -> tuple[Part, ...]:
+        """Those on a pin of their own."""
+        return tuple(part for part in self.parts if not part.driver.is_on_bus)
 
     def avoided(self) -> dict[int, str]:
         """The pins of the header that must not be used, in their order, and why."""
@@ -144,7 +163,9 @@ def board_ids() -> list[str]:
 
 
 def load(board_id: str) -> Board:
-    """Return the board in `boards/board_id`; raises BoardError."""
+    """Return the board in `boards/board_id`, or the one that a file of one's own describes; raises BoardError."""
+    if board_id.endswith(".toml"):
+        return read(Path(board_id))
     known = board_ids()
     if board_id not in known:
         raise BoardError(f"no board is called {board_id!r}: {', '.join(known)}")
@@ -160,7 +181,7 @@ def read(path: Path) -> Board:
     except ValueError as error:
         raise BoardError(f"{path}: {error}") from None
     top = _Table(path, "", document)
-    board_id = path.parent.name
+    board_id = path.resolve().parent.name if path.name == "board.toml" else path.stem
     name, chip_name = top.text("name"), top.text("chip")
     if chip_name not in CHIPS:
         top.refuse("chip", f"{chip_name!r} is not known: {', '.join(CHIPS)}")
@@ -171,7 +192,8 @@ def read(path: Path) -> Board:
     }
     bus = _bus(top.table("i2c"), chip)
     pins = _pins(top.table("pins"))
-    _check_pins(top, chip, header, reserved, bus, pins)
+    parts = _parts(top, bus)
+    _check_pins(top, chip, header, reserved, bus, pins, parts)
     runs_micropython = chip.port != "linux"
     flash_bytes = top.whole("flash_kib", 1, 1 << 20) * _KIB if runs_micropython else 0
     firmware = _firmware(top.table("firmware"), chip) if runs_micropython else None
@@ -183,7 +205,7 @@ def read(path: Path) -> Board:
         if needed not in (*header.left, *header.right):
             top.refuse("header", f"has no pin {needed!r}")
     board = Board(
-        board_id, name, chip_name, chip, flash_bytes, firmware, bus, pins, _sensors(top), partitions,
+        board_id, name, chip_name, chip, flash_bytes, firmware, bus, pins, parts, partitions,
         files_offset, files_bytes, supply, reserved, header, tuple(top.texts("facts")), own_ma,
     )  # fmt: skip
     top.end()
@@ -251,6 +273,10 @@ class _Table:
     def mapping(self, key: str) -> dict[str, Any]:
         """A table whose keys are free; {} where there is none."""
         return dict(self.take(key, dict, "a table")) if key in self._values else {}
+
+    def options(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of these values that are there; whoever they are for looks at them."""
+        return {name: self._values.pop(name) for name in names if name in self._values}
 
     def table(self, key: str) -> "_Table":
         """A table within this one."""
@@ -333,10 +359,20 @@ def _check_pins(
     reserved: Mapping[int, str],
     bus: Bus,
     pins: Mapping[str, tuple[int, ...]],
+    parts: tuple[Part, ...],
 ) -> None:
     """Refuse a pin that is not there, is taken, cannot do what it should, or has two uses."""
     uses = [("i2c.sda", bus.sda), ("i2c.scl", bus.scl)]
     uses += [(f"pins.{use}", pin) for use, numbers in pins.items() for pin in numbers]
+    analog = {"pins.battery"}
+    for index, part in enumerate(parts):
+        if part.pin is None:
+            continue
+        use = f"parts[{index}].pin"
+        if part.driver.kind == "battery":
+            analog.add(use)
+            uses = [each for each in uses if each != ("pins.battery", part.pin)]  # it was kept free for this
+        uses.append((use, part.pin))
     seen: dict[int, str] = {}
     for use, pin in uses:
         if pin not in chip.pins:
@@ -350,9 +386,9 @@ def _check_pins(
                 top.refuse(use, f"GPIO {pin} cannot be used, {why[pin]}: choose another")
         if pin not in header.pins:
             top.refuse(use, f"GPIO {pin} is not on the board's header")
-        if pin in chip.input_only and use not in ("pins.interrupt", "pins.battery"):
+        if pin in chip.input_only and use not in {"pins.interrupt", *analog}:
             top.refuse(use, f"GPIO {pin} is an input only, without a pull-up: choose another")
-        if use == "pins.battery" and pin not in chip.adc:
+        if use in analog and pin not in chip.adc:
             top.refuse(use, f"GPIO {pin} measures no voltage: {', '.join(map(str, sorted(chip.adc))) or 'no pin'} can")
         seen[pin] = use
 
@@ -370,22 +406,44 @@ def _firmware(table: _Table, chip: Chip) -> Firmware:
     return firmware
 
 
-def _sensors(top: _Table) -> tuple[Sensor, ...]:
-    sensors: list[Sensor] = []
-    for table in top.tables("sensors"):
-        sensor = Sensor(table.text("part"), table.whole("address", 0x08, 0x77))
-        if sensor.part not in SENSOR_ADDRESSES:
-            table.refuse("part", f"{sensor.part!r} is not known: {', '.join(SENSOR_ADDRESSES)}")
-        able = SENSOR_ADDRESSES[sensor.part]
-        if sensor.address not in able:
-            can = f"{able[0]:#04x}" if len(able) == 1 else f"{able[0]:#04x} to {able[-1]:#04x}"
-            table.refuse("address", f"a {sensor.part} answers at {can}, not at {sensor.address:#04x}")
-        for other in sensors:
-            if other.address == sensor.address:
-                table.refuse("address", f"{sensor.address:#04x} is the address of the {other.part} already")
-        sensors.append(sensor)
+def _parts(top: _Table, bus: Bus) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    for table in top.tables("parts"):
+        name = table.text("part")
+        if name not in drivers():
+            table.refuse("part", f"{name!r} is not known: {', '.join(drivers())}")
+        driver = drivers()[name]
+        address = _address(table, driver) if driver.is_on_bus else None
+        pin = None if driver.is_on_bus else table.whole("pin", 0, 99)
+        place: dict[str, Any] = {"address": address} if pin is None else {"pin": pin}
+        if table.has("optional"):
+            place["optional"] = bool(table.take("optional", bool, "true or false"))
+        part = Part(driver, address, pin, {"part": name, **place, **table.options(driver.options)})
+        for other in parts:
+            if other.address == address is not None:
+                table.refuse("address", f"{address:#04x} is the address of the {other.name} already")
+            if other.driver.kind == driver.kind:
+                table.refuse("part", f"the {other.name} is this board's {driver.kind} already: it can have one")
+        if driver.most_hz is not None and bus.freq_hz > driver.most_hz:
+            table.refuse("part", f"a {name} stands {driver.most_hz} Hz at most: set i2c.freq_hz to that")
+        problem = driver.problem(part.entry)
+        if problem is not None:
+            table.refuse("part", problem)
+        parts.append(part)
         table.end()
-    return tuple(sensors)
+    if "oximeter" not in (part.driver.kind for part in parts):
+        top.refuse("parts", "there is no oximeter: list a MAX30102")
+    return tuple(parts)
+
+
+def _address(table: _Table, driver: Driver) -> int:
+    address = table.whole("address", 0x08, 0x77)
+    if address not in driver.addresses:
+        able = sorted(driver.addresses)
+        is_range = len(able) > 2 and able[-1] - able[0] == len(able) - 1
+        can = f"{able[0]:#04x} to {able[-1]:#04x}" if is_range else " or ".join(f"{each:#04x}" for each in able)
+        table.refuse("address", f"a {driver.part} answers at {can}, not at {address:#04x}")
+    return address
 
 
 def _partitions(top: _Table, flash_bytes: int) -> tuple[Partition, ...]:

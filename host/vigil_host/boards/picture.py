@@ -6,7 +6,7 @@ which pin of the board each of its pins goes to. A wire's colour is the same in 
 
 from xml.sax.saxutils import escape
 
-from vigil_host.boards.description import Board
+from vigil_host.boards.description import Board, Part
 from vigil_host.boards.wiring import COLOURS_OF_LIGHT, is_own_button, uses
 
 _WIDTH = 360
@@ -24,6 +24,7 @@ _COLOURS = {
     "beeper": "#7b1fa2",
     "vibration": "#00796b",
     "button": "#5d4037",
+    "part": "#00838f",
     "reserved": "#757575",
 }
 
@@ -67,8 +68,10 @@ def draw(board: Board) -> str:
     """The picture of a board."""
     drawing = _Drawing()
     _draw_board(drawing, board)
-    for sensor in board.sensors:
-        _draw_module(drawing, board, sensor.part)
+    for part in board.bus_parts:
+        _draw_module(drawing, board, part.name)
+    for part in board.pin_parts:
+        _draw_pin_part(drawing, board, part)
     pins = board.pins
     for index, pin in enumerate(pins.get("light", ())):
         colour = COLOURS_OF_LIGHT[index] if len(pins["light"]) > 1 else ""
@@ -142,12 +145,19 @@ def _draw_module(drawing: _Drawing, board: Board, part: str) -> None:
     """A module on the bus: its four pins, and below each the board's."""
     drawing.title(f"{part} module")
     label = board.header.label
-    pads = (
-        ("supply", "VIN", board.supply),
-        ("GND", "GND", "GND"),
-        ("sda", "SDA", label(board.bus.sda)),
-        ("scl", "SCL", label(board.bus.scl)),
-    )
+    _draw_pads(drawing, board, ("sda", "SDA", label(board.bus.sda)), ("scl", "SCL", label(board.bus.scl)))
+
+
+def _draw_pin_part(drawing: _Drawing, board: Board, part: Part) -> None:
+    """A part on a pin of its own."""
+    assert part.pin is not None
+    drawing.title(part.name)
+    _draw_pads(drawing, board, ("part", "pin", board.header.label(part.pin)))
+
+
+def _draw_pads(drawing: _Drawing, board: Board, *signals: tuple[str, str, str]) -> None:
+    """A part's pads from the left on: supply, ground, and these: net, name, and the board's pin."""
+    pads = (("supply", "VIN", board.supply), ("GND", "GND", "GND"), *signals)
     for index, (net, name, pin) in enumerate(pads):
         x = 8 + index * 88
         drawing.box(x, drawing.y - 9, 36, 18, 'rx="2" fill="#fff" stroke="#424242"')

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from vigil_host.boards.description import Board
 
@@ -15,7 +16,8 @@ SIGNAL_PARTS = {
     "button": "button",
 }
 COLOURS_OF_LIGHT = ("red", "green", "blue")
-_SENSOR_WIRES = 4
+_BUS_WIRES = 4
+_PIN_WIRES = 3
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,12 @@ def uses(board: Board) -> list[Use]:
         if use == "light" and len(pins) > 1:
             found += [Use(pin, use, f"light, {colour}") for pin, colour in zip(pins, COLOURS_OF_LIGHT, strict=True)]
         elif use in RESERVED_USES:
+            if any(part.pin == pins[0] for part in board.pin_parts):
+                continue
             found.append(Use(pins[0], "reserved", {"interrupt": "INT, free", "battery": "battery, free"}[use]))
         else:
             found.append(Use(pins[0], use, "BOOT button" if use == "button" and is_own_button(board) else use))
+    found += [Use(part.pin, "part", part.name) for part in board.pin_parts if part.pin is not None]
     return found
 
 
@@ -58,25 +63,28 @@ def named(board: Board, entry: int | str) -> str:
 
 def board_json(board: Board) -> bytes:
     """The file board.json, from which the board's main.py knows its pins; it names all that are used."""
-    pins: dict[str, int | list[int]] = {
+    pins: dict[str, Any] = {
         "i2c": board.bus.id, "sda": board.bus.sda, "scl": board.bus.scl, "i2c_hz": board.bus.freq_hz,
     }  # fmt: skip
     for use in SIGNAL_PARTS:
         if use in board.pins:
             numbers = board.pins[use]
             pins[use] = numbers[0] if len(numbers) == 1 else list(numbers)
+    pins["parts"] = [part.entry for part in board.parts if part.driver.kind != "oximeter"]
     return json.dumps(pins).encode() + b"\n"
 
 
 def parts(board: Board) -> list[str]:
     """What a maker needs for everything that board.toml names."""
     pins = board.pins
-    wires = _SENSOR_WIRES * len(board.sensors) + sum(2 if use == "button" else 3 for use in pins if use in SIGNAL_PARTS)
+    wires = _BUS_WIRES * len(board.bus_parts) + _PIN_WIRES * len(board.pin_parts)
+    wires += sum(2 if use == "button" else 3 for use in pins if use in SIGNAL_PARTS)
     driven = [use for use in ("buzzer", "beeper", "vibration") if use in pins]
     found = [f"{board.name}, and a USB cable that carries data"]
     if not board.runs_micropython:
         found = [f"{board.name} with its supply and a memory card"]
-    found += [f"{sensor.part} module" for sensor in board.sensors]
+    found += [f"{part.name} module" for part in board.bus_parts]
+    found += [part.name for part in board.pin_parts]
     if "light" in pins:
         lights = len(pins["light"])
         led = "an LED" if lights == 1 else "an LED of three colours, common cathode"

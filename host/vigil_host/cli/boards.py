@@ -19,6 +19,8 @@ from vigil_host.cli.problems import in_one_line
 def command(name: str | None, as_json: bool) -> None:
     """List the boards that Vigil runs on, or explain the one called NAME: its wiring, its pins, what to buy.
 
+    NAME may be a board.toml of your own.
+
     Example: **vigil boards pico-w**
     """
     with in_one_line(BoardError):

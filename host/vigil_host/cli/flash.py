@@ -25,7 +25,7 @@ _NOBODY = "Simulated patient"
 
 
 @click.command(name="flash")
-@click.option("--board", "board_id", help="The board: `vigil boards` lists them. Without it, by its chip.")
+@click.option("--board", "board_id", help="The board, by `vigil boards`, or your own .toml. Without it, by its chip.")
 @click.option("--port", help="Its serial port, where several boards are on USB.")
 @click.option(
     "--micropython", metavar="IMAGE|URL", help="The board's MicroPython; without it, that on the board stays."

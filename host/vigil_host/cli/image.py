@@ -18,7 +18,7 @@ from vigil_wire import keys
 
 
 @click.command(name="image")
-@click.option("--board", "board_id", required=True, help="The board: `vigil boards` lists them.")
+@click.option("--board", "board_id", required=True, help="The board: `vigil boards` lists them; or your own .toml.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The file to make.")
 @click.option("--micropython", type=click.Path(path_type=Path), help="The board's MicroPython, to be part of it.")
 @click.option("--sha256", help="What the SHA-256 of that file must be.")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
+from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, endless_source
+from vigil_firmware.simulation.parts import Parts as Simulated
 from vigil_hal.faults import NotAnswering, SensorFault
 from vigil_hal.max30102 import Max30102
-from vigil_hal.tmp117 import Tmp117
+from vigil_hal.parts import Parts
 from vigil_host.answers.tokens import TokensError
 from vigil_host.bridge import Bridge
 from vigil_host.cli.bridge import access_of, scanners, serve
@@ -31,6 +32,7 @@ from vigil_host.devices import DEFAULT_WEARER, Devices, DevicesError
 from vigil_host.link.adapter import client_factory
 from vigil_host.linux.gpio import GpioError, panel_on
 from vigil_host.linux.i2c import I2CError, LinuxI2C
+from vigil_host.linux.parts import opened
 from vigil_host.own_device import DeviceHung, OwnDevice, ticks_ms
 from vigil_host.rooms.known import KnownRooms, RoomsError
 from vigil_host.store import Store, StoreError
@@ -39,7 +41,7 @@ from vigil_host.web.access import AccessError
 from vigil_host.web.server import PortError
 
 if TYPE_CHECKING:
-    from vigil_hal.seams import I2C, Battery, Thermometer
+    from vigil_hal.seams import I2C
     from vigil_host.web.access import Access
 
 DEVICE_NAME = "This computer"
@@ -140,28 +142,28 @@ async def _run(
 
 
 def _own_device(folder: Path, config: MonitorConfig, is_simulated: bool) -> OwnDevice:
+    panel = panel_on(config)
     i2c: I2C
-    thermometer: Thermometer | None = None
-    battery: Battery | None = None
     if is_simulated:
         source = endless_source("patient", BUILT_IN_PATIENT)
-        parts = Parts(source, source.has_temperature, ticks_ms)
-        i2c, thermometer, battery = parts.bus, parts.thermometer, parts.battery
+        simulated = Simulated(source, source.has_temperature, ticks_ms)
+        i2c, parts = simulated.bus, Parts()
+        parts.thermometer, parts.battery = simulated.thermometer, simulated.battery
     else:
         i2c = bus = LinuxI2C(config.i2c)
-        if config.thermometer != "none":
-            thermometer = Tmp117(bus, config.thermometer_address)
-        # Later a sensor that does not answer is an alarm, and no reason to watch nothing at all.
+        parts = opened(bus, config.parts)
+        # Later a part that does not answer is an alarm, and no reason to watch nothing at all.
         if not (folder / "journal").exists():
-            _check_wiring(bus, config, thermometer)
+            _check_wiring(bus, config, parts)
+    panel.display = parts.display
     try:
-        return OwnDevice(folder, i2c, thermometer, battery, panel_on(config), lambda line: click.echo(line, err=True))
+        return OwnDevice(folder, i2c, parts, panel, lambda line: click.echo(line, err=True))
     except OSError as error:
         raise KeepingError(f"{folder} cannot be used: {error.strerror or error}") from error
 
 
-def _check_wiring(bus: LinuxI2C, config: MonitorConfig, thermometer: "Thermometer | None") -> None:
-    """Raise I2CError unless both sensors answer."""
+def _check_wiring(bus: LinuxI2C, config: MonitorConfig, parts: Parts) -> None:
+    """Raise I2CError unless the oximeter and all that is listed answer."""
     where = f"/dev/i2c-{config.i2c}"
     if not bus.can_burst:
         raise I2CError(f"{where} is for SMBus alone, which is too little for a MAX30102: set `i2c` in [monitor]")
@@ -170,10 +172,11 @@ def _check_wiring(bus: LinuxI2C, config: MonitorConfig, thermometer: "Thermomete
     except SensorFault as fault:
         raise I2CError(f"{fault}, or set `i2c` in [monitor]; {_found(bus, where)}") from fault
     try:
-        if thermometer is not None:
-            thermometer.probe()
+        for part in (parts.thermometer, parts.accelerometer, parts.battery, parts.display):
+            if part is not None:
+                part.probe()
     except NotAnswering as fault:
-        raise I2CError(f'{fault}, or set `thermometer = "none"` in [monitor]; {_found(bus, where)}') from fault
+        raise I2CError(f"{fault}, or list what there is as [[monitor.parts]]; {_found(bus, where)}") from fault
     except SensorFault as fault:
         raise I2CError(str(fault)) from fault
 

@@ -16,7 +16,10 @@ _RATE_OFF_PERCENT = 10
 _DIE_C = (0, 50)
 _HEAP_LEAST_BYTES = 16 << 10
 _FILES_LEAST_BYTES = 64 << 10
-_PINS = {"esp32": {"i2c": 0, "sda": 21, "scl": 22}, "rp2": {"i2c": 0, "sda": 4, "scl": 5}}
+_PARTS = [{"part": "TMP117", "address": 0x48, "optional": True}]
+_PINS = {
+    "esp32": {"i2c": 0, "sda": 21, "scl": 22, "parts": _PARTS}, "rp2": {"i2c": 0, "sda": 4, "scl": 5, "parts": _PARTS}
+}  # fmt: skip
 """Those of main.py, for a board without board.json."""
 
 
@@ -70,24 +73,33 @@ def _sensors(found: Mapping[str, Any]) -> list[Finding]:
     findings = [Finding("Bus", "good", f"{', '.join(f'0x{each:02X}' for each in addresses)} answer {where}")]
     if "error" in sensors:
         findings.append(Finding("Bus", "bad", f"what answered then failed: {sensors['error']}", _WIRING))
-    findings += _oximeter(sensors)
-    thermometer = sensors.get("thermometer")
-    if thermometer is None:
-        findings.append(Finding("TMP117", "not known", "none answers at 0x48 to 0x4B; a board may go without"))
-    elif thermometer["part_id"] == _THERMOMETER_ID:
-        findings.append(Finding("TMP117", "good", f"at 0x{thermometer['address']:02X}"))
-    else:
-        said = (
-            f"what is at 0x{thermometer['address']:02X} has device id 0x{thermometer['part_id']:04X}, a TMP117 0x0117"
-        )
-        findings.append(Finding("TMP117", "bad", said, "take another module"))
+    findings += _oximeter(sensors, {part["address"] for part in pins["parts"] if "address" in part})
+    findings += [_part(sensors, part) for part in pins["parts"]]
     return findings
 
 
-def _oximeter(sensors: Mapping[str, Any]) -> list[Finding]:
+def _part(sensors: Mapping[str, Any], part: Mapping[str, Any]) -> Finding:
+    name = part["part"]
+    if "address" not in part:
+        return Finding(
+            name, "not known", f"on pin {part['pin']}: the monitor says on its serial port what it finds there"
+        )
+    where = f"0x{part['address']:02X}"
+    if part["address"] not in sensors["addresses"]:
+        if part.get("optional"):
+            return Finding(name, "not known", f"does not answer at {where}; a board may go without")
+        return Finding(name, "bad", f"does not answer at {where}", _WIRING)
+    thermometer = sensors.get("thermometer")
+    if name == "TMP117" and thermometer is not None and thermometer["part_id"] != _THERMOMETER_ID:
+        said = f"what is at {where} has device id 0x{thermometer['part_id']:04X}, a TMP117 0x0117"
+        return Finding(name, "bad", said, "take another module")
+    return Finding(name, "good", f"at {where}")
+
+
+def _oximeter(sensors: Mapping[str, Any], other_addresses: set[int]) -> list[Finding]:
     found = sensors.get("oximeter")
     if _OXIMETER_ADDRESS not in sensors["addresses"]:
-        others = [f"0x{each:02X}" for each in sensors["addresses"] if not 0x48 <= each <= 0x4B]
+        others = [f"0x{each:02X}" for each in sensors["addresses"] if each not in other_addresses]
         said = "does not answer at 0x57" + (
             f"; a part that does not belong here is at {', '.join(others)}" if others else ""
         )

@@ -7,6 +7,7 @@ link tells it. Until then an advert may raise a condition; it tells no value, an
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
@@ -36,11 +37,14 @@ class Heard:
 
 
 class Hearing:
-    """One device's adverts. `mark` is the highest counter that was believed, None before the first."""
+    """One device's adverts. `mark` is the highest counter that was believed, None before the first.
+
+    What is derived from the device's key is made at the first advert that it is tried on: a search among many devices
+    takes its time, and to begin with ten thousand of them must not stop everything else.
+    """
 
     def __init__(self, device_key: bytes, mark: int | None = None) -> None:
-        self._keys = AdvertKeys(device_key)
-        self._ccm = AESCCM(self._keys.key, MIC_LENGTH)
+        self._device_key = device_key
         self._candidate: int | None = None
         self.mark = mark
         self.refused = Refused()
@@ -72,6 +76,14 @@ class Hearing:
     def confirm(self, counter: int) -> None:
         """Take in the counter of the device's next advert, as the record link tells it: it may also be a lower one."""
         self.mark, self._candidate = counter - 1, None
+
+    @cached_property
+    def _keys(self) -> AdvertKeys:
+        return AdvertKeys(self._device_key)
+
+    @cached_property
+    def _ccm(self) -> AESCCM:
+        return AESCCM(self._keys.key, MIC_LENGTH)
 
     def _counter_of(self, manufacturer_data: bytes) -> int | None:
         """The counter, a number by chance where it is not this device's; None for what has not an advert's shape."""

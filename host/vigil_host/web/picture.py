@@ -152,6 +152,7 @@ class Picture:
             "link_text": words.link(view.link, view.room),
             "room": view.room,
             "battery_pct": view.battery_pct,
+            "last_battery_pct": view.last_battery_pct,
             "quality": view.quality,
             "movement": view.movement,
             "position": view.position,

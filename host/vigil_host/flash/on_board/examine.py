@@ -1,7 +1,7 @@
 # Runs on the board, with or without Vigil's files on it: what there is, as it answers. Prints JSON.
 #
 # Registers: MAX30102 data sheet (rev 1, pages 10 to 21), TMP117 data sheet (table 7-2). No LED is lit, and the
-# oximeter is shut down at the end. `default_pins`, from the host, is for a board without board.json.
+# oximeter is shut down at the end. `default_pins`, from the host, is for what its board.json does not say.
 import gc
 import json
 import os
@@ -12,7 +12,6 @@ from binascii import hexlify
 import machine
 
 _OXIMETER = 0x57
-_THERMOMETERS = (0x48, 0x49, 0x4A, 0x4B)
 _SAMPLING_MS = 250
 _CONVERSION_MS = 50
 
@@ -69,9 +68,9 @@ def sensors(pin):
         found["addresses"] = i2c.scan()
         if _OXIMETER in found["addresses"] and len(found["addresses"]) < 100:
             found["oximeter"] = oximeter(i2c)
-        for address in _THERMOMETERS:
-            if address in found["addresses"] and "thermometer" not in found:
-                found["thermometer"] = thermometer(i2c, address)
+        for part in pin["parts"]:
+            if part["part"] == "TMP117" and part["address"] in found["addresses"]:
+                found["thermometer"] = thermometer(i2c, part["address"])
     except (OSError, ValueError) as error:
         found["error"] = why(error)
     return found
@@ -105,7 +104,8 @@ try:
     with open("board.json") as file:
         pins = json.load(file)
 except OSError:
-    pins = default_pins  # noqa: F821 - the host puts it before this program
+    pins = {}
+pins = dict(default_pins, **pins)  # noqa: F821 - the host puts it before this program
 room = os.statvfs("/")
 print(
     json.dumps(

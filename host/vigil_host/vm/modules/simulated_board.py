@@ -3,7 +3,6 @@
 `machine`, `bluetooth` and `time` are those that the VM gives it; `main` is the board's own, put in by the parent.
 """
 
-import os
 import time
 
 import machine
@@ -20,7 +19,7 @@ def run(device_key_hex: str, summary_interval_s: int, source_kind: str, source_p
     main.GROUP_MS = 1_000  # this flash does not wear: who watches need not wait for records
     key = bytes([int(device_key_hex[start : start + 2], 16) for start in range(0, 32, 2)])
     blocks = FileBlocks(main.STORAGE_FOLDER, BLOCK_COUNT)
-    provision(blocks, key, Settings(summary_interval_s=summary_interval_s, temperature_site=1), os.urandom)
+    provision(blocks, key, Settings(summary_interval_s=summary_interval_s, temperature_site=1))
     source = endless_source(source_kind, source_path)
     machine.attach_i2c(Parts(source, source.has_temperature, time.ticks_ms).bus)
     main.run()

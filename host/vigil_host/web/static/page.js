@@ -137,6 +137,12 @@ function measure(view, signal, passed) {
   return { ...shared, held, value: view[key], status: view[`${signal}_status_text`], name: view[`${signal}_status`] };
 }
 
+// A charge that was told once and is not any more is said to be unknown; a device without a gauge says nothing.
+function batteryWords(view) {
+  if (view.battery_pct != null) return `battery ${Math.round(view.battery_pct)} %`;
+  return view.last_battery_pct == null ? "" : `battery unknown, last ${Math.round(view.last_battery_pct)} %`;
+}
+
 class Card {
   constructor(view) {
     this.element = stamp("device-template");
@@ -174,7 +180,7 @@ class Card {
       view.device_name === view.wearer_name ? "" : view.device_name,
       current ? view.link_text : "Link unknown",
       view.age_s == null ? "never heard" : `heard ${ago(view.age_s + passed)}`,
-      view.battery_pct == null ? "" : `battery ${Math.round(view.battery_pct)} %`,
+      current ? batteryWords(view) : "",
     ].filter(Boolean);
     setText(find(".device-line"), line.map((part) => part.replaceAll(" ", "\u00a0")).join("\u00a0· "));
     find(".movement").hidden = !current || view.movement_text === "";
