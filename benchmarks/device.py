@@ -25,6 +25,10 @@ TIMEOUT_S = 600
 SECONDS = 64
 HOT = (
     ("vigil_hal", "max30102.py"),
+    ("vigil_hal", "acceleration.py"),
+    ("vigil_hal", "lis3dh.py"),
+    ("vigil_firmware", "activity.py"),
+    ("vigil_firmware", "motion_sensor.py"),
     ("vigil_firmware", "sampler.py"),
     ("vigil_firmware", "signal/*.py"),
 )
@@ -37,6 +41,8 @@ FIGURES = (
     ("driver and signal path, for each FIFO sample", "signal_per_sample", 400),
     ("with alarms, record and journal, for each sample", "all_per_sample", None),
     ("with alarms, record and journal, for each second", "all_per_second", None),
+    ("movement and position, for each second", "movement_per_second", None),
+    ("an LIS3DH's driver, for each second", "accelerometer_per_second", None),
     ("longest step, iterations", "worst_step", 15_000),
     ("longest step with a display, iterations", "worst_step_with_display", 15_000),
     ("a display, for each second", "display_per_second", None),

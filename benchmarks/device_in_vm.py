@@ -7,9 +7,11 @@ from vigil_firmware.alarm_display import AlarmDisplay
 from vigil_firmware.journal import Journal
 from vigil_firmware.journal_memory import MemoryStore
 from vigil_firmware.monitor import SENSE_MS, STEP_MS, Monitor
+from vigil_firmware.motion_sensor import MotionSensor
 from vigil_firmware.sampler import Sampler
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.vitals import Vitals
+from vigil_hal.lis3dh import Lis3dh
 from vigil_hal.max30102 import Max30102
 from vigil_hal.ssd1306 import Ssd1306
 from vigil_wire.settings import Settings
@@ -169,6 +171,70 @@ def driver_and_signal(bus):
     return step
 
 
+class WalkersBus:
+    # An LIS3DH in whose FIFO ten samples wait at every drain: a wearer who walks. Makes no object itself.
+
+    def __init__(self):
+        self.now_ms = 0
+        self.turn = 0
+        self.control = bytearray(6)
+
+    def readfrom_mem_into(self, address, register, buffer):
+        if register == 0x2F:
+            buffer[0] = 10
+        elif register == 0x0F:
+            buffer[0] = 0x33
+        elif register == 0xA0:
+            buffer[:] = self.control
+        else:
+            self.turn = (self.turn + 1) % 6
+            for index in range(len(buffer)):
+                buffer[index] = self.turn
+                if index % 6 == 5:
+                    buffer[index] = 0x3C + self.turn * 2
+
+    def writeto_mem(self, address, register, data):
+        if register == 0xA0:
+            self.control[:] = data
+
+
+def walkers_bus_alone(bus):
+    source = bytearray(1)
+    burst = bytearray(30)
+
+    def step(now_ms):
+        if now_ms % SENSE_MS == 0:
+            bus.readfrom_mem_into(0x18, 0x2F, source)
+            bus.readfrom_mem_into(0x18, 0xA8, burst)
+            bus.readfrom_mem_into(0x18, 0xA8, burst)
+
+    return step
+
+
+def accelerometer_alone(bus):
+    driver = Lis3dh(bus, head=3)
+    driver.configure()
+
+    def step(now_ms):
+        if now_ms % SENSE_MS == 0:
+            driver.drain()
+
+    return step
+
+
+def accelerometer_and_movement(bus):
+    # What the monitor does with it, without what the signal path takes out of the light.
+    sensor = MotionSensor(Lis3dh(bus, head=3), Vitals(), 0)
+
+    def step(now_ms):
+        if now_ms % SENSE_MS == 0:
+            sensor.step(now_ms)
+        if now_ms % 1000 == 0:
+            sensor.judge(True)
+
+    return step
+
+
 def configured_bus():
     bus = Bus()
     driver_alone(bus)
@@ -176,7 +242,8 @@ def configured_bus():
 
 
 def timed():
-    least = {name: [1e9] * STEPS for name in ("monitor", "display", "signal", "driver", "bus", "loop")}
+    names = ("monitor", "display", "signal", "driver", "bus", "loop", "walker", "accelerometer", "movement")
+    least = {name: [1e9] * STEPS for name in names}
     for _ in range(ROUNDS):
         for _ in range(2):  # more often than the rest: the longest step is a single one's time
             bus, monitor = build()
@@ -189,6 +256,13 @@ def timed():
         run(least["signal"], bus, driver_and_signal(bus))
         bus = configured_bus()
         run(least["bus"], bus, bus_alone(bus))
+        for name, each in (
+            ("walker", walkers_bus_alone),
+            ("accelerometer", accelerometer_alone),
+            ("movement", accelerometer_and_movement),
+        ):
+            bus = WalkersBus()
+            run(least[name], bus, each(bus))
         bus = Bus()
         run(least["driver"], bus, driver_alone(bus))
     samples = MEASURED_S * bus.rate_hz
@@ -203,6 +277,8 @@ def timed():
         "signal_per_sample": (total["signal"] - total["bus"]) / samples / iteration_us,
         "all_per_sample": (total["monitor"] - total["bus"]) / samples / iteration_us,
         "all_per_second": (total["monitor"] - total["bus"]) / MEASURED_S / iteration_us,
+        "accelerometer_per_second": (total["accelerometer"] - total["walker"]) / MEASURED_S / iteration_us,
+        "movement_per_second": (total["movement"] - total["accelerometer"]) / MEASURED_S / iteration_us,
         "worst_step": worst / iteration_us,
         "worst_step_with_display": with_display_worst / iteration_us,
         "display_per_second": (total["display"] - total["monitor"]) / MEASURED_S / iteration_us,

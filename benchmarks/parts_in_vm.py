@@ -12,16 +12,20 @@ from vigil_hal.panel import Panel
 from vigil_hal.simulated.adc_divider import SimulatedAdcDivider
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.cell import SimulatedCell
+from vigil_hal.simulated.lis3dh import SimulatedLis3dh
 from vigil_hal.simulated.max17048 import SimulatedMax17048
 from vigil_hal.simulated.max30102 import SimulatedMax30102
+from vigil_hal.simulated.mpu6050 import SimulatedMpu6050
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 
 # A row for each part that has a driver: its name, what a board's file says of it, and its double. The double of a part
 # on a pin is what the pin gives: an ADC, or a 1-Wire bus.
 PARTS = (
     ("ADC_DIVIDER", {"pin": 0}, lambda rig: SimulatedAdcDivider(rig.cell)),
+    ("LIS3DH", {"address": 0x18}, lambda rig: SimulatedLis3dh(rig, rig.clock_ms)),
     ("MAX17048", {"address": 0x36}, lambda rig: SimulatedMax17048(rig.cell, rig.clock_ms)),
     ("MAX30102", {"address": 0x57}, lambda rig: SimulatedMax30102(rig, rig.clock_ms)),
+    ("MPU6050", {"address": 0x68}, lambda rig: SimulatedMpu6050(rig, rig.clock_ms)),
     ("TMP117", {"address": 0x48}, lambda rig: SimulatedTmp117(rig, rig.clock_ms)),
 )
 # By kind: how often the monitor reads it, and how.

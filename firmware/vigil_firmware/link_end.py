@@ -7,7 +7,7 @@ radio took them. A frame that was not taken is kept and offered again.
 import struct
 
 from vigil_firmware.ticks import DAY_MS
-from vigil_wire import conditions, link, settings
+from vigil_wire import conditions, link, movement, settings
 from vigil_wire.advert import CONTENT_LENGTH
 from vigil_wire.keys import KEY_LENGTH
 from vigil_wire.settings import Settings, SettingsError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
         @property
         def flags(self) -> int:
-            """What hosts are told of the radio: link.ADDRESS_CHANGES, link.CAN_PAIR."""
+            """What hosts are told of the device: link.ADDRESS_CHANGES, link.CAN_PAIR, link.FEELS_MOVEMENT."""
 
         @property
         def refused(self) -> "list[int]":
@@ -76,6 +76,7 @@ class LinkEnd:
         self._bye_s = -1  # what the host must be told of the end of its turn
         self._is_over = False  # it has been told
         self.may_stay = False  # the host has said that nobody else listens
+        self._tells_movement = False  # the host has said that it knows what that is
         self.is_outdated = False  # the device key is another now
         self.is_proven = False  # the host has shown that it knows the device key
 
@@ -112,6 +113,8 @@ class LinkEnd:
             self._owner.open_pairing()
         elif kind == link.STAY and length == 1:
             self.may_stay = True
+        elif kind == link.ASK_MOVEMENT and length == 1:
+            self._tells_movement = True
         else:
             reason = "message of type 0x%02X and %d bytes is not known" % (kind, length)
             raise link.LinkError(reason, link.UNKNOWN_MESSAGE)
@@ -233,8 +236,14 @@ class LinkEnd:
         out[_MESSAGE] = link.LIVE
         for index in range(CONTENT_LENGTH):
             out[_MESSAGE + 1 + index] = content[start + index]
-        out[_MESSAGE + 1 + CONTENT_LENGTH] = self._monitor.vitals.quality
-        return link.LIVE_LENGTH
+        vitals = self._monitor.vitals
+        out[_MESSAGE + 1 + CONTENT_LENGTH] = vitals.quality
+        if not self._tells_movement:
+            return link.LIVE_LENGTH
+        code = movement.pack(vitals.position, vitals.movement)
+        cadence_per_min = vitals.cadence.value_or(0)
+        link.pack_movement(out, _MESSAGE + link.LIVE_LENGTH, code, vitals.activity.value_or(-1), cadence_per_min)
+        return link.LIVE_WITH_MOVEMENT_LENGTH
 
     def _pack_bye(self) -> int:
         self._session.out[_MESSAGE] = link.BYE

@@ -1,14 +1,14 @@
 """The monitor: what happens, in what order, at each instant. It is given the time and never asks for it.
 
 oximeter -> sampler -> signal -> vitals -> alarms -> journal
-accelerometer -----------^          ^
+accelerometer -----------^--------> ^
 thermometer ------------------------/
 """
 
 from vigil_firmware import VERSION
+from vigil_firmware.alarm_signals import is_off
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
-from vigil_firmware.signal.motion import Motion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
 from vigil_firmware.utc_clock import UtcClock
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vigil_firmware.journal import Journal
+    from vigil_firmware.motion_sensor import MotionSensor
     from vigil_firmware.signal.intervals import Intervals
     from vigil_hal.max30102 import Max30102
     from vigil_hal.seams import Accelerometer, Battery, Thermometer
@@ -30,7 +31,6 @@ SECOND_MS = 1000
 _THERMOMETER_SILENT_S = 5
 _COLDEST_CENTI_C = -2000  # beyond these it is neither a wearer nor the air about one, but no measurement
 _HOTTEST_CENTI_C = 5000
-_ACCELEROMETER_SILENT_MS = 500
 _BATTERY_S = 2  # how often the battery is asked
 _STANDBY_PART_MS = 600_000
 _LONG_S = 30_000  # what counts seconds stops here
@@ -66,15 +66,11 @@ class Monitor:
         self.thermometer_fault = ""
         self._must_configure_thermometer = True
         self._thermometer_silent_s = 0
-        self.accelerometer_fault = ""
-        self._accelerometer = accelerometer
-        self._is_accelerometer_configured = False
-        self._accelerometer_heard_ms = now_ms
         self._signal = PulseOximeter()
         self._signal.oximetry.use_curve(settings.spo2_curve)
+        self._motion_sensor: MotionSensor | None = None
         if accelerometer is not None:
-            self._motion = Motion()
-            self._signal.motion = self._motion
+            self._attach(accelerometer, now_ms)
         self.sampler = Sampler(oximeter, self._signal, now_ms)
         self._thermometer = thermometer
         self._battery = battery
@@ -82,6 +78,7 @@ class Monitor:
         self._must_probe_battery = True
         self._is_battery_due = battery is not None
         self.has_thermometer = thermometer is not None
+        self.has_accelerometer = accelerometer is not None
         self.has_battery = battery is not None
         self.settings = settings
         self.journal = journal
@@ -106,6 +103,12 @@ class Monitor:
         self._keep(records.BOOT, records.pack_boot(journal.buf, reset_cause, VERSION, self.alarms.bits))
         self._keep_settings(b"")
 
+    def _attach(self, accelerometer: "Accelerometer", now_ms: int) -> None:
+        from vigil_firmware.motion_sensor import MotionSensor  # here: a board without one need not hold it
+
+        self._motion_sensor = MotionSensor(accelerometer, self.vitals, now_ms)
+        self._signal.motion = self._motion_sensor.motion
+
     def step(self, now_ms: int) -> None:
         """Do all that is due at `now_ms`. Call it at least every 500 ms."""
         self._stepped_ms = now_ms
@@ -114,8 +117,8 @@ class Monitor:
         self._sensed_ms = now_ms
         self._now_ms = now_ms
         self.uptime.advance(now_ms)
-        if self._accelerometer is not None:
-            self._feel(self._accelerometer)
+        if self._motion_sensor is not None:
+            self._motion_sensor.step(now_ms)
         self.sampler.step(now_ms)
         if ticks_diff(now_ms, self._judged_ms) >= SECOND_MS:
             self._judged_ms = ticks_add(self._judged_ms, SECOND_MS)
@@ -204,50 +207,14 @@ class Monitor:
         return records.NO_U8 if percent is None else percent
 
     @property
+    def accelerometer_fault(self) -> str:
+        """Why the accelerometer cannot be used; "" while it can, or where there is none."""
+        return "" if self._motion_sensor is None else self._motion_sensor.fault
+
+    @property
     def oximetry_fault(self) -> str:
         """Why the oximeter, though it delivers a pulse, can give no SpO2; "" while it can."""
         return self._signal.oximetry.fault
-
-    def _feel(self, accelerometer: "Accelerometer") -> None:
-        """Take in what the accelerometer holds. Without it the signal path goes on as if the wearer kept still."""
-        if not self._is_accelerometer_configured:
-            if not self.accelerometer_fault or ticks_diff(self._now_ms, self._accelerometer_heard_ms) >= SECOND_MS:
-                self._configure_accelerometer(accelerometer)
-            return
-        count = self._drained(accelerometer)
-        if count > 0:
-            self.accelerometer_fault = ""
-            self._accelerometer_heard_ms = self._now_ms
-            self._motion.feel(accelerometer, count)
-        elif count < 0:
-            self._lose_accelerometer()
-        elif ticks_diff(self._now_ms, self._accelerometer_heard_ms) >= _ACCELEROMETER_SILENT_MS:
-            self.accelerometer_fault = "the accelerometer answers but delivers no samples"
-            self._lose_accelerometer()
-
-    def _drained(self, accelerometer: "Accelerometer") -> int:
-        """How many samples came; -1, and `accelerometer_fault`, when it did not answer."""
-        try:
-            return accelerometer.drain()
-        except SensorFault as fault:
-            self.accelerometer_fault = str(fault)
-        return -1
-
-    def _configure_accelerometer(self, accelerometer: "Accelerometer") -> None:
-        self._accelerometer_heard_ms = self._now_ms
-        try:
-            accelerometer.probe()
-            accelerometer.configure()
-        except SensorFault as fault:
-            self.accelerometer_fault = str(fault)
-            return
-        self._motion.begin(accelerometer.rate_milli_hz)
-        self._is_accelerometer_configured = True  # the fault stays until a sample has come
-
-    def _lose_accelerometer(self) -> None:
-        self._is_accelerometer_configured = False
-        self._accelerometer_heard_ms = self._now_ms
-        self._motion.stop()
 
     def _judge(self) -> None:
         vitals = self.vitals
@@ -258,6 +225,8 @@ class Monitor:
             self._signal.intervals.clear()
         else:
             self._signal.judge(vitals, self.sampler.rate_milli_hz)
+        if self._motion_sensor is not None:
+            self._motion_sensor.judge(is_worn=not is_off(vitals))
         self._read_temperature()
         self.take(self._now_ms)
         if self._battery is not None and self.second % _BATTERY_S == 0:
@@ -345,10 +314,16 @@ class Monitor:
             self.battery_pct,
             vitals.perfusion.value_or(records.NO_U16),
             self.alarms.bits & _RECORD_BITS,
-            records.SPO2_CALIBRATED if vitals.spo2_is_calibrated else 0,
+            self._flags(),
         )
         self._keep(records.VITALS, length)
         summary.start()
+
+    def _flags(self) -> int:
+        flags = records.SPO2_CALIBRATED if self.vitals.spo2_is_calibrated else 0
+        if self._motion_sensor is not None:
+            flags |= self._motion_sensor.pack_movement() << records.MOVEMENT_SHIFT
+        return flags
 
     def _look_at_equipment(self) -> None:
         equipment = self.alarms.equipment
@@ -358,6 +333,7 @@ class Monitor:
         equipment.battery_pct = None if battery == records.NO_U8 else battery
         journal = self.journal
         equipment.is_storage_faulty = bool(journal.fault or self.storage_fault)
+        equipment.is_accelerometer_faulty = self.accelerometer_fault != ""
         equipment.unsent_pct = journal.unsent_pct if journal.acknowledged >= 0 else None
         equipment.clock_unset_s = 0 if self.utc.is_set else min(self.second, _LONG_S)
         if self._bridge_silent_s >= 0:

@@ -158,8 +158,11 @@ class Peripheral:
 
     @property
     def flags(self) -> int:
-        """What hosts are told of the radio: link.ADDRESS_CHANGES, link.CAN_PAIR."""
-        return (link.ADDRESS_CHANGES if self._changes_address else 0) | (link.CAN_PAIR if self._stack.can_pair else 0)
+        """What hosts are told of the device: link.ADDRESS_CHANGES, link.CAN_PAIR, link.FEELS_MOVEMENT."""
+        flags = link.ADDRESS_CHANGES if self._changes_address else 0
+        if self._stack.can_pair:
+            flags |= link.CAN_PAIR
+        return flags | link.FEELS_MOVEMENT if self._monitor.has_accelerometer else flags
 
     def change_settings(self, settings: "Settings", author: bytes) -> None:
         """Put other settings in force, by the wish of `author`, and keep them."""

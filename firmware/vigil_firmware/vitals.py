@@ -1,6 +1,6 @@
 """The vitals of one second: every measurement is a value with a status, and no value is ever a stand-in."""
 
-from vigil_wire import statuses
+from vigil_wire import movement, statuses
 
 
 class Measurement:
@@ -38,8 +38,11 @@ class Vitals:
         self.temperature = Measurement()  # 0.01 C
         self.perfusion = Measurement()  # 0.01 %
         self.ratio = Measurement()  # ratio of ratios, thousandths
-        self.spo2_is_calibrated = False  # by this board's own curve
         self.quality = 0  # 0-100
         self.respiration = Measurement()  # 0.1 breaths a minute
         self.respiration_quality = 0  # 0-100
         self.spo2_is_calibrated = False  # whether SpO2 is read on this board's own calibration
+        self.activity = Measurement()  # milli-g
+        self.cadence = Measurement()  # steps a minute
+        self.movement = movement.NONE  # as vigil_wire.movement has it
+        self.position = movement.UNKNOWN

@@ -98,6 +98,7 @@ TABLE = (
     Kind("clock_unset", LOW, "Clock is not set", "clock_unset", ABOVE, 600, 0, 0),
     Kind("restarted", LOW, "It was restarted", "restarted", ABOVE, 0, 0, 0, latches=ALWAYS),
     Kind("bridge_not_seen", LOW, "No bridge", "bridge_silent", ABOVE, 900, 0, 0),
+    Kind("accelerometer_fault", LOW, "Motion sensor", "accelerometer_fault", ABOVE, 0, 10, 60),
 )
 # fmt: on
 NAMES = tuple([kind.name for kind in TABLE])
@@ -130,6 +131,7 @@ PANEL_FAULT = 23
 CLOCK_UNSET = 24
 RESTARTED = 25
 BRIDGE_NOT_SEEN = 26
+ACCELEROMETER_FAULT = 27
 ALL = 0xFF  # in commands and events that are about no condition in particular
 
 ADVERT_BITS = 24

@@ -18,17 +18,22 @@ Messages, little-endian, first byte the type:
     11 ack     newest sequence on disk (u32)                      acknowledged sequence (u32 each), uptime day (u16),
     12 time    UTC day since 2000 (u16), ms (u32)                 ms of day (u32), the next advert's counter (5), flags
     13 info                                           91 records  (length u8, record) ...
-    14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8)
+    14 curve   the board's SpO2 curve (24)            92 live     advert content (15), quality 0-100 (u8); where the
+                                                                  host has said `movement`: as vigil_wire.movement has
+                                                                  it (u8), activity (milli-g, u16), steps a minute (u8)
     15 counts                                         93 missing  first, last sequence (u32) the device no longer has
     16 rotate  the next device key (16)               94 rotated
     17 stay                                           95 counts   what was refused, by kind (u16 each; `REFUSALS`)
     18 pair                                           96 bye      seconds after which to connect again (u8)
     19 settings  fields (28), who asks (UTF-8, 0-15)  97 alarms   active, acknowledged, latched conditions (u32 each),
     1A alarm   command, condition, by, minutes (u16)              priorities of conditions.RISING, in two bits each,
-                                                                  first one lowest (u8), audio paused for s (u8),
+    1B movement                                                   first one lowest (u8), audio paused for s (u8),
                                                                   standby for min (u16)
 
-The flags of `info`: bit 0, the device changes its address every fifteen minutes; bit 1, its radio can pair.
+The flags of `info`: bit 0, the device changes its address every fifteen minutes; bit 1, its radio can pair; bit 2, it
+has an accelerometer. A host that knows what that flag means says `movement`, in each session, and live messages are
+longer from then on. A host or a device from before there was this says nothing, and hears what it always did. In a
+live message an activity of 0xFFFF is none, and so is a cadence of 0.
 
 `curve` is as `vigil_wire.settings` packs it. The device checks it, keeps it, and journals the settings it then has;
 where it is the one in force already, nothing happens.
@@ -60,7 +65,7 @@ are under way beyond the newest acknowledged one.
 
 import struct
 
-from vigil_wire import conditions, keys
+from vigil_wire import conditions, keys, movement
 from vigil_wire.aes import Aes
 from vigil_wire.ccm import Ccm
 
@@ -90,6 +95,7 @@ STAY = 0x17
 PAIR = 0x18
 SETTINGS = 0x19
 ALARM = 0x1A
+ASK_MOVEMENT = 0x1B
 INFO = 0x90
 RECORDS = 0x91
 LIVE = 0x92
@@ -100,6 +106,7 @@ BYE = 0x96
 ALARMS = 0x97
 BYE_LENGTH = 2
 LIVE_LENGTH = 17
+LIVE_WITH_MOVEMENT_LENGTH = 21
 
 # Commands of an alarm message.
 ACKNOWLEDGE = 1
@@ -112,6 +119,7 @@ TRY_SIGNALS = 6
 # Flags of an info message.
 ADDRESS_CHANGES = 1
 CAN_PAIR = 2
+FEELS_MOVEMENT = 4
 
 _SESSION = b"session" + bytes((PROTOCOL_VERSION,))
 _TO_DEVICE = 0
@@ -120,6 +128,8 @@ _INFO = "<BIHIIIHIHBHB"
 _ALARMS = "<BHHHHHHBBH"
 ALARMS_LENGTH = struct.calcsize(_ALARMS)
 _ALARM = "<BBBBH"
+_MOVEMENT = "<BHB"
+_NO_ACTIVITY = 0xFFFF
 _NO_SEQUENCE = 0xFFFFFFFF
 
 
@@ -352,6 +362,26 @@ class AlarmState:
         self.active, self.acknowledged, self.latched = (values[1 + 2 * n] | values[2 + 2 * n] << 16 for n in range(3))
         rising, self.audio_paused_s, self.standby_min = values[7:]
         self.priorities = [rising >> 2 * index & 3 for index in range(len(conditions.RISING))]
+
+
+def pack_movement(buf: bytearray, start: int, code: int, activity_milli_g: int, cadence_per_min: int) -> None:
+    """Write the end of a live message: `code` as `vigil_wire.movement.pack` has it, an activity of -1 is none."""
+    struct.pack_into(_MOVEMENT, buf, start, code, activity_milli_g & _NO_ACTIVITY, min(cadence_per_min, 255))
+
+
+class Movement:
+    """How a wearer moves and lies, read from the end of a live message; LinkError where it makes no sense.
+
+    `position` and `movement` are codes of `vigil_wire.movement`; None: no activity, no cadence.
+    """
+
+    def __init__(self, message: "bytes | bytearray | memoryview") -> None:
+        code, activity_milli_g, cadence_per_min = struct.unpack_from(_MOVEMENT, message, LIVE_LENGTH)
+        if code > movement.MOST:
+            raise LinkError("a live message with a movement of %d" % code)
+        self.position, self.movement = movement.unpack(code)
+        self.activity_milli_g = None if activity_milli_g == _NO_ACTIVITY else activity_milli_g
+        self.cadence_per_min = cadence_per_min or None
 
 
 def rotate(device_key: "bytes | bytearray") -> bytes:

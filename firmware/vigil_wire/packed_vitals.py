@@ -9,8 +9,10 @@ the journal knows them.
 from vigil_wire import records
 
 LENGTH = 25
+_FLAGS = 47
 
-# Offset in the record, bytes, bits. All bits set stand for all bits of the record's value set: "no value".
+# Offset in the record, bytes, bits. All bits set stand for all bits of the record's value set: "no value", which only
+# flags do not have.
 _PLAIN = (
     (9, 2, 16),  # milliseconds of the day
     (11, 2, 11),
@@ -27,7 +29,7 @@ _PLAIN = (
     (42, 2, 8),
     (44, 2, 10),  # respiration rate
     (46, 1, 4),
-    (47, 1, 4),  # flags
+    (_FLAGS, 1, 4),
 )
 # Offset of a mean that its least and its most follow, bits of the mean, bits of each distance from it, what the mean's
 # code starts at, "no value".
@@ -104,7 +106,7 @@ class VitalsPacker:
 
     def _take_plain(self, plain: "tuple[int, int, int]") -> None:
         code = self._take(plain[2])
-        if code == (1 << plain[2]) - 1:
+        if code == (1 << plain[2]) - 1 and plain[0] != _FLAGS:
             code = (1 << plain[1] * 8) - 1
         _set_word(self._record, plain[0], plain[1], code)
 

@@ -13,7 +13,8 @@ the life of a journal (named by its 4-byte journal id), so (device, journal id, 
                        statuses: pulse rate, SpO2, temperature, battery %,
                        pulse rate mean/min/max (0.1 bpm), SpO2 mean/min/max (0.1 %), temperature mean/min/max (0.01 C),
                        perfusion index (0.01 %), alarm bits (24; the first 16 conditions only),
-                       respiration rate mean (0.1/min), its status, flags (bit 0: SpO2 on the board's own calibration)
+                       respiration rate mean (0.1/min), its status, flags (bit 0: SpO2 on the board's own calibration;
+                       bits 1 to 3: how the wearer moves and lies, as vigil_wire.movement has it; 0: nothing tells it)
     alarm (2)          condition, event (vigil_wire.conditions), priority, value in the signal's unit or as the event
                        says, onset: day and millisecond at which the limit was first crossed
     boot (3)           reset cause, firmware version (major, minor, patch), alarm bits (32) that go on from before it
@@ -51,6 +52,8 @@ NO_U16 = 0xFFFF
 NO_S16 = -0x8000
 NO_U8 = 0xFF
 SPO2_CALIBRATED = 1  # bits of a vitals record's flags
+MOVEMENT_SHIFT = 1
+_MOVEMENT_MASK = 7
 
 _HEADER = "<IBHHI"
 _VITALS = "<BBBBBBBBHHHHHHhhhHBHHBB"
@@ -262,6 +265,7 @@ def _read_vitals(data: "bytes | bytearray | memoryview") -> "dict[str, int | Non
         "respiration_mean_deci_per_min": _some(values[20], NO_U16),
         "respiration_status": values[21],
         "spo2_is_calibrated": values[22] & SPO2_CALIBRATED,
+        "movement": values[22] >> MOVEMENT_SHIFT & _MOVEMENT_MASK,
     }
 
 

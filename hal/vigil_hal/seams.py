@@ -271,6 +271,10 @@ if TYPE_CHECKING:
         def rate_milli_hz(self) -> int:
             """Samples a second that it was set to, in thousandths; the true rate may be some percent off."""
 
+        @property
+        def head(self) -> int:
+            """Axis that points to the wearer's head: 1, 2, 3 for x, y, z, negative: to the feet; 0: not known."""
+
         def probe(self) -> None:
             """Make sure that the part answers and is the one it should be."""
 

@@ -1,6 +1,7 @@
 """What every device last said, in memory only: adverts and live frames are never part of the record.
 
-Respiration comes by record, so it is live for as long as the next record may take, by the record's own time.
+Respiration comes by record, so it is live for as long as the next record may take, by the record's own time. How the
+wearer moves and lies comes with each live message, and while there is no link by record too.
 
 A value is shown as live for five seconds after the device said it; later the status is `stale` and the value is only
 what it last was. Silence (`vigil_host.silence`) is a state of its own, never a good reading. While only the signal's
@@ -15,10 +16,10 @@ from vigil_host import held
 from vigil_host.clock import Clock
 from vigil_host.devices import KnownDevice
 from vigil_host.silence import Silence
-from vigil_host.store.queries import TrendRow, status_name
+from vigil_host.store.queries import TrendRow, movement_names, status_name
 from vigil_wire import conditions, statuses
 from vigil_wire.advert import Content
-from vigil_wire.link import AlarmState
+from vigil_wire.link import AlarmState, Movement
 
 STALE_AFTER_S = 5.0
 NO_RECORD = "no_record"
@@ -37,6 +38,8 @@ class LiveView:
     `age_s` is the time since the device was last heard (None: never), `link` how it is heard. `last_*` is the last
     reading there was and its age; `held_*` is that reading where a display may still show it, marked as held.
     `quality` (0-100) is that of the pulse and SpO2; None where there is no pulse or no record link, which tells it.
+    `movement` (still, moving, walking) and `position` (lying, upright, unknown) are None where nothing tells them;
+    `activity_milli_g` and `cadence_per_min` are told over the link only, the latter while the wearer walks.
     `active` names the alarm conditions in what was last heard. `room` is where a room bridge hears it; None: here.
     `audio_paused_s` and `standby_s`: for how long the device's sound is paused, and its sensor off on purpose, yet;
     None: it is not so, or, where there is no record link to tell it, not known.
@@ -71,6 +74,10 @@ class LiveView:
     respiration_status: str
     last_respiration_per_min: float | None
     last_respiration_age_s: float | None
+    movement: str | None
+    position: str | None
+    activity_milli_g: int | None
+    cadence_per_min: int | None
     battery_pct: float | None
     last_battery_pct: float | None
     active: list[str]
@@ -97,6 +104,8 @@ class _State:
     connected: bool = False
     quality: int | None = None
     quality_s: float = 0.0
+    movement: Movement | None = None
+    movement_s: float = 0.0
     pulse_rate: _Reading = field(default_factory=_Reading)
     spo2: _Reading = field(default_factory=_Reading)
     temperature: _Reading = field(default_factory=_Reading)
@@ -126,14 +135,20 @@ class Live:
         rssi_dbm: int | None = None,
         quality: int | None = None,
         room: str | None = None,
+        movement: Movement | None = None,
     ) -> None:
-        """Take in what a device has just said, by advert or, with the `quality` of its signal, over the link."""
+        """Take in what a device has just said, by advert or, with the `quality` of its signal, over the link.
+
+        `movement` is how the wearer moves, where the device tells it.
+        """
         now = self._clock.monotonic()
         state = self._state(device_id)
         gap_s = now - state.content_s
         if quality is not None:
             state.quality = quality
             state.quality_s = now
+            state.movement = movement
+            state.movement_s = now
         state.content = content
         state.content_s = state.heard_s = now
         if content.battery_pct is not None:
@@ -157,8 +172,8 @@ class Live:
             elif not held.goes_on(status, gap_s):
                 reading.holds = False
 
-    def update_respiration(self, row: TrendRow) -> None:
-        """Take in a record's respiration, unless a later one's is here or nobody knows when it was written."""
+    def update_record(self, row: TrendRow) -> None:
+        """Take in what travels by record, unless a later one is here or nobody knows when it was written."""
         state = self._state(row.device_id)
         if row.utc_ms is None or (state.record is not None and row.utc_ms < (state.record.utc_ms or 0)):
             return
@@ -212,6 +227,8 @@ class Live:
         is_silent = state.heard_s is None or self.is_silent(device.id)
         perfusion = content.perfusion_deci_pct if content else None
         record = state.record if not is_silent and now < state.record_until_s else None
+        told = state.movement if now - state.movement_s < STALE_AFTER_S else None
+        movement, position = _movement(told, record)
         return LiveView(
             device_id=device.id,
             device_name=device.name,
@@ -242,6 +259,10 @@ class Live:
             respiration_status=record.respiration_status if record else NO_RECORD,
             last_respiration_per_min=state.respiration.value,
             last_respiration_age_s=_age(state.respiration, now),
+            movement=movement,
+            position=position,
+            activity_milli_g=told.activity_milli_g if told else None,
+            cadence_per_min=told.cadence_per_min if told else None,
             battery_pct=content.battery_pct if content else None,
             last_battery_pct=state.battery_pct,
             active=conditions.names_of(state.content.alarm_bits) if state.content else [],
@@ -264,6 +285,13 @@ def _temperature(content: Content) -> float | None:
 
 def _respiration(row: TrendRow) -> float | None:
     return row.respiration_per_min if row.respiration_status in _WITH_VALUE else None
+
+
+def _movement(told: Movement | None, record: TrendRow | None) -> tuple[str | None, str | None]:
+    """How the wearer moves and lies: what was said last over the link, else by the newest record."""
+    if told:
+        return movement_names(told.position, told.movement)
+    return (record.movement, record.position) if record else (None, None)
 
 
 def _reading(value: int | None, status: int, divisor: int) -> float | None:

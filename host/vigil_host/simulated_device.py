@@ -11,7 +11,7 @@ from vigil_firmware.device import Device
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.pattern_player import TICK_MS
-from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source
+from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, Parts, endless_source, moving_of
 from vigil_firmware.storage import BLOCK_COUNT, provision
 from vigil_firmware.ticks import PERIOD
 from vigil_hal.panel import Panel
@@ -112,7 +112,7 @@ def simulated_device(
     cell: "SimulatedCell | None" = None,
 ) -> Device:
     """Return a device that has just been switched on, whose sensors feel `source`; the caller steps and ticks it."""
-    parts = Parts(source, source.has_temperature, clock_ms, cell)
+    parts = Parts(source, source.has_temperature, clock_ms, cell, moving_of(source))
     flash = SimulatedFlash(BLOCK_COUNT)
     provision(flash, device_key, settings)
     nor = SimulatedFlash(_JOURNAL_SECTORS, _JOURNAL_SECTOR_BYTES)
@@ -128,6 +128,7 @@ def simulated_device(
         _POWER_ON,
         clock_ms(),
         panel,
+        parts.accelerometer,
     )
 
 

@@ -63,6 +63,11 @@ DECODERS: dict[str, tuple[bytes, Callable[[bytes], Any], tuple[type[Exception], 
     ),
     "link: missing": (b"\x93" + bytes(8), link.missing_range, (link.LinkError,)),
     "link: live": (bytes((link.LIVE,)) + _content() + b"\x5a", _live_of, (link.LinkError,)),
+    "link: live, with movement": (
+        bytes((link.LIVE,)) + _content() + b"\x5a\x07\x8e\x00\x68",
+        _live_of,
+        (link.LinkError,),
+    ),
     "link: hello": (link.hello(bytes(8)), link.nonce_of_hello, (link.LinkError,)),
     "settings": (bytes(Settings().pack()), settings.unpack, (SettingsError,)),
     "SpO2 curve": (

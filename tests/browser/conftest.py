@@ -114,7 +114,7 @@ class Home:
             logins = Logins(folder / "login.json")
             logins.set_passphrase(passphrase)
         self._access = Access(logins)
-        self._said: dict[str, tuple[Content, int | None]] = {}
+        self._said: dict[str, tuple[Content, int | None, link.Movement | None]] = {}
         self._sequence = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -141,10 +141,10 @@ class Home:
                 self._hear(device_id, *said)
             await self.alerts.step()
 
-    def _hear(self, device_id: str, content: Content, quality: int | None) -> None:
+    def _hear(self, device_id: str, content: Content, quality: int | None, movement: link.Movement | None) -> None:
         source: Source = "advert" if quality is None else "link"
         self.live.set_connected(device_id, quality is not None)
-        self.live.update(device_id, content, source, -60, quality)
+        self.live.update(device_id, content, source, -60, quality, movement=movement)
         self.alerts.hear(device_id, content, source)
         self.events.publish("live")
 
@@ -154,6 +154,7 @@ class Home:
         device: int = 0,
         status: tuple[int, int, int] = (statuses.VALIDATED,) * 3,
         quality: int | None = None,
+        movement: link.Movement | None = None,
         battery: int = 84,
         **values: int | None,
     ) -> None:
@@ -173,7 +174,7 @@ class Home:
         bits = sum(1 << conditions.NAMES.index(name) for name in active)
         advert.pack_content(content, 0, status, bits, (*packed, battery, self._sequence))
         device_id = self.devices[device].id
-        self._said[device_id] = Content(content), quality
+        self._said[device_id] = Content(content), quality, movement
         self._do(self._speak(device_id))
 
     async def _speak(self, device_id: str) -> None:
@@ -232,7 +233,7 @@ class Home:
         self.store.commit(device_id, 1, raw)
         for stored in self.store.rows_after(0, 10_000):
             if stored.device_id == device_id:
-                self.live.update_respiration(stored)
+                self.live.update_record(stored)
         self._loop.call_soon_threadsafe(self.events.publish, "row")
 
     def tell(self, condition: str, *events: int, value: int = 0) -> None:

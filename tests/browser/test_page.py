@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from vigil_host.store import Gap
 from vigil_host.store.ledger import OVERWRITTEN
-from vigil_wire import statuses
+from vigil_wire import link, statuses
 from vigil_wire.advert import NO_U8
 
 LOST_WITHIN_MS = 10_000
@@ -74,6 +74,27 @@ def test_respiration_comes_by_record_and_goes_when_no_more_come(home: Any, visit
     expect(tile(page, "respiration").locator(".last")).to_contain_text("last 14 /min")
     home.record([(720, 970, 3660)], respiration=None)
     expect(tile(page, "respiration").locator(".status")).to_have_text("Signal too noisy, keep still")
+
+
+def test_position_and_movement_stand_by_the_wearer_and_go_when_nothing_tells_them(home: Any, visit: Any) -> None:
+    message = bytearray(link.LIVE_WITH_MOVEMENT_LENGTH)
+    home.say(quality=90)
+    page = visit().page
+    shown = page.locator(".movement")
+    expect(number(page, "spo2")).to_have_text("97")
+    expect(shown).to_be_hidden()
+    for code, text, icon in (
+        (3, "Lying, still", "lying"),
+        (2, "Moving", "unknown"),
+        (7, "Walking, 104 steps", "upright"),
+    ):
+        link.pack_movement(message, link.LIVE_LENGTH, code, 120, 104 if code == 7 else 0)
+        home.say(quality=90, movement=link.Movement(message))
+        expect(shown).to_contain_text(text)
+        expect(shown.locator("use")).to_have_attribute("href", f"#icon-{icon}")
+    link.pack_movement(message, link.LIVE_LENGTH, 0, -1, 0)
+    home.say("accelerometer_fault", quality=90, movement=link.Movement(message))
+    expect(shown).to_be_hidden()
 
 
 def test_a_number_is_never_rounded_to_the_safe_side_of_its_limit(home: Any, visit: Any) -> None:

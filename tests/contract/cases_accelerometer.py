@@ -194,7 +194,7 @@ def case_movement_in_step_is_not_believed_though_the_light_does_not_feel_it() ->
 def case_rates_beside_that_of_the_movement_are_believed() -> None:
     house = House(Wearer(0, 60, 800000, 0))
     house.run(30)
-    motion = house.monitor._motion
+    motion = house.monitor._motion_sensor.motion
     assert motion.repeats_permille(20 << 6) > 900  # 800 ms are 20 samples
     assert motion.repeats_permille(10 << 6) < -900
     doubted = [samples for samples in range(8, 37) if motion.is_doubtful(samples << 6)]
@@ -242,7 +242,7 @@ def case_accelerometer_that_goes_while_the_wearer_moves() -> None:
 
 def case_still_wearer_is_still_and_a_moving_one_is_not() -> None:
     house = House(Wearer(10, 20, 620000, 0))
-    motion = house.monitor._motion
+    motion = house.monitor._motion_sensor.motion
     house.run(9)
     assert not motion.is_moving
     house.run(3)

@@ -232,7 +232,7 @@ def case_frames_are_interpolated() -> None:
 def case_built_in_story_takes_the_sensor_off_and_begins_again() -> None:
     patient = built_in_patient()
     assert patient.end_us is None
-    for second, on in ((0, True), (149, True), (151, False), (167, False), (169, True), (332, False)):
+    for second, on in ((0, True), (149, True), (151, False), (167, False), (169, True), (412, False)):
         values = sample(patient, second * 1000000)
         assert values is not None
         assert (values[1] > 1000) == on, second

@@ -23,11 +23,13 @@ from vigil_host.linux.i2c import I2CError, LinuxI2C
 _FOLDER = Path(__file__).parent
 _NAMES = (
     "cases_bus",
+    "cases_lis3dh",
     "cases_max17048",
     "cases_max30102",
     "cases_max30205",
     "cases_mcp9808",
     "cases_mlx90614",
+    "cases_mpu6050",
     "cases_ssd1306",
     "cases_tmp117",
 )

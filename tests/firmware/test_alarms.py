@@ -862,6 +862,7 @@ def test_a_restart_by_the_watchdog_is_told_until_somebody_has_seen_it() -> None:
         ("battery_pct", 20, 7, "battery_critical", 30, MEDIUM),
         ("unsent_pct", 80, 81, "journal_nearly_full", 60, LOW),
         ("is_storage_faulty", False, True, "storage_fault", 10, MEDIUM),
+        ("is_accelerometer_faulty", False, True, "accelerometer_fault", 10, LOW),
         ("bridge_silent_s", 900, 901, "bridge_not_seen", 0, LOW),
         ("clock_unset_s", 600, 601, "clock_unset", 0, LOW),
         ("rate_error_permille", 50, 51, "wrong_sample_rate", 60, LOW),
@@ -878,7 +879,7 @@ def test_what_the_equipment_lacks(name: str, well: Any, ill: Any, condition: str
     ward.see(1)
     assert condition in ward.active()
     assert ward.alarms.visible == priority
-    setattr(ward.alarms.equipment, name, None if name != "is_storage_faulty" else True)
+    setattr(ward.alarms.equipment, name, True if name.startswith("is_") else None)
     ward.see(100)
     assert condition in ward.active()  # not to know is no evidence
     setattr(ward.alarms.equipment, name, 99 if name == "battery_pct" else 0)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from vigil_firmware.link_end import LinkEnd
-from vigil_wire import advert, conditions, link, records
+from vigil_wire import advert, conditions, link, movement, records, statuses
 from vigil_wire.settings import LENGTH, Settings, pack_curve, unpack
 
 _KEY = bytes(range(16))
@@ -143,6 +143,25 @@ def test_live_content_once_a_second(wire: Wire) -> None:
     for second in (1, 1, 2, 2, 2, 3):
         wire.step(second)
     assert wire.host.live == [bytes(wire.content) + bytes((87,))] * 3
+
+
+def test_movement_comes_with_it_to_hosts_that_ask_and_to_no_others(wire: Wire) -> None:
+    vitals = wire.rig.monitor.vitals
+    wire.say(bytes([link.ASK_INFO]))
+    wire.step(1)
+    wire.say(bytes([link.ASK_MOVEMENT]))
+    wire.step(2)
+    vitals.position, vitals.movement = movement.UPRIGHT, movement.WALKING
+    vitals.activity.publish(142, statuses.VALIDATED)
+    vitals.cadence.publish(104, statuses.VALIDATED)
+    wire.step(3)
+    before, none, walks = (bytes((link.LIVE,)) + live for live in wire.host.live)
+    assert len(before) == link.LIVE_LENGTH
+    told = link.Movement(none)
+    assert (told.position, told.movement, told.activity_milli_g, told.cadence_per_min) == (0, 0, None, None)
+    told = link.Movement(walks)
+    assert (told.position, told.movement) == (movement.UPRIGHT, movement.WALKING)
+    assert (told.activity_milli_g, told.cadence_per_min) == (142, 104)
 
 
 @pytest.mark.parametrize("start", [0, 1, 17, 39])

@@ -158,6 +158,7 @@ class DeviceDouble:
     counter: int = 0  # of its next advert
     refused: list[int] = field(default_factory=lambda: [0] * len(link.REFUSALS))
     asked_counts: int = 0
+    asked_movement: bool = False
     pairings: int = 0  # how often it was told to open pairing
     stays: int = 0  # how often it was told that it may stay
     bye_s: int | None = None  # said after all records
@@ -234,6 +235,8 @@ class ClientDouble:
             device.told_time.append(message)
         elif message[0] == link.STAY:
             device.stays += 1
+        elif message[0] == link.ASK_MOVEMENT:
+            device.asked_movement = True
         elif message[0] == link.PAIR:
             device.pairings += 1
         elif message[0] == link.ASK_COUNTS:

@@ -22,7 +22,7 @@ from vigil_host.devices import Devices
 from vigil_host.store import Store
 from vigil_host.store.times import to_days
 from vigil_host.system_keyring import SystemKeyringError
-from vigil_wire import keys, link, records, statuses
+from vigil_wire import keys, link, movement, records, statuses
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN, Settings
 
 KEY = bytes(range(16))
@@ -395,6 +395,23 @@ def test_readings_say_whose_curve_they_are_read_with(record: Path, curve: Any, w
     with Store.open(record) as store:
         store.commit(ID, 1, [bytes(buf[:length])])
     assert told(vigil("readings")).splitlines()[-1] == words
+
+
+def test_readings_have_the_movement_where_something_has_told_it(record: Path) -> None:
+    buf = bytearray(records.MAX_LENGTH)
+    records.pack_header(buf, 4, records.VITALS, 1, 0, 40_000)
+    summary = records.Summary()
+    summary.seconds = 10
+    code = movement.pack(movement.LYING, movement.STILL)
+    length = summary.pack(buf, (1, 1, 0, 1), 90, 80, 157, 0, code << records.MOVEMENT_SHIFT)
+    with Store.open(record) as store:
+        store.commit(ID, 1, [bytes(buf[:length])])
+    heading, *lines = told(vigil("readings")).splitlines()
+    assert heading.split()[-2:] == ["movement", "alarms"]
+    assert "lying, still" in lines[-1]
+    assert lines[1].split()[-2:] == ["-", "spo2_low"]
+    rows = json.loads(told(vigil("readings", "--json", "--last", "2")))
+    assert [(row["movement"], row["position"]) for row in rows] == [(None, None), ("still", "lying")]
 
 
 def test_readings_as_json(record: Path) -> None:

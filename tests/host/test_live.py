@@ -8,8 +8,9 @@ import pytest
 
 from vigil_host.devices import KnownDevice
 from vigil_host.live import Live, LiveView
-from vigil_wire import conditions, statuses
+from vigil_wire import conditions, link, movement, statuses
 from vigil_wire.advert import NO_U8, Content
+from vigil_wire.link import Movement
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_respiration_lasts_two_records_and_five_seconds(
     live: Live, clock: Any, content: Callable[..., Content], row: Any, age_s: float, value: float | None, status: str
 ) -> None:
     clock.now_s += 50
-    live.update_respiration(row(142))
+    live.update_record(row(142))
     clock.now_s += age_s
     live.update("d", content(), "link")
     view = view_of(live)
@@ -136,12 +137,12 @@ def test_respiration_of_an_old_record_is_never_live(
 ) -> None:
     clock.now_s += 50
     live.update("d", content(), "link")
-    live.update_respiration(row(142, age_s=30))
+    live.update_record(row(142, age_s=30))
     assert (view_of(live).respiration_per_min, view_of(live).respiration_status) == (None, "no_record")
-    live.update_respiration(row(150))
-    live.update_respiration(row(142, age_s=5))  # comes late: what is newer stays
+    live.update_record(row(150))
+    live.update_record(row(142, age_s=5))  # comes late: what is newer stays
     assert view_of(live).respiration_per_min == 15.0
-    live.update_respiration(dataclasses.replace(row(180), utc_ms=None))
+    live.update_record(dataclasses.replace(row(180), utc_ms=None))
     assert view_of(live).respiration_per_min == 15.0
 
 
@@ -150,10 +151,10 @@ def test_respiration_is_taken_away_by_a_record_without_it_and_by_silence(
 ) -> None:
     clock.now_s += 50
     live.update("d", content(), "link")
-    live.update_respiration(row(142))
-    live.update_respiration(row(None))
+    live.update_record(row(142))
+    live.update_record(row(None))
     assert (view_of(live).respiration_per_min, view_of(live).respiration_status) == (None, "poor_signal")
-    live.update_respiration(row(142))
+    live.update_record(row(142))
     assert view_of(live).respiration_per_min == 14.2
     clock.now_s += 15
     assert (view_of(live).respiration_per_min, view_of(live).respiration_status) == (None, "no_record")
@@ -162,3 +163,38 @@ def test_respiration_is_taken_away_by_a_record_without_it_and_by_silence(
 def test_a_status_of_a_newer_firmware(live: Live, content: Callable[..., Content]) -> None:
     live.update("d", content(status=15), "link")
     assert view_of(live).spo2_status == "status_15"
+
+
+def told(position: int, moved: int, activity_milli_g: int = 12, cadence_per_min: int = 0) -> Movement:
+    """How a wearer moves, as a live message tells it."""
+    message = bytearray(link.LIVE_WITH_MOVEMENT_LENGTH)
+    code = movement.pack(position, moved)
+    link.pack_movement(message, link.LIVE_LENGTH, code, activity_milli_g, cadence_per_min)
+    return Movement(message)
+
+
+def test_movement_is_live_for_five_seconds_and_nothing_is_said_after(
+    live: Live, clock: Any, content: Callable[..., Content]
+) -> None:
+    assert (view_of(live).movement, view_of(live).position) == (None, None)
+    live.update("d", content(), "link", quality=90, movement=told(movement.LYING, movement.STILL))
+    clock.now_s += 4
+    live.update("d", content(), "advert")
+    view = view_of(live)
+    assert (view.movement, view.position, view.activity_milli_g, view.cadence_per_min) == ("still", "lying", 12, None)
+    clock.now_s += 2
+    live.update("d", content(), "advert")
+    view = view_of(live)
+    assert (view.movement, view.position, view.activity_milli_g) == (None, None, None)
+
+
+def test_accelerometer_that_is_lost_leaves_nothing_though_the_record_had_it(
+    live: Live, content: Callable[..., Content], row: Any, clock: Any
+) -> None:
+    clock.now_s += 50
+    live.update_record(dataclasses.replace(row(142), movement="still", position="lying"))
+    live.update("d", content(), "advert")
+    assert (view_of(live).movement, view_of(live).position) == ("still", "lying")
+    live.update("d", content(), "link", quality=90, movement=told(movement.UNKNOWN, movement.NONE, -1))
+    view = view_of(live)
+    assert (view.movement, view.position, view.activity_milli_g) == (None, None, None)

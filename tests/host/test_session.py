@@ -310,12 +310,35 @@ def test_live_frames_are_live_state_and_no_rows(
     run(scenario())
 
 
+@pytest.mark.parametrize("flags", [link.CAN_PAIR, link.CAN_PAIR | link.FEELS_MOVEMENT])
+def test_only_a_device_that_feels_movement_is_asked_for_it(
+    home: Any, content_bytes: Callable[..., bytearray], run: Callable[[Any], Any], until: Any, flags: int
+) -> None:
+    async def scenario() -> None:
+        home.device.flags = flags
+        task = asyncio.create_task(home.session().run(home.device.ble_device()))
+        await until(lambda: bool(home.device.fetched))
+        feels = flags & link.FEELS_MOVEMENT != 0
+        assert home.device.asked_movement == feels
+        home.device.clients[0].send(bytes((link.LIVE,)) + content_bytes() + bytes((93, *(7, 142, 0, 104) * feels)))
+        await until(lambda: home.live.snapshot()[0].quality == 93)
+        view = home.live.snapshot()[0]
+        told = (view.position, view.movement, view.activity_milli_g, view.cadence_per_min)
+        assert told == (("upright", "walking", 142, 104) if feels else (None, None, None, None))
+        home.device.clients[0].drop()
+        await asyncio.wait((task,))
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     "message",
     [
         bytes((link.LIVE, 1, 2)),
         bytes((link.LIVE, *bytes(9), 16, *bytes(5))),  # one byte too few
         bytes((link.LIVE, 16, *bytes(14), 101)),  # a quality above 100
+        bytes((link.LIVE, 16, *bytes(15), 8, 0, 0, 0)),  # a movement that there is not
+        bytes((link.LIVE, 16, *bytes(15), 1, 0, 0)),  # one byte too few
         bytes((link.RECORDS, 3, 1, 2, 3)),
         bytes((link.RECORDS, 200, 1)),
         bytes((link.MISSING, 1)),

@@ -201,6 +201,24 @@ def test_respiration_and_whose_calibration_it_was_are_kept(store: Store, device_
     assert (row.respiration_per_min, row.respiration_status, row.spo2_is_calibrated) == (14.3, "validated", True)
 
 
+def test_movement_and_position_are_kept_and_none_is_made_up(store: Store, device_id: str, journal: Any) -> None:
+    for code in range(8):
+        journal.vitals(code * 1000, flags=code << records.MOVEMENT_SHIFT | records.SPO2_CALIBRATED)
+    store.commit(device_id, 1, journal.records)
+    rows = store.rows_after(0, 10)
+    assert [(row.position, row.movement) for row in rows] == [
+        (None, None),
+        ("unknown", "still"),
+        ("unknown", "moving"),
+        ("lying", "still"),
+        ("lying", "moving"),
+        ("upright", "still"),
+        ("upright", "moving"),
+        ("upright", "walking"),
+    ]
+    assert all(row.spo2_is_calibrated for row in rows)
+
+
 def test_time_comes_with_the_anchor_and_stays(store: Store, device_id: str, journal: Any, utc_ms: int) -> None:
     store.commit(device_id, 1, [journal.vitals(10_000)])
     assert store.rows_after(0, 1)[0].utc_ms is None
@@ -340,7 +358,7 @@ def test_a_database_of_the_first_version_is_kept_and_says_that_it_had_no_respira
         store.add_device(device_id, "Clip")
         store.commit(device_id, 1, [journal.vitals(0, respiration_deci_per_min=143)])
     with sqlite3.connect(path) as connection:
-        for column in ("respiration_mean_deci_per_min", "respiration_status", "spo2_is_calibrated"):
+        for column in ("respiration_mean_deci_per_min", "respiration_status", "spo2_is_calibrated", "movement"):
             connection.execute(f"ALTER TABLE vitals DROP COLUMN {column}")
         connection.execute("ALTER TABLE record DROP COLUMN hash")
         for column in ("flags", "refused", "refused_utc_ms"):

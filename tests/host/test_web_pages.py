@@ -12,7 +12,7 @@ from vigil_host.web import words
 from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
 from vigil_host.web.picture import Picture
-from vigil_wire import conditions, statuses
+from vigil_wire import conditions, link, statuses
 from vigil_wire.settings import Settings
 
 LIMITS = {"spo2_low_pct": 90.0, "pulse_rate_low_bpm": 50.0, "pulse_rate_high_bpm": None}
@@ -54,6 +54,26 @@ def test_a_reading_has_its_unit_status_words_age_and_limits(client: TestClient, 
     assert device["limits"] == LIMITS
     assert (device["spo2_is_calibrated"], device["spo2_curve_text"]) == (False, "Not calibrated: ±4 points or worse")
     assert (device["respiration_per_min"], device["respiration_status_text"]) == (None, "No new record from the device")
+
+
+@pytest.mark.parametrize(
+    ("code", "cadence", "text"),
+    [
+        (0, 0, ""),
+        (1, 0, "Still"),
+        (2, 0, "Moving"),
+        (3, 0, "Lying, still"),
+        (6, 0, "Sitting or standing, moving"),
+        (7, 104, "Walking, 104 steps a minute"),
+    ],
+)
+def test_movement_and_position_in_words_and_none_where_nothing_tells_them(
+    client: TestClient, home: Any, content: Any, code: int, cadence: int, text: str
+) -> None:
+    message = bytearray(link.LIVE_WITH_MOVEMENT_LENGTH)
+    link.pack_movement(message, link.LIVE_LENGTH, code, 20, cadence)
+    home.live.update(home.device_id, content(), "link", quality=93, movement=link.Movement(message))
+    assert state_of(client)["devices"][0]["movement_text"] == text
 
 
 def test_a_board_with_its_own_curve_says_so(

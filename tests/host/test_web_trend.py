@@ -32,6 +32,8 @@ def row(end_s: float, spo2_pct: float | None = 97.0, least: float | None = None,
         respiration_per_min=14.2,
         respiration_status="validated",
         spo2_is_calibrated=False,
+        movement=None,
+        position=None,
         battery_pct=80,
     )
 

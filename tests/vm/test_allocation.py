@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vigil_firmware import alarm_signals, alarms, led_gain, signal
+from vigil_firmware import activity, alarm_signals, alarms, led_gain, motion_sensor, position, signal
 from vigil_firmware.button import Button, Contact
 from vigil_firmware.device import Device
 from vigil_firmware.indicators import Indicators, OutputPart
@@ -21,7 +21,7 @@ from vigil_firmware.signal.beats import Beats
 from vigil_firmware.signal.fusion import Fusion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import ticks_add, ticks_diff
-from vigil_hal import adc_divider, max17048, max30102
+from vigil_hal import acceleration, adc_divider, lis3dh, max17048, max30102, mpu6050
 from vigil_hal.adc_divider import AdcDivider
 from vigil_hal.max17048 import Max17048
 from vigil_hal.max30102 import Max30102
@@ -215,6 +215,105 @@ def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -
     assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
 
 
+_ACCELEROMETER_SETUP = """
+from vigil_hal.{module} import {driver}
+
+class Bus:
+    # Five to ten samples wait at every drain, all axes change; makes no object itself.
+
+    def __init__(self):
+        self.turn = 0
+
+    def readfrom_mem_into(self, address, register, buffer):
+        self.turn = (self.turn + 1) % 199
+        for index in range(len(buffer)):
+            buffer[index] = (self.turn * 7 + index * 31) & 0xFF
+        if register == 0x2F:
+            buffer[0] = 10
+        elif register == 0x72:
+            buffer[0] = 0
+            buffer[1] = 30
+
+driver = {driver}(Bus())
+
+def drain():
+    assert driver.drain() == 5
+
+def many():
+    for _ in range(40):
+        drain()
+"""
+
+
+@pytest.mark.parametrize(("module", "driver"), [("lis3dh", "Lis3dh"), ("mpu6050", "Mpu6050")])
+@pytest.mark.parametrize("function", ["drain", "many"])
+def test_accelerometers_make_no_object(runtime: Runtime, function: str, module: str, driver: str) -> None:
+    setup = _ACCELEROMETER_SETUP.replace("{module}", module).replace("{driver}", driver)
+    assert heap_growth(runtime, setup, function, calls=60) == 0
+
+
+_WEARER_SETUP = """
+from array import array
+from vigil_firmware.motion_sensor import MotionSensor
+from vigil_firmware.vitals import Vitals
+from vigil_wire import movement
+
+class Part:
+    rate_milli_hz = 25_000
+    head = 3
+    def __init__(self):
+        self.x = array("h", bytes(64))
+        self.y = array("h", bytes(64))
+        self.z = array("h", bytes(64))
+    def probe(self):
+        pass
+    def configure(self):
+        pass
+    def drain(self):
+        global phase
+        for index in range(5):
+            phase = (phase + 1) % 14
+            self.x[index] = phase * {milli_g}
+            self.z[index] = 1000 + ({milli_g} * 10 if phase < 4 else -{milli_g} * 4)
+        return 5
+
+phase = 0
+vitals = Vitals()
+sensor = MotionSensor(Part(), vitals, 0)
+now_ms = 0
+
+def second():
+    global now_ms
+    for _ in range(5):
+        now_ms += 200
+        sensor.step(now_ms)
+    sensor.judge(True)
+    sensor.pack_movement()
+
+for _ in range(20):
+    second()
+assert vitals.position == movement.UPRIGHT and not sensor.fault
+assert vitals.movement == (movement.WALKING if {milli_g} else movement.STILL), vitals.movement
+"""
+
+
+@pytest.mark.parametrize("milli_g", [0, 20])
+def test_movement_and_position_make_no_object(runtime: Runtime, milli_g: int) -> None:
+    assert heap_growth(runtime, _WEARER_SETUP.replace("{milli_g}", str(milli_g)), "second", calls=60) == 0
+
+
+def test_frames_of_movement_and_position_stay_off_the_boards_heap() -> None:
+    for module in (activity, motion_sensor, position):
+        names = {name.split(".")[-1] for name in large_frames(*_functions_of_module(module))}
+        assert names <= {"__init__", "_configure"}
+
+
+def test_frames_of_accelerometers_stay_off_the_boards_heap() -> None:
+    at_start = {"__init__", "probe", "configure", "_read", "_write", "head_of", "on_board"}
+    for module in (acceleration, lis3dh, mpu6050):
+        assert {name.split(".")[-1] for name in large_frames(*_functions_of_module(module))} <= at_start
+
+
 _INDICATORS_SETUP = """
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.button import Button
@@ -365,8 +464,6 @@ def test_frames_on_the_way_to_the_signal_path_stay_off_the_boards_heap() -> None
         Sampler._drain,
         Sampler._take,
         Sampler._measure,
-        Monitor._feel,
-        Monitor._drained,
         ticks_add,
         ticks_diff,
         Sampler._account,

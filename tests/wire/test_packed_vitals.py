@@ -52,6 +52,7 @@ def few(least: int, most: int, within: int) -> st.SearchStrategy[list[int]]:
     st.one_of(st.integers(0, 100), st.just(records.NO_U8)),
     st.one_of(st.integers(0, 4000), st.just(records.NO_U16)),
     st.integers(0, 0xFEFF),
+    st.integers(0, 15),
 )
 def test_whatever_a_wearer_shows_is_packed(
     pulse: list[int],
@@ -63,10 +64,11 @@ def test_whatever_a_wearer_shows_is_packed(
     battery: int,
     perfusion: int,
     bits: int,
+    flags: int,
 ) -> None:
     record = vitals(
         pulse, spo2, temperature, statuses,
-        seconds=seconds, day_ms=day_ms, battery=battery, perfusion=perfusion, bits=bits, flags=1,
+        seconds=seconds, day_ms=day_ms, battery=battery, perfusion=perfusion, bits=bits, flags=flags,
     )  # fmt: skip
     assert back(record) == record
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil_wire import records, statuses
+from vigil_wire import movement, records, statuses
 from vigil_wire.settings import AUTHOR_MOST_BYTES, LENGTH
 
 U8 = st.integers(0, 0xFF)
@@ -126,6 +126,7 @@ def test_settings_round_trip(packed: bytes, author: bytes) -> None:
     U16,
     st.integers(0, (1 << 24) - 1),
     st.booleans(),
+    st.integers(0, movement.MOST),
 )
 def test_vitals_round_trip(
     seconds: int,
@@ -139,6 +140,7 @@ def test_vitals_round_trip(
     perfusion: int,
     alarm_bits: int,
     is_calibrated: bool,
+    moves: int,
 ) -> None:
     summary = records.Summary()
     summary.seconds = seconds
@@ -151,9 +153,8 @@ def test_vitals_round_trip(
         for value in values:
             spread.add(value)
     buf = header(records.VITALS)
-    length = summary.pack(
-        buf, measured, quality, battery, perfusion, alarm_bits, records.SPO2_CALIBRATED if is_calibrated else 0
-    )
+    flags = (records.SPO2_CALIBRATED if is_calibrated else 0) | moves << records.MOVEMENT_SHIFT
+    length = summary.pack(buf, measured, quality, battery, perfusion, alarm_bits, flags)
     assert length == records.VITALS_LENGTH == 48
     fields = records.Record(buf[:length]).fields
     expected = {
@@ -169,6 +170,7 @@ def test_vitals_round_trip(
         "alarm_bits": alarm_bits,
         "respiration_status": measured[3],
         "spo2_is_calibrated": is_calibrated,
+        "movement": moves,
     }
     for name, values in (
         ("pulse_rate_{}_deci_bpm", pulse_rates),

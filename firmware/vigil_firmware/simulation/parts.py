@@ -13,13 +13,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableSequence
 
-    from vigil_hal.seams import SignalSource
+    from vigil_hal.seams import Accelerometer, SignalSource
+    from vigil_hal.simulated.accelerometer import AccelerationSource
+
+_HEAD = 2  # the y axis, as `vigil_hal.simulated.patient` has it
 
 
 class Parts:
-    """Bus, oximeter, thermometer and battery. `thermometer` is None where the source knows no temperature.
+    """Bus, oximeter, thermometer, battery and accelerometer.
 
-    The battery's cell, unless one is given, is full at first and used as by a wearable: one percent in ten minutes.
+    `thermometer` is None where the source knows no temperature, `accelerometer` where `moving`, which it feels, is. The
+    battery's cell, unless one is given, is full at first and used as by a wearable: one percent in ten minutes.
     """
 
     def __init__(
@@ -28,6 +32,7 @@ class Parts:
         has_temperature: bool,
         clock_ms: "Callable[[], int]",
         cell: "SimulatedCell | None" = None,
+        moving: "AccelerationSource | None" = None,
     ) -> None:
         self.oximeter = SimulatedMax30102(source, clock_ms)
         self.bus = SimulatedI2C(self.oximeter)
@@ -37,6 +42,14 @@ class Parts:
             self.thermometer = Tmp117(self.bus)
         self.bus.attach(SimulatedMax17048(cell or SimulatedCell(clock_ms), clock_ms))
         self.battery = Max17048(self.bus)
+        self.accelerometer: Accelerometer | None = None
+        if moving is not None:
+            # Only here: a board whose sensors are simulated has neither file.
+            from vigil_hal.lis3dh import Lis3dh
+            from vigil_hal.simulated.lis3dh import SimulatedLis3dh
+
+            self.bus.attach(SimulatedLis3dh(moving, clock_ms))
+            self.accelerometer = Lis3dh(self.bus, head=_HEAD)
 
 
 class Repeating:
@@ -61,6 +74,11 @@ class Repeating:
 
 
 BUILT_IN_PATIENT = ""
+
+
+def moving_of(source: "Repeating | patient.Patient") -> "patient.Patient | None":
+    """What the accelerometer of a simulated device feels; None where it has none."""
+    return source if isinstance(source, patient.Patient) and source.has_acceleration else None
 
 
 def endless_source(kind: str, path: str) -> "Repeating | patient.Patient":

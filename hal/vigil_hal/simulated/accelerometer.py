@@ -36,7 +36,7 @@ class SimulatedAccelerometer:
     """
 
     def __init__(
-        self, source: "AccelerationSource", clock_ms: "Callable[[], int]", *, clock_error_ppm: int = 0
+        self, source: "AccelerationSource", clock_ms: "Callable[[], int]", *, clock_error_ppm: int = 0, head: int = 0
     ) -> None:
         self.clock_error_ppm = clock_error_ppm
         self.is_faulty = False
@@ -44,6 +44,7 @@ class SimulatedAccelerometer:
         self.is_stuck = False
         self.feels_gravity_only = False
         self.rate_milli_hz = _RATE_MILLI_HZ
+        self.head = head
         self.x = array("h", [0] * CAPACITY)
         self.y = array("h", [0] * CAPACITY)
         self.z = array("h", [0] * CAPACITY)

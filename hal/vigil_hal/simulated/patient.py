@@ -5,6 +5,10 @@ frames values run linearly, contact (1 on the finger, 0 off) and an empty temper
 until the next frame, and the last frame lasts for ever. Perfusion is the peak-to-peak pulse and noise the
 standard deviation, both in percent of the steady light. The same script gives the same counts everywhere:
 integers only, and a seeded generator.
+
+Two more columns may follow, for an accelerometer at the trunk whose y axis points to the head. `upright_degrees`: how
+far from lying (0) to standing (90) the trunk is; it runs linearly, and without it there is no accelerometer.
+`steps_per_min` holds until the next frame: each step shakes the trunk, and the light with it a moment later.
 """
 
 from vigil_hal.simulated.table import TableError, parse_decimal, parse_file, rows
@@ -51,18 +55,36 @@ _COLUMNS = (
     "perfusion_pct",
     "noise_pct",
     "contact",
-    "temperature_c",  # the only one that may be missing
+    "temperature_c",  # this one and those after it may be missing
+    "upright_degrees",
+    "steps_per_min",
 )
+_REQUIRED = 6
 
-_STORY = """time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact
-0,72,97.5,2.0,36.7,0.02,1
-35,72,97.5,2.0,36.7,0.02,1
-65,96,84,1.5,36.7,0.03,1
-90,96,84,1.5,36.7,0.03,1
-118,76,97,2.0,36.7,0.02,1
-150,72,97.5,2.0,36.7,0.02,0
-168,72,97.5,2.0,36.7,0.02,1
-180,72,97.5,2.0,36.7,0.02,1
+# What an accelerometer feels.
+_SINES = (0, 174, 342, 500, 643, 766, 866, 940, 985, 1000)  # of 0, 10, ... 90 degrees, thousandths
+_STEP_WAVE = (0, 25, 80, 100, 70, 25, -5, -30, -45, -50, -50, -45, -35, -25, -15, 0)  # hundredths
+_STEP_MILLI_G = 260  # along the trunk
+_SWAY_MILLI_G = 60  # to the side, at every second step
+_TREMOR_MILLI_G = 3
+_STEP_LIGHT_PERMILLE = 6  # of the steady light
+_STEP_LATE_US = 40000
+
+_STORY = """time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact,upright_degrees,steps_per_min
+0,72,97.5,2.0,36.7,0.02,1,3,0
+35,72,97.5,2.0,36.7,0.02,1,3,0
+65,96,84,1.5,36.7,0.03,1,3,0
+90,96,84,1.5,36.7,0.03,1,3,0
+118,76,97,2.0,36.7,0.02,1,3,0
+150,72,97.5,2.0,36.7,0.02,0,3,0
+168,72,97.5,2.0,36.7,0.02,1,3,0
+180,72,97.5,2.0,36.7,0.02,1,3,0
+183,74,97.5,2.0,36.7,0.02,1,82,0
+204,78,97.5,2.0,36.7,0.02,1,82,104
+214,82,97,2.0,36.7,0.02,1,82,0
+240,76,97.5,2.0,36.7,0.02,1,82,0
+244,74,97.5,2.0,36.7,0.02,1,3,0
+260,72,97.5,2.0,36.7,0.02,1,3,0
 """
 
 
@@ -82,6 +104,8 @@ class Frame:
         temperature_centi_c: int | None,
         noise_pct_hundredths: int,
         contact: bool,
+        upright_degrees: int | None = None,
+        steps_per_min: int = 0,
     ) -> None:
         self.time_us = time_us
         self.pulse_rate_bpm_tenths = pulse_rate_bpm_tenths
@@ -90,6 +114,8 @@ class Frame:
         self.temperature_centi_c = temperature_centi_c
         self.noise_pct_hundredths = noise_pct_hundredths
         self.contact = contact
+        self.upright_degrees = upright_degrees
+        self.steps_per_min = steps_per_min
 
 
 class Patient:
@@ -105,6 +131,7 @@ class Patient:
     def __init__(self, frames: "list[Frame]", seed: int = 1, loop: bool = False) -> None:
         self.start_us = frames[0].time_us
         self.has_temperature = any(frame.temperature_centi_c is not None for frame in frames)
+        self.has_acceleration = any(frame.upright_degrees is not None for frame in frames)
         self._frames = frames
         self._seed = seed
         self._loop_us = frames[-1].time_us - frames[0].time_us if loop else 0
@@ -146,6 +173,27 @@ class Patient:
         after = self._frames[i + 1].temperature_centi_c
         return before if after is None else self._between(i, time_us, before, after)
 
+    def acceleration_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
+        """Set out[0], out[1], out[2] = acceleration in milli-g; False where there is no accelerometer."""
+        if time_us < self.start_us:
+            return False
+        time_us = self._story_us(time_us)
+        i = self._frame_before(time_us)
+        frame = self._frames[i]
+        if frame.upright_degrees is None:
+            return False
+        after = self._frames[min(i + 1, len(self._frames) - 1)].upright_degrees
+        degrees = frame.upright_degrees
+        if after is not None and after != degrees:
+            degrees = self._between(i, time_us, degrees, after)
+        along = 1000 + _STEP_MILLI_G * _step(time_us, frame) // 100
+        out[0] = _SWAY_MILLI_G * _step(time_us // 2, frame) // 100
+        out[1] = along * _sine(degrees) // 1000
+        out[2] = along * _sine(90 - degrees) // 1000
+        for axis in range(3):
+            out[axis] += (time_us // 5000 * (7 + 4 * axis)) % (2 * _TREMOR_MILLI_G + 1) - _TREMOR_MILLI_G
+        return True
+
     def _restart(self) -> None:
         self._time_us = self.start_us
         self._fresh = True
@@ -173,6 +221,7 @@ class Patient:
         a = self._frames[i]
         b = self._frames[min(i + 1, len(self._frames) - 1)]
         self._contact = a.contact
+        self._frame = a
         self._rate_tenths = self._between(i, time_us, a.pulse_rate_bpm_tenths, b.pulse_rate_bpm_tenths)
         perfusion = self._between(i, time_us, a.perfusion_pct_hundredths, b.perfusion_pct_hundredths)
         spo2 = self._between(i, time_us, a.spo2_pct_tenths, b.spo2_pct_tenths) - _LOWEST_SPO2
@@ -196,6 +245,10 @@ class Patient:
             sway = -sway
         red = _RED_STEADY + (_RED_STEADY * _BREATH_THOUSANDTHS // 1000 * sway >> 10)
         ir = _IR_STEADY + (_IR_STEADY * _BREATH_THOUSANDTHS // 1000 * sway >> 10)
+        if self._frame.steps_per_min:
+            step = _step(self._story_us(self._time_us - _STEP_LATE_US), self._frame) * _STEP_LIGHT_PERMILLE
+            red -= _RED_STEADY * step // 100000
+            ir -= _IR_STEADY * step // 100000
         self._red = _clamp(red - self._red_pulse * wave // 1000 + self._noise(self._red_noise))
         self._ir = _clamp(ir - self._ir_pulse * wave // 1000 + self._noise(self._ir_noise))
 
@@ -236,7 +289,7 @@ class Patient:
 def parse_patient(lines: "Iterable[str]", name: str, seed: int = 1, loop: bool = False) -> Patient:
     """Return the patient of a script; `name` is what errors call it. Raises PatientError."""
     frames: list[Frame] = []
-    for line, cells in rows(lines, name, _COLUMNS[:6], _COLUMNS[6:], PatientError):
+    for line, cells in rows(lines, name, _COLUMNS[:_REQUIRED], _COLUMNS[_REQUIRED:], PatientError):
         where = f"{name}:{line}"
         time_ms = _number(where, cells, 0, 3, 0, 1000000)
         if frames and time_ms * 1000 <= frames[-1].time_us:
@@ -250,6 +303,8 @@ def parse_patient(lines: "Iterable[str]", name: str, seed: int = 1, loop: bool =
                 _number(where, cells, 6, 2, -55, 150) if cells[6] else None,
                 _number(where, cells, 4, 2, 0, 20),
                 _number(where, cells, 5, 0, 0, 1) == 1,
+                _number(where, cells, 7, 0, 0, 90) if cells[7] else None,
+                _number(where, cells, 8, 0, 0, 200) if cells[8] else 0,
             )
         )
     return Patient(frames, seed, loop)
@@ -261,7 +316,7 @@ def open_patient(path: str) -> Patient:
 
 
 def built_in_patient() -> Patient:
-    """Return a patient who is well, desaturates, recovers and takes the sensor off, every three minutes."""
+    """Return a patient who desaturates, recovers, takes the sensor off, sits up and walks, and lies down again."""
     return parse_patient(_STORY.split("\n"), "built-in patient", loop=True)
 
 
@@ -275,6 +330,21 @@ def _number(where: str, cells: "list[str]", column: int, decimals: int, low: int
             f" with up to {decimals} decimals"
         )
     return value
+
+
+def _step(time_us: int, frame: Frame) -> int:
+    """How far a step is from the mean at an instant, hundredths; 0 where there are none."""
+    if not frame.steps_per_min:
+        return 0
+    sixteenths = (time_us - frame.time_us) * frame.steps_per_min * 16 // 60000000
+    return _STEP_WAVE[sixteenths & 15]
+
+
+def _sine(degrees: int) -> int:
+    ten = degrees // 10
+    if ten == 9:
+        return _SINES[9]
+    return _SINES[ten] + (_SINES[ten + 1] - _SINES[ten]) * (degrees % 10) // 10
 
 
 def _clamp(counts: int) -> int:

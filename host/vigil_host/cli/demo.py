@@ -56,7 +56,7 @@ def command(
 ) -> None:
     """Show the whole line on this machine: a wearable on simulated air, the bridge, and its page.
 
-    The built-in patient is well, desaturates, recovers, and takes the sensor off, within three minutes.
+    The built-in patient desaturates, recovers, takes the sensor off, sits up and walks, within four minutes.
 
     Example: **vigil demo --headless --for 60 --json**
     """

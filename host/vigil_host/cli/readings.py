@@ -56,10 +56,13 @@ def command(device: str | None, last: int, db: Path | None, as_json: bool) -> No
 
 
 def _table(rows: list[TrendRow]) -> Table:
-    headings = ("time", "SpO2 %", "pulse bpm", "temperature °C", "perfusion %", "breaths /min", "quality", "alarms")
+    headings = ["time", "SpO2 %", "pulse bpm", "temperature °C", "perfusion %", "breaths /min", "quality", "alarms"]
+    has_movement = any(row.movement for row in rows)
+    if has_movement:
+        headings.insert(-1, "movement")
     table = Table(*headings, box=None)
     for row in rows:
-        table.add_row(
+        cells = [
             words.time(_local(row.utc_ms), _local(row.earliest_utc_ms), _local(row.latest_utc_ms)),
             _cell(row.spo2_pct, 1, row.spo2_status),
             _cell(row.pulse_rate_bpm, 1, row.pulse_rate_status),
@@ -68,7 +71,10 @@ def _table(rows: list[TrendRow]) -> Table:
             _cell(row.respiration_per_min, 1, row.respiration_status),
             str(row.quality),
             ", ".join(row.active),
-        )
+        ]
+        if has_movement:
+            cells.insert(-1, words.movement(row.movement, row.position, None).lower() or "-")
+        table.add_row(*cells)
     return table
 
 

@@ -94,7 +94,7 @@ class Language:
         return [name for name in self._table["status"] if name != UNKNOWN]
 
     def names(self, kind: str) -> dict[str, str]:
-        """Return the plain words of one kind: "priority", "link" or "spo2_curve"."""
+        """Return the plain words of one kind: "priority", "link", "movement" and the like."""
         return dict(self._table[kind])
 
 

@@ -10,7 +10,7 @@ from vigil_host.live import Live, Source
 from vigil_host.store import Gap, Store
 from vigil_wire import link
 from vigil_wire.advert import Content
-from vigil_wire.link import AlarmState
+from vigil_wire.link import AlarmState, Movement
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +33,13 @@ class Intake:
         rssi_dbm: int | None = None,
         quality: int | None = None,
         room: InRoom | None = None,
+        movement: Movement | None = None,
     ) -> None:
-        """Take in an advert's content, or a live frame's and the quality that comes with it; returns at once.
+        """Take in an advert's content, or a live frame's and what comes with it; returns at once.
 
         `room` is where it is heard best; None: here.
         """
-        self._live.update(device_id, content, source, rssi_dbm, quality, room.name if room else None)
+        self._live.update(device_id, content, source, rssi_dbm, quality, room.name if room else None, movement)
         self._alerts.hear(device_id, content, source)
         self._events.publish("live")
 
@@ -86,13 +87,13 @@ class Intake:
         )
         if result.new_rows:
             self._events.publish("row")
-            await self._show_respiration(device_id, result.new_rows[0], result.new_rows[-1])
+            await self._show_record(device_id, result.new_rows[0], result.new_rows[-1])
         if result.alarms_changed:
             await self._alerts.refresh()
 
-    async def _show_respiration(self, device_id: str, first_row: int, last_row: int) -> None:
+    async def _show_record(self, device_id: str, first_row: int, last_row: int) -> None:
         """What adverts have no room for is live by the newest record, as old as its own time says."""
         rows = await self._store.on_writer(self._store.rows_after, first_row - 1, last_row - first_row + 1)
         for row in rows:
             if row.device_id == device_id and row.row_id <= last_row:
-                self._live.update_respiration(row)
+                self._live.update_record(row)

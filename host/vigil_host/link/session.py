@@ -19,7 +19,7 @@ from vigil_host.store.ledger import HAD_ONCE, OVERWRITTEN
 from vigil_host.store.times import to_days
 from vigil_wire import link, records, settings
 from vigil_wire.advert import Content
-from vigil_wire.link import LinkError
+from vigil_wire.link import LinkError, Movement
 
 CONNECT_TIMEOUT_S = 30.0
 DISCONNECT_TIMEOUT_S = 5.0
@@ -193,8 +193,8 @@ class Session:
         message = bytes(frame[4 : 4 + length])
         kind = message[0]
         if kind == link.LIVE:
-            content, quality = _live_of(message)
-            self._intake.hear(self._device.id, content, "link", quality=quality, room=self._room)
+            content, quality, movement = _live_of(message)
+            self._intake.hear(self._device.id, content, "link", quality=quality, room=self._room, movement=movement)
         elif kind == link.ALARMS:
             self._intake.hear_alarm_state(self._device.id, link.AlarmState(message))
         elif kind == link.INFO:
@@ -259,6 +259,8 @@ class Session:
         await self._send_time(client)
         if self._is_alone:
             await self._send(client, bytes((link.STAY,)))
+        if info.flags & link.FEELS_MOVEMENT:
+            await self._send(client, bytes((link.ASK_MOVEMENT,)))
         if self._device.spo2_curve is not None:
             await self._send(client, link.set_curve(settings.pack_curve(self._device.spo2_curve)))
         if self._device.settings is not None:
@@ -358,13 +360,16 @@ class Session:
                 await client.disconnect()
 
 
-def _live_of(message: bytes) -> tuple[Content, int]:
-    """Content and quality of a live message."""
-    if len(message) != link.LIVE_LENGTH:
-        raise LinkError(f"a live message has {link.LIVE_LENGTH} bytes, this one has {len(message)}")
-    if message[-1] > 100:
-        raise LinkError(f"a live message with a quality of {message[-1]} of 100")
+def _live_of(message: bytes) -> tuple[Content, int, Movement | None]:
+    """Content and quality of a live message, and the movement where the device tells it."""
+    if len(message) not in (link.LIVE_LENGTH, link.LIVE_WITH_MOVEMENT_LENGTH):
+        lengths = f"{link.LIVE_LENGTH} or {link.LIVE_WITH_MOVEMENT_LENGTH}"
+        raise LinkError(f"a live message has {lengths} bytes, this one has {len(message)}")
+    quality = message[link.LIVE_LENGTH - 1]
+    if quality > 100:
+        raise LinkError(f"a live message with a quality of {quality} of 100")
+    movement = Movement(message) if len(message) == link.LIVE_WITH_MOVEMENT_LENGTH else None
     try:
-        return Content(message[1:-1]), message[-1]
+        return Content(message[1 : link.LIVE_LENGTH - 1]), quality, movement
     except ValueError as error:
         raise LinkError(str(error)) from None

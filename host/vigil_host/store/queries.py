@@ -12,7 +12,7 @@ from vigil_host.store.boots import Place, Places, boots_between, untimed_boots
 from vigil_host.store.ledger import Gap
 from vigil_host.store.prepared import Prepared
 from vigil_host.store.times import utc_ms_of
-from vigil_wire import conditions, statuses
+from vigil_wire import conditions, movement, statuses
 
 # What an alarm record's integer value is divided by, by the signal that its condition watches.
 _DIVISORS = {
@@ -57,6 +57,8 @@ class TrendRow:
     `utc_ms` is the end of the `seconds` it covers. It is None while its boot has no time anchor: then it lies between
     `earliest_utc_ms` and `latest_utc_ms`, as far as these are known. A reading is the mean, with its least and most.
     `spo2_is_calibrated`: SpO2 was read on the board's own calibration and not on the general curve.
+    `movement`: the most that the wearer moved in that time (still, moving, walking), and `position` how he lay at its
+    end (lying, upright, unknown); None where nothing told it.
     """
 
     row_id: int
@@ -82,6 +84,8 @@ class TrendRow:
     respiration_per_min: float | None
     respiration_status: str
     spo2_is_calibrated: bool
+    movement: str | None
+    position: str | None
     battery_pct: int | None
     active: list[str] = field(default_factory=list)
     earliest_utc_ms: int | None = None
@@ -389,7 +393,15 @@ def gaps_between(connection: Connection, device: str, from_utc_ms: int, to_utc_m
     return found
 
 
+def movement_names(position: int, moved: int) -> tuple[str | None, str | None]:
+    """Names of a movement and a position (vigil_wire.movement); None and None where nothing tells them."""
+    if moved == movement.NONE:
+        return None, None
+    return movement.MOVEMENT_NAMES[moved], movement.POSITION_NAMES[position]
+
+
 def _trend_row(row: Row[Any], place: Place) -> TrendRow:
+    moved, position = movement_names(*movement.unpack(row.movement))
     return TrendRow(
         row_id=row.id,
         device_id=row.device,
@@ -414,6 +426,8 @@ def _trend_row(row: Row[Any], place: Place) -> TrendRow:
         respiration_per_min=_scaled(row.respiration_mean_deci_per_min, 10),
         respiration_status=status_name(row.respiration_status),
         spo2_is_calibrated=bool(row.spo2_is_calibrated),
+        movement=moved,
+        position=position,
         battery_pct=row.battery_pct,
         active=conditions.names_of(row.alarm_bits),
         earliest_utc_ms=place.earliest_utc_ms,

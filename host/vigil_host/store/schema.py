@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from vigil_wire import records
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration: what a database must be at for this program."""
 
 metadata = MetaData(
@@ -116,7 +116,7 @@ vitals = Table(
     # What was stored before there were these columns: no sensor for it (0), the general curve (0).
     *(
         Column(name, Integer, nullable=False, server_default="0")
-        for name in ("respiration_status", "spo2_is_calibrated")
+        for name in ("respiration_status", "spo2_is_calibrated", "movement")
     ),
 )
 

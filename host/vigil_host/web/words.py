@@ -99,6 +99,20 @@ def spo2_curve(is_calibrated: bool) -> str:
     return _WORDS.names("spo2_curve")["calibrated" if is_calibrated else "uncalibrated"]
 
 
+def movement(name: str | None, position: str | None, cadence_per_min: int | None) -> str:
+    """How the wearer lies and moves; nothing where nothing tells it. Who walks is upright, so that is not said."""
+    if name is None:
+        return ""
+    positions, movements = _WORDS.names("position"), _WORDS.names("movement")
+    parts = [movements[name]]
+    if name == "walking" and cadence_per_min is not None:
+        parts.append(movements["cadence"].replace("{per_min}", str(cadence_per_min)))
+    elif position in positions:
+        parts.insert(0, positions[position])
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:]
+
+
 def gap(count: int | None, reason: str) -> str:
     """What is not in the record, and why."""
     if count is None:

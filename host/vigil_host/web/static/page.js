@@ -183,6 +183,9 @@ class Card {
       current ? batteryWords(view) : "",
     ].filter(Boolean);
     setText(find(".device-line"), line.map((part) => part.replaceAll(" ", "\u00a0")).join("\u00a0· "));
+    find(".movement").hidden = !current || view.movement_text === "";
+    setText(find(".movement span"), view.movement_text);
+    setIcon(find(".movement svg"), view.position ?? "unknown");
     for (const [signal, tile] of this.tiles) this.showTile(tile, signal, view, passed, active);
     this.trends.setAge(current);
   }
