@@ -3,7 +3,6 @@
 # lost. Prints each step and what the heap holds then, garbage and all, and writes results.json.
 import gc
 import json
-import os
 import sys
 
 import micropython
@@ -323,16 +322,11 @@ def steps(seconds, *names):
     yield "main"
     main.STORAGE_FOLDER = "vigil"
     main.time = clock
-    key = bytes(range(16))
-    settings = sys.modules["vigil_wire.settings"].Settings(standard_services=2)
-    storage = sys.modules["vigil_firmware.storage"]
-    storage.provision(main.FileBlocks(main.STORAGE_FOLDER, main.BLOCK_COUNT), key, settings, os.urandom)
     radio.link = sys.modules["vigil_wire.link"]
     if radio.link.__file__.startswith("/"):
         raise ValueError("not what a board runs is measured, but " + radio.link.__file__)
-    radio.host = radio.link.Session(key, False)
+    radio.host = radio.link.Session(bytes(range(16)), False)
     radio.host.begin(b"hostside", b"hostside")
-    settings = None
     yield "host"
     device = main.start()
     yield "built"
