@@ -14,7 +14,6 @@ A part that raises OSError is named in `fault` and tried again; it stops nothing
 """
 
 from vigil_firmware import alarm_patterns
-from vigil_firmware.alarm_display import AlarmDisplay
 from vigil_firmware.pattern_player import PatternPlayer
 from vigil_firmware.ticks import ticks_diff
 from vigil_hal.light import OFF
@@ -22,6 +21,7 @@ from vigil_wire.conditions import HIGH, LOW, MEDIUM, NONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vigil_firmware.alarm_display import AlarmDisplay
     from vigil_firmware.monitor import Monitor
     from vigil_hal.panel import Panel
     from vigil_hal.seams import Output
@@ -70,6 +70,15 @@ def _switch(output: "Output", level: int) -> int:
         return error.errno or _EIO
 
 
+def _display_on(panel: "Panel", monitor: "Monitor") -> "AlarmDisplay | None":
+    """What writes on the display; its module is in memory only where there is one."""
+    if panel.display is None:
+        return None
+    from vigil_firmware.alarm_display import AlarmDisplay
+
+    return AlarmDisplay(panel.display, monitor)
+
+
 class Indicators:
     """All of a device's alarm signals. They are tried once when the power comes, and when a host asks for it."""
 
@@ -78,7 +87,7 @@ class Indicators:
         self._light = OutputPart("light", panel.light)
         self._buzzer = OutputPart("buzzer", panel.buzzer)
         self._vibration = OutputPart("vibration motor", panel.vibration)
-        self._display = None if panel.display is None else AlarmDisplay(panel.display, monitor)
+        self._display = _display_on(panel, monitor)
         self._sound = PatternPlayer(now_ms)
         self._flash = PatternPlayer(now_ms)
         self._colour = OFF

@@ -8,7 +8,6 @@ thermometer ------------------------/
 from vigil_firmware import VERSION
 from vigil_firmware.alarms import Alarms
 from vigil_firmware.sampler import Sampler
-from vigil_firmware.signal.motion import Motion
 from vigil_firmware.signal.pulse_oximeter import PulseOximeter
 from vigil_firmware.ticks import DAY_MS, Uptime, ticks_add, ticks_diff
 from vigil_firmware.utc_clock import UtcClock
@@ -70,6 +69,8 @@ class Monitor:
         self._signal = PulseOximeter()
         self._signal.oximetry.use_curve(settings.spo2_curve)
         if accelerometer is not None:
+            from vigil_firmware.signal.motion import Motion  # in memory only where there is one
+
             self._motion = Motion()
             self._signal.motion = self._motion
         self.sampler = Sampler(oximeter, self._signal, now_ms)
