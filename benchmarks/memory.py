@@ -20,8 +20,10 @@ from pathlib import Path
 from synthetic import finger
 from vigil_host.boards.description import load
 from vigil_host.boards.file_set import file_set
+from vigil_host.boards.image import provisioned
 from vigil_host.vm.native import NativeMicroPython
 from vigil_host.vm.runner import MicroPythonVm, Runtime, VmResult
+from vigil_wire.settings import SERVICES_OPEN, Settings
 
 TIMEOUT_S = 600
 SECONDS = 300
@@ -55,6 +57,7 @@ def lived(runtime: Runtime, program: str, seconds: int, names: list[str]) -> VmR
     is_frozen = program.startswith(_FROZEN)
     files = {f"board/{path}": content for path, content in board.items() if not (is_frozen and "/" in path)}
     files |= {"board.json": board["board.json"], "light.bin": light()}
+    files |= provisioned(bytes(range(16)), Settings(standard_services=SERVICES_OPEN))
     files["memory_in_vm.py"] = Path(__file__).with_name("memory_in_vm.py").read_bytes()
     text = program.format(seconds=seconds, names=names)
     return runtime.run(text, files_in=files, files_out=["results.json"])

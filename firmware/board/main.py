@@ -19,8 +19,6 @@ import bluetooth
 import machine
 
 from vigil_firmware.device import Device
-from vigil_firmware.journal_nor import NorStore
-from vigil_firmware.journal_segments import GROUP_MS, SEGMENT_BYTES, SegmentStore
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.pattern_player import TICK_MS
 from vigil_firmware.storage import BLOCK_COUNT
@@ -132,12 +130,16 @@ def journal_stores():
 
         found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=PARTITION)
         if found:
+            from vigil_firmware.journal_nor import NorStore
+
             return (lambda: NorStore(found[0]), in_segments)
     return (in_segments,)
 
 
 def in_segments():
     """Return the journal's store in files, as many as there is room for."""
+    from vigil_firmware.journal_segments import GROUP_MS, SEGMENT_BYTES, SegmentStore
+
     folder = STORAGE_FOLDER + "/journal"
     try:
         os.mkdir(folder)

@@ -14,25 +14,25 @@ class MemoryStore:
     def __init__(self, sectors: int, sector_bytes: int = 4096) -> None:
         self.sectors = sectors
         self.sector_bytes = sector_bytes
-        self._memory = bytearray(sectors * sector_bytes)
+        self._memory = [bytearray(sector_bytes) for _ in range(sectors)]  # a board may have no such piece for them all
 
     def read(self, sector: int, offset: int, buf: "bytearray | memoryview") -> None:
         """Fill `buf`."""
-        start = sector * self.sector_bytes + offset
+        memory = self._memory[sector]
         for index in range(len(buf)):
-            buf[index] = self._memory[start + index] ^ 0xFF  # kept inverted: fresh memory reads as erased
+            buf[index] = memory[offset + index] ^ 0xFF  # kept inverted: fresh memory reads as erased
 
     def program(self, sector: int, offset: int, data: memoryview) -> None:
         """Write within a sector."""
-        start = sector * self.sector_bytes + offset
+        memory = self._memory[sector]
         for index in range(len(data)):
-            self._memory[start + index] = data[index] ^ 0xFF
+            memory[offset + index] = data[index] ^ 0xFF
 
     def erase(self, sector: int) -> None:
         """Erase."""
-        start = sector * self.sector_bytes
+        memory = self._memory[sector]
         for index in range(self.sector_bytes):
-            self._memory[start + index] = 0
+            memory[index] = 0
 
     def flush(self) -> bool:
         """Nothing outlasts a cut."""

@@ -1,7 +1,6 @@
 """Which store a device's journal is kept in: the first that can be written, else memory, and then that is said."""
 
 from vigil_firmware.journal import Journal, JournalError
-from vigil_firmware.journal_memory import MemoryStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,4 +28,6 @@ def open_journal(
         except (OSError, JournalError) as error:
             log("storage: this journal cannot be used: " + str(error))
     log("storage: the journal is kept in memory: what no bridge has fetched is lost at a reboot")
+    from vigil_firmware.journal_memory import MemoryStore  # not in memory unless there is no other
+
     return Journal(MemoryStore(_MEMORY_SECTORS), new_id)

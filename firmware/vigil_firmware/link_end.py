@@ -62,7 +62,7 @@ class LinkEnd:
         self._monitor = monitor
         self._send = send
         self._owner = owner
-        self._frames = [memoryview(self._session.out)[:length] for length in range(link.MAX_FRAME + 1)]
+        self._frames: dict[int, memoryview] = {}  # of `out`, by their lengths: each is made once, and a link has few
         self._kept = 0  # length of the frame in `out` that the radio has not taken yet
         self._cursor = -1  # next sequence to stream, -1 before the host asked
         self._confirmed = -1  # newest sequence the host has on disk
@@ -215,9 +215,16 @@ class LinkEnd:
 
     def _flush(self) -> bool:
         """Offer the kept frame to the radio; whether there is none left."""
-        if self._kept and self._send(self._frames[self._kept]):
+        if self._kept and self._send(self._frame(self._kept)):
             self._kept = 0
         return self._kept == 0
+
+    def _frame(self, length: int) -> memoryview:
+        frame = self._frames.get(length)
+        if frame is None:
+            frame = memoryview(self._session.out)[:length]
+            self._frames[length] = frame
+        return frame
 
     def _seal(self, length: int) -> None:
         self._kept = self._session.seal(length)

@@ -16,11 +16,11 @@ Adverts are what alarms are heard by, so nobody may stop them for long: see vigi
 """
 
 from vigil_firmware import attribute_table
+from vigil_firmware.bluetooth_stacks import BTSTACK, stack_of
 from vigil_firmware.bonds import Bonds
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
-from vigil_firmware.service_sets import BTSTACK, stack_of
-from vigil_firmware.standard_services import Listener, StandardServices
+from vigil_firmware.listener import Listener
 from vigil_firmware.storage import BONDS_MOST_BYTES, RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
 from vigil_wire import advert, keys, link
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from vigil_firmware.attribute_table import Service
     from vigil_firmware.monitor import Monitor
+    from vigil_firmware.standard_services import StandardServices
     from vigil_firmware.storage import Storage
     from vigil_firmware.vitals import Vitals
     from vigil_hal.seams import BluetoothModule
@@ -131,7 +132,7 @@ class Peripheral:
         self._bluetooth = bluetooth
         self._ble = bluetooth.BLE()
         self._stack = stack_of(self._ble)
-        self._standard = StandardServices(monitor, storage.settings, self._stack, log)
+        self._standard = self._standard_services()
         self._start_radio()
         self._address_ms = now_ms
         is_btstack = self._stack.name == BTSTACK.name
@@ -211,7 +212,23 @@ class Peripheral:
         if self._must_advertise:
             self._advertise()
         self._answer()
-        self._standard.step(self._connections, self._second, self._notify_bound)
+        if self._standard is not None:
+            self._standard.step(self._connections, self._second, self._notify_bound)
+
+    def _standard_services(self) -> "StandardServices | None":
+        """Return what tells phones and gateways; None, and its modules are not in memory, where nobody may be told."""
+        services = self._storage.settings.standard_services
+        if services == SERVICES_BONDED and not self._stack.can_pair:
+            self._log(
+                "link: standard services are off: a board with %s cannot pair, so 'bonded' could tell nobody; "
+                "set standard_services to off, or to open for everybody" % self._stack.name
+            )
+            return None
+        if services == SERVICES_OFF:
+            return None
+        from vigil_firmware.standard_services import StandardServices
+
+        return StandardServices(self._monitor, self._storage.settings, self._stack)
 
     def _advertise(self) -> None:
         self._must_advertise = False
@@ -289,7 +306,8 @@ class Peripheral:
     def _register(self, bluetooth: "BluetoothModule") -> None:
         """Register all services, ours first, and refuse a table that did not take them: BTstack overflows silently."""
         services: list[Service] = [OURS]
-        services += self._standard.services
+        if self._standard is not None:
+            services += self._standard.services
         needed, room = attribute_table.size_bytes(services), self._stack.table_bytes
         if room is not None and needed > room:
             raise RadioError(
@@ -306,7 +324,8 @@ class Peripheral:
                 )
         self._control, self._stream = handles[0]
         self._ble.gatts_set_buffer(self._control, link.MAX_FRAME)
-        self._standard.registered(self._ble, handles[1:])
+        if self._standard is not None:
+            self._standard.registered(self._ble, handles[1:])
 
     def _renew_advert(self) -> None:
         monitor = self._monitor
@@ -373,7 +392,8 @@ class Peripheral:
                 connection.end.say_bye((REST_MS + _BYE_MS) // 1000)
 
     def _is_stranger(self, connection: Connection) -> bool:
-        return not connection.is_proven and not connection.is_trusted and not self._standard.is_open
+        is_open = self._standard is not None and self._standard.is_open
+        return not connection.is_proven and not connection.is_trusted and not is_open
 
     @staticmethod
     def _may_stay(connection: Connection) -> bool:
@@ -426,7 +446,7 @@ class Peripheral:
                 connection.frames.append(bytearray(self._ble.gatts_read(self._control)))
         elif event == _GATTS_WRITE:
             connection = self._find(data[0])
-            if connection is not None:
+            if connection is not None and self._standard is not None:
                 self._standard.written(connection, data[1])
         elif event == _INDICATE_DONE:
             connection = self._find(data[0])

@@ -9,10 +9,11 @@ read is medical.
 import sys
 
 from vigil_firmware import VERSION
-from vigil_firmware.service_sets import READ, WRITE
+from vigil_firmware.listener import NONE
+from vigil_firmware.service_sets import READ, WRITE, services_on
 from vigil_firmware.spot_checks import SpotChecks
 from vigil_wire import battery, current_time, device_information, health_thermometer, heart_rate, plx, racp
-from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF, SERVICES_OPEN
+from vigil_wire.settings import SERVICES_OPEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from vigil_firmware.attribute_table import Service
+    from vigil_firmware.bluetooth_stacks import Stack
+    from vigil_firmware.listener import Listener
     from vigil_firmware.monitor import Monitor
-    from vigil_firmware.service_sets import Stack
     from vigil_firmware.vitals import Measurement
     from vigil_hal.seams import BLE
     from vigil_wire.settings import Settings
@@ -42,56 +44,16 @@ _WRITE_AUTHENTICATED = 0x2000
 TEMPERATURE_EVERY_S = 5
 _LONGEST = 20  # what an indication holds before any MTU is agreed
 _UNCONFIRMED_S = 30  # then the attribute protocol gives an indication up
-_NONE = -1  # no op code: a request may have any of 0 to 255
-
-
-class Listener:
-    """What one connection is still owed by indication. One at a time is on its way, as the attribute protocol demands.
-
-    A procedure of the record access control point goes on until its answer is confirmed.
-    """
-
-    def __init__(self) -> None:
-        self.awaits = False  # the confirmation of what was indicated last
-        self.since_s = 0
-        self.owes_temperature = False
-        self.owes_spot_check = False
-        self.procedure = _NONE  # op code of the request that is taken up
-        self.code = 0  # what its answer will be
-        self.is_answered = False
-        self.number = 0  # of the spot check to report next
-        self.to_number = 0
-        self.refused = _NONE  # op code of a request that came while another was
-        self.refusal = 0
-
-    def begin(self, op_code: int, code: int) -> None:
-        """Take a request up, in the place of any other."""
-        self.procedure = op_code
-        self.code = code
-        self.is_answered = False
-
-    def confirm(self, status: int) -> None:
-        """The last indication was confirmed, or was not (a status that is not 0), and then nothing else will be."""
-        self.awaits = False
-        if self.is_answered or status:
-            self.procedure = _NONE
-            self.is_answered = False
 
 
 class StandardServices:
-    """What is registered, its handles once it is, and what is sent.
+    """What is registered, its handles once it is, and what is sent. `services`: as attribute_table takes them."""
 
-    `services`: as attribute_table takes them. `log` is told where the setting cannot be met.
-    """
-
-    def __init__(self, monitor: "Monitor", settings: "Settings", stack: "Stack", log: "Callable[[str], None]") -> None:
+    def __init__(self, monitor: "Monitor", settings: "Settings", stack: "Stack") -> None:
         self._monitor = monitor
         self._site = settings.temperature_site or health_thermometer.BODY
         self.is_open = settings.standard_services == SERVICES_OPEN
-        is_refused = settings.standard_services == SERVICES_BONDED and not stack.can_pair
-        self.services: list[Service] = []
-        if settings.standard_services != SERVICES_OFF and not is_refused:
-            self.services = self._offered(stack)
+        self.services = self._offered(stack)
         self._handles: dict[int | str, int] = {}
         self._out = bytearray(_LONGEST)
         self._outs = [memoryview(self._out)[:length] for length in range(_LONGEST + 1)]
@@ -100,11 +62,6 @@ class StandardServices:
         self._adjustments = 0
         self._second = 0
         self._spot_checks = SpotChecks()
-        if is_refused:
-            log(
-                "link: standard services are off: a board with %s cannot pair, so 'bonded' could tell nobody; "
-                "set standard_services to off, or to open for everybody" % stack.name
-            )
 
     def registered(self, ble: "BLE", handles: "Sequence[Sequence[int]]") -> None:
         """Take the handles of `services`, in its order, and write the values that do not change."""
@@ -128,8 +85,6 @@ class StandardServices:
 
     def step(self, connections: "Sequence[Connection]", second: int, notify: "Notify") -> None:
         """Tell connections that may hear what is new; call it often, for one indication goes out at a time."""
-        if not self._handles:
-            return
         if second != self._second:
             self._second = second
             self._take_second(connections)
@@ -148,7 +103,7 @@ class StandardServices:
         op_code = request[0] if request else 0
         code = racp.judge(request)
         listener = connection.listener
-        if listener.procedure != _NONE and not (op_code == racp.ABORT and code == racp.SUCCESS):
+        if listener.procedure != NONE and not (op_code == racp.ABORT and code == racp.SUCCESS):
             listener.refused = op_code
             listener.refusal = racp.PROCEDURE_NOT_COMPLETED if code == racp.SUCCESS else code
             return
@@ -166,7 +121,7 @@ class StandardServices:
         read = 0 if self.is_open else _READ_AUTHENTICATED
         write = 0 if self.is_open else _WRITE_AUTHENTICATED
         offered: list[Service] = []
-        for service, characteristics in stack.services:
+        for service, characteristics in services_on(stack):
             if service == battery.SERVICE_UUID and not self._monitor.has_battery:
                 continue
             if service == health_thermometer.SERVICE_UUID and not self._monitor.has_thermometer:
@@ -233,17 +188,17 @@ class StandardServices:
             self._out, _value(vitals.spo2), _value(vitals.pulse_rate), measured, _value(vitals.perfusion)
         )
 
-    def _indicate_next(self, connection: int, listener: Listener) -> None:
+    def _indicate_next(self, connection: int, listener: "Listener") -> None:
         """Indicate what is owed first: answers, then what is new."""
         if listener.awaits:
             if self._second - listener.since_s > _UNCONFIRMED_S:
                 listener.confirm(1)
             return
-        if listener.procedure != _NONE and not listener.is_answered:
+        if listener.procedure != NONE and not listener.is_answered:
             self._go_on(connection, listener)
-        elif listener.refused != _NONE:
+        elif listener.refused != NONE:
             refused = listener.refused
-            listener.refused = _NONE
+            listener.refused = NONE
             length = racp.encode_response_into(self._out, refused, listener.refusal)
             if not self._indicate(connection, listener, racp.CONTROL_POINT_UUID, length):
                 listener.refused = refused
@@ -257,7 +212,7 @@ class StandardServices:
             if length == 0 or self._indicate(connection, listener, health_thermometer.MEASUREMENT_UUID, length):
                 listener.owes_temperature = False
 
-    def _go_on(self, connection: int, listener: Listener) -> None:
+    def _go_on(self, connection: int, listener: "Listener") -> None:
         """Go on with the procedure: report the next spot check, or answer."""
         if listener.procedure == racp.REPORT and listener.code == racp.SUCCESS:
             listener.number = max(listener.number, self._spot_checks.oldest)
@@ -274,7 +229,7 @@ class StandardServices:
         if not self._indicate(connection, listener, racp.CONTROL_POINT_UUID, length):
             listener.is_answered = False
 
-    def _indicate_spot_check(self, connection: int, listener: Listener, number: int, status: int) -> bool:
+    def _indicate_spot_check(self, connection: int, listener: "Listener", number: int, status: int) -> bool:
         kept = self._spot_checks
         kept.look_at(number)
         clock = self._monitor.utc
@@ -301,7 +256,7 @@ class StandardServices:
         day = clock.day if clock.is_set else None
         return health_thermometer.encode_into(self._out, temperature.value, None, day, clock.day_ms)
 
-    def _indicate(self, connection: int, listener: Listener, uuid: int, length: int) -> bool:
+    def _indicate(self, connection: int, listener: "Listener", uuid: int, length: int) -> bool:
         """Indicate what is packed; False where the stack did not take it, and the same is owed still."""
         listener.awaits = True  # before the call: the confirmation may interrupt what follows it
         listener.since_s = self._second

@@ -207,7 +207,7 @@ def test_what_was_overwritten_is_said_to_be_missing(make_rig: Any, make_host: An
 def test_what_flash_has_lost_is_said_to_be_missing_and_the_rest_sent(make_rig: Any, make_host: Any) -> None:
     wire = Wire(make_rig(), make_host(_KEY))
     fill(wire.rig, 60)
-    memory = wire.rig.journal._store._memory
+    memory = wire.rig.journal._store._memory[0]
     slot = 32 + 29 * 20
     memory[slot + 1 : slot + 4] = b"\x12\x34\x56"  # of one record
     wire.greet()

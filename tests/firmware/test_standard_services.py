@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from vigil_firmware import service_sets
+from vigil_firmware.bluetooth_stacks import BTSTACK, NIMBLE, Stack
 from vigil_firmware.peripheral import Peripheral
+from vigil_firmware.service_sets import services_on
 from vigil_firmware.storage import BLOCK_COUNT, Storage
 from vigil_hal.simulated.flash import SimulatedFlash
 from vigil_wire import health_thermometer, plx, racp
@@ -190,13 +191,11 @@ def test_trust_that_is_lost_ends_what_goes_on(make_rig: Any, bluetooth: Any) -> 
     assert device.indicated() == device.ble.notified == []
 
 
-@pytest.mark.parametrize("stack", [service_sets.NIMBLE, service_sets.BTSTACK], ids=lambda stack: stack.name)
-def test_what_the_board_lacks_is_not_offered(
-    make_rig: Any, bluetooth: Any, mocker: Any, stack: service_sets.Stack
-) -> None:
+@pytest.mark.parametrize("stack", [NIMBLE, BTSTACK], ids=lambda stack: stack.name)
+def test_what_the_board_lacks_is_not_offered(make_rig: Any, bluetooth: Any, mocker: Any, stack: Stack) -> None:
     mocker.patch("vigil_firmware.peripheral.stack_of", return_value=stack)
     rig = make_rig()  # without a battery
-    everything = {service for service, _ in stack.services}
+    everything = {service for service, _ in services_on(stack)}
     assert {service for service, _ in Device(rig, bluetooth, SERVICES_OPEN).standard.services} == everything - {0x180F}
     rig.monitor.has_battery, rig.monitor.has_thermometer = True, False
     assert {service for service, _ in Device(rig, bluetooth, SERVICES_OPEN).standard.services} == everything - {0x1809}

@@ -58,9 +58,9 @@ def test_a_board_gets_what_mip_installs_as_bytecode(board: Board) -> None:
     assert b"import machine" in files["main.py"]
 
 
-def test_tracebacks_name_files_as_the_board_has_them() -> None:
+def test_tracebacks_name_modules_as_the_board_has_them() -> None:
     files = compiled(DEVKITC.chip.architecture)
-    assert b"vigil_wire/ccm.py" in files["vigil_wire/ccm.mpy"]
+    assert b"vigil_wire.ccm" in files["vigil_wire/ccm.mpy"]
     assert not [path for path, content in files.items() if str(Path.cwd()).encode() in content]
 
 

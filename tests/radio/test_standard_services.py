@@ -12,9 +12,10 @@ from bleak import BleakClient
 from bleak.exc import BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 from bumble.pairing import PairingDelegate
 
-from vigil_firmware import VERSION, attribute_table, service_sets
+from vigil_firmware import VERSION, attribute_table, bluetooth_stacks
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.peripheral import OURS, RadioError
+from vigil_firmware.service_sets import services_on
 from vigil_hal.simulated.cell import SimulatedCell
 from vigil_hal.simulated.patient import parse_patient
 from vigil_host.radio.air import Air
@@ -191,8 +192,8 @@ async def test_what_is_measured_cannot_be_read(air: Air, personality: Personalit
 
 def characteristics(personality: Personality) -> list[tuple[Any, int]]:
     """All that a stack is given, with its flags."""
-    stack = service_sets.NIMBLE if personality is NIMBLE else service_sets.BTSTACK
-    return [each for _, mine in stack.services for each in mine]
+    stack = bluetooth_stacks.NIMBLE if personality is NIMBLE else bluetooth_stacks.BTSTACK
+    return [each for _, mine in services_on(stack) for each in mine]
 
 
 async def test_a_phone_is_told_each_second_that_there_is_no_pulse_rate(air: Air, personality: Personality) -> None:
@@ -381,7 +382,7 @@ async def test_a_board_that_cannot_pair_says_so_and_offers_no_bonded_services(ai
 async def test_a_pico_w_whose_micropython_can_pair_starts_its_radio_and_pairs(
     air: Air, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_sets, "sys", SimpleNamespace(platform="rp2"))
+    monkeypatch.setattr(bluetooth_stacks, "sys", SimpleNamespace(platform="rp2"))
     wearable = Wearable(air, replace(BTSTACK, pairing=True), SERVICES_BONDED)
     assert not [line for line in wearable.lines if "standard services are off" in line]
     await wearable.live(15)
@@ -456,13 +457,13 @@ async def test_services_that_are_off_are_not_there(air: Air, personality: Person
 
 def open_services() -> list[Any]:
     """All that an open Pico W registers."""
-    return [OURS, *service_sets.BTSTACK.services]
+    return [OURS, *services_on(bluetooth_stacks.BTSTACK)]
 
 
 async def found_in(air: Air, table_bytes: int, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The characteristics that a central finds on a BTstack whose table has this size; {} where it does not start."""
     with monkeypatch.context() as patch:
-        patch.setattr(service_sets.BTSTACK, "table_bytes", 512)  # what the firmware believes
+        patch.setattr(bluetooth_stacks.BTSTACK, "table_bytes", 512)  # what the firmware believes
         wearable = Wearable(air, replace(BTSTACK, attribute_table_bytes=table_bytes), SERVICES_OPEN)
     await wearable.live(1)
     async with wearable.central() as client:
@@ -484,9 +485,9 @@ async def test_a_table_that_is_too_small_is_refused_before_anything_is_registere
     air: Air, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = attribute_table.size_bytes(open_services())
-    monkeypatch.setattr(service_sets.BTSTACK, "table_bytes", needed)
+    monkeypatch.setattr(bluetooth_stacks.BTSTACK, "table_bytes", needed)
     Wearable(air, BTSTACK, SERVICES_OPEN)
-    monkeypatch.setattr(service_sets.BTSTACK, "table_bytes", needed - 1)
+    monkeypatch.setattr(bluetooth_stacks.BTSTACK, "table_bytes", needed - 1)
     with pytest.raises(RadioError, match=f"need {needed} bytes of BTstack's attribute table, which has {needed - 1}"):
         Wearable(air, BTSTACK, SERVICES_OPEN)
 

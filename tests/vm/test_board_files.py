@@ -1,18 +1,28 @@
 """The files that go onto a board, in the real MicroPython: its bytecode loads, its file system mounts."""
 
+import __future__
+
+import builtins
+import dis
 import os
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
+from vigil_firmware.simulation.replay import replay
+from vigil_hal.simulated.recording import open_recording
+from vigil_host.assets import asset
 from vigil_host.boards.description import load
-from vigil_host.boards.file_set import compiled, file_set
+from vigil_host.boards.file_set import compiled, file_set, sources
 from vigil_host.boards.file_system import pack
 from vigil_host.boards.image import provisioned
 from vigil_host.vm.native import NativeMicroPython
 from vigil_host.vm.runner import MicroPythonVm
 
+_DATA = Path(__file__).resolve().parents[1] / "data"
 _NATIVE = os.environ.get("VIGIL_MICROPYTHON", "")
+_REPLAYED_LINES = 900  # half a minute
 _IMPORTED = """
 import sys
 sys.path.insert(0, "board")  # before the sources
@@ -21,6 +31,15 @@ for name in sys.argv[1:]:
     __import__(name)
     compiled += sys.modules[name].__file__.endswith(".mpy")
 print(compiled)
+"""
+
+_REPLAYED = """
+import sys
+sys.path.insert(0, "board")
+from vigil_firmware.signal import pulse_oximeter
+from vigil_firmware.simulation import replay
+replay.replay_file("in.csv", "out.csv", "intervals.csv")
+print(replay.__file__, pulse_oximeter.__file__)
 """
 
 _PINS = """
@@ -47,15 +66,51 @@ def test_micropython_loads_the_bytecode(vm: MicroPythonVm, tmp_path: Path) -> No
     assert vm.run(program, names, files_in=files).check().stdout.split() == [str(len(names))]
 
 
-def test_private_constants_are_in_the_bytecode_alone(vm: MicroPythonVm) -> None:
+def test_constants_are_there_where_main_names_them(vm: MicroPythonVm) -> None:
     files = {f"board/{path}": content for path, content in compiled("xtensawin").items()}
     program = """
 import sys
 sys.path.insert(0, "board")
 from vigil_firmware import monitor
-print(monitor.STEP_MS, hasattr(monitor, "_STANDBY_PART_MS"))
+print(monitor.STEP_MS, hasattr(monitor, "SENSE_MS"), hasattr(monitor, "_STANDBY_PART_MS"))
 """
-    assert vm.run(program, files_in=files).check().stdout == "100 False\n"
+    assert vm.run(program, files_in=files).check().stdout == "100 False False\n"
+
+
+def names_in(code: CodeType) -> tuple[set[str], set[str]]:
+    """Return what it reads of its module, and what it binds."""
+    read, bound = set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            read.add(step.argval)
+        elif step.opname in ("STORE_GLOBAL", "STORE_NAME"):
+            bound.add(step.argval)
+        elif isinstance(step.argval, CodeType):
+            inner_read, inner_bound = names_in(step.argval)
+            read, bound = read | inner_read, bound | inner_bound
+    return read, bound
+
+
+def test_no_name_is_lost_on_the_way_to_the_board() -> None:
+    without_annotations = __future__.annotations.compiler_flag
+    for path, source in sources().items():
+        read, bound = names_in(compile(source, path, "exec", without_annotations))
+        assert read - bound - set(dir(builtins)) - {"__name__", "__annotations__"} == set(), path
+
+
+def test_the_boards_sources_replay_as_ours_do(vm: MicroPythonVm, tmp_path: Path) -> None:
+    file = "vigil_firmware/simulation/replay.py"
+    program = asset(file).read_text()
+    files = {f"board/{path}": source.encode() for path, source in {**sources(program), file: program}.items()}
+    recording = tmp_path / "in.csv"
+    recording.write_text("".join((_DATA / "uw_desaturation_1_low.csv").open().readlines()[:_REPLAYED_LINES]))
+    files["in.csv"] = recording.read_bytes()
+    done = vm.run(_REPLAYED, files_in=files, files_out=["out.csv"]).check()
+    rows: list[str] = []
+    replay(open_recording(str(recording)), rows.append)
+    assert done.files["out.csv"] == "".join(rows).encode()
+    assert len(rows) > 20
+    assert done.stdout == "board/vigil_firmware/simulation/replay.py board/vigil_firmware/signal/pulse_oximeter.py\n"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from vigil_host.vm.runner import Runtime
 
 _SETUP = """
 from array import array
-from vigil_firmware.service_sets import NIMBLE
-from vigil_firmware.standard_services import Listener, StandardServices
+from vigil_firmware.bluetooth_stacks import NIMBLE
+from vigil_firmware.listener import Listener
+from vigil_firmware.standard_services import StandardServices
 from vigil_firmware.ticks import Uptime
 from vigil_firmware.utc_clock import UtcClock
 from vigil_firmware.vitals import Vitals
@@ -50,7 +51,7 @@ def notify(connection, handle, data):
 
 monitor = Monitor()
 radio = Radio()
-standard = StandardServices(monitor, Settings(standard_services=SERVICES_OPEN), NIMBLE, print)
+standard = StandardServices(monitor, Settings(standard_services=SERVICES_OPEN), NIMBLE)
 handles = []
 for _, characteristics in standard.services:
     handles.append([len(handles) * 10 + index + 1 for index in range(len(characteristics))])

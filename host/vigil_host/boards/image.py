@@ -46,10 +46,10 @@ def build(board: Board, device_key: bytes, micropython: bytes | None) -> bytes:
     return bytes(image)
 
 
-def provisioned(device_key: bytes) -> dict[str, bytes]:
-    """The files that give a board its key and the default settings, by their paths on the board."""
+def provisioned(device_key: bytes, settings: Settings | None = None) -> dict[str, bytes]:
+    """The files that give a board its key and its settings (default: the default ones), by their paths on the board."""
     with tempfile.TemporaryDirectory() as folder:
-        storage.provision(FileBlocks(folder, storage.BLOCK_COUNT), device_key, Settings())
+        storage.provision(FileBlocks(folder, storage.BLOCK_COUNT), device_key, settings or Settings())
         return {f"{_STORAGE_FOLDER}/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 

@@ -1,0 +1,42 @@
+"""The Bluetooth stacks that MicroPython has, by port, and what the firmware must know of each."""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vigil_hal.seams import BLE
+
+
+class Stack:
+    """A Bluetooth stack, the size of its attribute table (None: it grows) and whether it can pair."""
+
+    def __init__(self, name: str, table_bytes: "int | None", can_pair: bool) -> None:
+        self.name = name
+        self.table_bytes = table_bytes
+        self.can_pair = can_pair
+
+
+NIMBLE = Stack("NimBLE", None, True)
+"""ESP32."""
+
+BTSTACK = Stack("BTstack", 512, False)
+"""Raspberry Pi Pico W and Pico 2 W."""
+
+PAIRING_BTSTACK = Stack(BTSTACK.name, BTSTACK.table_bytes, True)
+"""The same, of a MicroPython that was built with pairing, as the official ones for these boards are not."""
+
+STACKS = {"esp32": NIMBLE, "rp2": BTSTACK}
+"""By MicroPython's name of the port."""
+
+
+def stack_of(ble: "BLE") -> Stack:
+    """Return the stack under a radio. MicroPython names none, and has no setting for pairing where it cannot pair.
+
+    What cannot is BTstack. What can is BTstack too on an rp2: that port has it for every radio of Raspberry Pi, and
+    another stack takes what is offered on BTstack as well.
+    """
+    try:
+        ble.config(mitm=True)
+    except ValueError:
+        return BTSTACK
+    return PAIRING_BTSTACK if sys.platform == "rp2" else NIMBLE
