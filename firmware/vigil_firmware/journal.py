@@ -119,7 +119,9 @@ class Journal:
         self._day = 0
         self._appended = -1
         self._is_closed = False  # something failed in this sector: nothing more goes there
-        self._held_slots = 0  # of the newest record, while its end waits in memory
+        self._held_slots = 0  # of the newest record, while its end waits in memory; and what its reader must know
+        self._held_boot = 0
+        self._held_day = 0
         self._tail = 0  # number of the oldest sector that is kept
         self._ahead = 0  # number of the sector to go on in
         self._is_ahead_erased = False
@@ -363,16 +365,16 @@ class Journal:
         for index in range(slots * self._store.slot_bytes):
             self._held[index] = self._frame[index]
         self._held_slots = slots
+        self._held_boot = self._boot
+        self._held_day = self._day
 
     def _program_held(self) -> None:
         """Put the frame that waited in a sector that failed into this one."""
         for index in range(self._held_slots * self._store.slot_bytes):
             self._frame[index] = self._held[index]
-        boot = self._boot
-        day = self._day
         self._program(self._held_slots)
-        self._boot = boot
-        self._day = day
+        self._boot = self._held_boot
+        self._day = self._held_day
 
     def _flush_store(self) -> None:
         slot = self._slot
@@ -493,9 +495,8 @@ class Journal:
 
     def _open(self, number: int) -> None:
         """Write the header of a sector that is erased, and go on there."""
-        if not self._held_slots:
-            self._boot = self._now_boot
-            self._day = self._now_day
+        self._boot = self._held_boot if self._held_slots else self._now_boot
+        self._day = self._held_day if self._held_slots else self._now_day
         self._make_header(number)
         store = self._store
         sector = number % store.sectors
