@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, endless_source
+from vigil_firmware.simulation.parts import BUILT_IN_PATIENT, endless_source, moving_of
 from vigil_firmware.simulation.parts import Parts as Simulated
 from vigil_hal.faults import NotAnswering, SensorFault
 from vigil_hal.max30102 import Max30102
@@ -146,9 +146,10 @@ def _own_device(folder: Path, config: MonitorConfig, is_simulated: bool) -> OwnD
     i2c: I2C
     if is_simulated:
         source = endless_source("patient", BUILT_IN_PATIENT)
-        simulated = Simulated(source, source.has_temperature, ticks_ms)
+        simulated = Simulated(source, source.has_temperature, ticks_ms, moving=moving_of(source))
         i2c, parts = simulated.bus, Parts()
         parts.thermometer, parts.battery = simulated.thermometer, simulated.battery
+        parts.accelerometer = simulated.accelerometer
     else:
         i2c = bus = LinuxI2C(config.i2c)
         parts = opened(bus, config.parts)
