@@ -134,9 +134,10 @@ class Peripheral:
         self._standard = StandardServices(monitor, storage.settings, self._stack, log)
         self._start_radio()
         self._address_ms = now_ms
-        self._changes_address = storage.settings.standard_services == SERVICES_OFF and self._stack is not BTSTACK
+        is_btstack = self._stack.name == BTSTACK.name
+        self._changes_address = storage.settings.standard_services == SERVICES_OFF and not is_btstack
         self._is_address_due = self._changes_address
-        self._door = Door(self._stack is BTSTACK, now_ms)
+        self._door = Door(is_btstack, now_ms)
 
     @property
     def connection_count(self) -> int:
@@ -283,7 +284,7 @@ class Peripheral:
         try:
             self._ble.config(io=_DISPLAY_ONLY, mitm=True, le_secure=True, bond=True)
         except ValueError:
-            return  # BTstack on the Pico W cannot pair, and so trusts nobody
+            return  # BTstack on a Pico W of the official build cannot pair, and so trusts nobody
 
     def _register(self, bluetooth: "BluetoothModule") -> None:
         """Register all services, ours first, and refuse a table that did not take them: BTstack overflows silently."""

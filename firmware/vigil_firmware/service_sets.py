@@ -3,6 +3,8 @@
 The service of our own records comes before these. What a board lacks (a thermometer, a battery gauge) is left out.
 """
 
+import sys
+
 from vigil_firmware.attribute_table import INDICATE, NOTIFY
 from vigil_wire import battery, current_time, device_information, health_thermometer, heart_rate, plx, racp
 
@@ -73,14 +75,21 @@ BTSTACK = Stack(
 )
 """Raspberry Pi Pico W and Pico 2 W."""
 
+PAIRING_BTSTACK = Stack(BTSTACK.name, BTSTACK.table_bytes, True, BTSTACK.services)
+"""The same, of a MicroPython that was built with pairing, as the official ones for these boards are not."""
+
 STACKS = {"esp32": NIMBLE, "rp2": BTSTACK}
 """By MicroPython's name of the port."""
 
 
 def stack_of(ble: "BLE") -> Stack:
-    """Return the stack under a radio: MicroPython's BTstack cannot pair, and has no such setting."""
+    """Return the stack under a radio. MicroPython names none, and has no setting for pairing where it cannot pair.
+
+    What cannot is BTstack. What can is BTstack too on an rp2: that port has it for every radio of Raspberry Pi, and
+    another stack takes what is offered on BTstack as well.
+    """
     try:
         ble.config(mitm=True)
     except ValueError:
         return BTSTACK
-    return NIMBLE
+    return PAIRING_BTSTACK if sys.platform == "rp2" else NIMBLE

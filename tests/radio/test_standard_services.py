@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -375,6 +376,24 @@ async def test_a_board_that_cannot_pair_says_so_and_offers_no_bonded_services(ai
         found = {each.uuid for each in client.services.characteristics.values()}
         assert found >= {link.CONTROL_UUID, link.STREAM_UUID}
         assert found.isdisjoint((*TOLD, *READABLE))
+
+
+async def test_a_pico_w_whose_micropython_can_pair_starts_its_radio_and_pairs(
+    air: Air, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_sets, "sys", SimpleNamespace(platform="rp2"))
+    wearable = Wearable(air, replace(BTSTACK, pairing=True), SERVICES_BONDED)
+    assert not [line for line in wearable.lines if "standard services are off" in line]
+    await wearable.live(15)
+    wearable.device.peripheral.open_pairing()
+    async with wearable.central(Reader(wearable)) as phone:
+        await wearable.live(0.2)
+        told = await heard_by(phone)
+        await phone.pair()
+        await wearable.live(4.5)
+        await asyncio.sleep(0.02)
+        assert plx.Continuous(told[PLX][-1]).spo2_pct == (wearable.device.monitor.vitals.spo2.value, -1)
+        assert told.keys().isdisjoint(ONLY_NIMBLE_TELLS)
 
 
 async def test_a_passkey_makes_a_bonded_device_tell_one_central_and_not_the_next(air: Air) -> None:

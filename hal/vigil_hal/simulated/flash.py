@@ -27,8 +27,9 @@ class SimulatedFlash:
     """Erasing sets all bits of a block; programming only clears bits, in whole units of `unit` bytes.
 
     A part would quietly leave a bit at 0 that a program asks to be 1, or, with units of 16, lose the check code of one
-    that is programmed twice, but to zeros: this one refuses with OSError(EIO), for it can only be a mistake. `memory`: the content, a bytearray. `erases`: how often each block was erased. `programmed`:
-    bytes programmed; `reads`, `operations`: calls that read, and that program or erase.
+    that is programmed twice, but to zeros: this one refuses with OSError(EIO), for it can only be a mistake. `memory`:
+    the content, a bytearray. `erases`: how often each block was erased. `programmed`: bytes programmed; `reads`,
+    `operations`: calls that read, and that program or erase.
     """
 
     def __init__(self, blocks: int, block_size: int = 4096, unit: int = 1) -> None:
@@ -142,8 +143,9 @@ class SimulatedFlash:
     def _is_fit_for_checks(self, start: int, data: "ReadableBuffer") -> bool:
         """Whether each unit is erased, or becomes zeros."""
         for first in range(0, len(data), _CHECKED_UNIT):
-            there = self.memory[start + first : start + first + _CHECKED_UNIT]
-            if there != self._as_taken(start + first, b"\xff" * _CHECKED_UNIT) and any(data[first : first + _CHECKED_UNIT]):
+            place = start + first
+            is_erased = self.memory[place : place + _CHECKED_UNIT] == self._as_taken(place, b"\xff" * _CHECKED_UNIT)
+            if not is_erased and any(data[first : first + _CHECKED_UNIT]):
                 return False
         return True
 
