@@ -83,7 +83,6 @@ class Lis3dh(Acceleration):
             return count
         except OSError as error:
             fault = self._fault(error)
-        self._has_first = False
         raise fault
 
     def _drain(self) -> int:

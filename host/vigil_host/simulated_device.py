@@ -38,8 +38,9 @@ _BOARD = {
     "buzzer": 5,
     "vibration": 6,
     "button": 7,
-    "parts": [{"part": "TMP117", "address": 0x48}, {"part": "MAX17048", "address": 0x36}],
 }
+_PARTS = [{"part": "TMP117", "address": 0x48}, {"part": "MAX17048", "address": 0x36}]
+_ACCELEROMETER = {"part": "LIS3DH", "address": 0x18, "head": "+y"}
 _JOURNAL_SECTORS = 64
 _JOURNAL_SECTOR_BYTES = 4096
 
@@ -81,13 +82,15 @@ class SimulatedDevice:
 
     async def run_in_vm(self) -> None:
         """Run the board's own main.py in the MicroPython VM for ever. Raises TableError, and VmError when it ends."""
+        # A bad one is found here, and named.
+        source = endless_source(self._source_kind, str(self._source_path or BUILT_IN_PATIENT))
+        parts = _PARTS if moving_of(source) is None else [*_PARTS, _ACCELEROMETER]
         files = {
             "main.py": asset("firmware/board/main.py").read_bytes(),
-            "board.json": json.dumps(_BOARD).encode(),
+            "board.json": json.dumps(_BOARD | {"parts": parts}).encode(),
         }
         path = BUILT_IN_PATIENT
         if self._source_path is not None:
-            endless_source(self._source_kind, str(self._source_path))  # a bad one is found here, and named
             path = "source.csv"
             files[path] = self._source_path.read_bytes()
         device = VmDevice(

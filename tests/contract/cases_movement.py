@@ -14,7 +14,7 @@ from vigil_hal.mpu6050 import Mpu6050
 from vigil_hal.simulated.lis3dh import SimulatedLis3dh
 from vigil_hal.simulated.mpu6050 import SimulatedMpu6050
 from vigil_hal.simulated.patient import parse_patient
-from vigil_wire import conditions, movement, statuses
+from vigil_wire import conditions, movement, records, statuses
 from vigil_wire.settings import Settings
 
 TYPE_CHECKING = False
@@ -110,6 +110,17 @@ class House:
                 spo2 = self.vitals.spo2
                 self.shown.append((pulse.value, pulse.status, spo2.value, spo2.status))
 
+    def recorded(self) -> "tuple[int, int]":
+        """Position and movement in the newest vitals record."""
+        journal = self.monitor.journal
+        record = bytearray(records.MAX_LENGTH)
+        for sequence in range(journal.newest, -1, -1):
+            length = journal.read_into(sequence, record, 0)
+            found = records.Record(record[:length])
+            if found.kind == records.VITALS:
+                return movement.unpack(found.fields["movement"])
+        raise AssertionError("there is no vitals record")
+
     def says_nothing(self) -> bool:
         """Whether nothing is said of how the wearer moves and lies."""
         vitals = self.vitals
@@ -186,6 +197,7 @@ def case_walking_is_told_with_its_cadence() -> None:
             assert house.vitals.movement == movement.WALKING
             assert abs(house.vitals.cadence.value - per_min) <= per_min // 20, house.vitals.cadence.value
             assert 100 <= house.vitals.activity.value <= 200, house.vitals.activity.value
+            assert house.recorded() == (movement.UPRIGHT, movement.WALKING)
             house.wearer.bounce_milli_g = 0
             house.run(8)
             assert (house.vitals.movement, house.vitals.cadence.has_value) == (movement.STILL, False)
@@ -205,6 +217,22 @@ def case_pulse_is_read_through_the_steps_that_either_part_feels() -> None:
         assert all(abs(value - 720) <= 100 for value in values) or part is None
         right.append(sum(1 for value in values if abs(value - 720) <= 30))
     assert right[0] >= 15 and right[1] >= 15 and right[2] < 15, right
+
+
+def case_record_has_the_most_of_the_movement_and_nothing_of_a_lost_accelerometer() -> None:
+    house = House(1)
+    house.run(14)
+    assert house.recorded() == (movement.LYING, movement.STILL)
+    house.run(1)  # a record each five seconds
+    house.wearer.bounce_milli_g = 200
+    house.run(1)
+    house.wearer.bounce_milli_g = 0
+    house.run(4)
+    assert house.recorded() == (movement.LYING, movement.MOVING)
+    house.run(3)
+    house.bus.nak(house.part.address)
+    house.run(2)
+    assert house.recorded() == (movement.UNKNOWN, movement.NONE)
 
 
 def case_rhythm_of_somebody_who_lies_or_whose_position_is_not_known_is_no_walking() -> None:

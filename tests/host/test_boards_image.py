@@ -16,6 +16,7 @@ from vigil_firmware.storage import BLOCK_COUNT, Storage
 from vigil_hal.file_blocks import FileBlocks
 from vigil_host.boards import file_system, image, partition_table, uf2
 from vigil_host.boards.description import Board, board_ids, load
+from vigil_host.boards.drivers import drivers
 from vigil_host.boards.file_set import compiled, file_set
 from vigil_host.boards.problems import ImageError
 from vigil_host.cli import main
@@ -46,8 +47,11 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_board_gets_what_mip_installs_as_bytecode(board: Board) -> None:
     files = file_set(board)
     listing = json.loads(Path("firmware/package.json").read_text(encoding="utf-8"))
+    drivers_of_others = {driver.path for driver in drivers().values()} - {part.driver.path for part in board.parts}
     assert set(files) == {"board.json"} | {
-        path.replace(".py", ".mpy") if "/" in path else path for path, _ in listing["urls"]
+        path.replace(".py", ".mpy") if "/" in path else path
+        for path, _ in listing["urls"]
+        if path not in drivers_of_others
     }
     for path, content in files.items():
         if path.endswith(".mpy"):

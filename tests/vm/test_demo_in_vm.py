@@ -32,6 +32,7 @@ def test_records_reach_the_store(stack: str, tmp_path: Path) -> None:
             (view,) = demo.bridge.live.snapshot()
             running.cancel()
         assert view.link == "connected"
+        assert view.movement == "still"
         audit = store.audit(demo.device_id)
         assert (audit.missing, audit.duplicates) == (0, 0)
         assert demo.bridge.received >= audit.stored >= 6

@@ -9,7 +9,7 @@ import machine
 import main
 
 from vigil_firmware import journal_segments
-from vigil_firmware.simulation.parts import Parts, endless_source
+from vigil_firmware.simulation.parts import Parts, endless_source, moving_of
 from vigil_firmware.storage import BLOCK_COUNT, provision
 from vigil_hal.file_blocks import FileBlocks
 from vigil_wire.settings import Settings
@@ -22,5 +22,5 @@ def run(device_key_hex: str, summary_interval_s: int, source_kind: str, source_p
     blocks = FileBlocks(main.STORAGE_FOLDER, BLOCK_COUNT)
     provision(blocks, key, Settings(summary_interval_s=summary_interval_s, temperature_site=1))
     source = endless_source(source_kind, source_path)
-    machine.attach_i2c(Parts(source, source.has_temperature, time.ticks_ms).bus)
+    machine.attach_i2c(Parts(source, source.has_temperature, time.ticks_ms, moving=moving_of(source)).bus)
     main.run()
