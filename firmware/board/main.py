@@ -92,7 +92,8 @@ class PlainAdc:
 
     def read_uv(self) -> int:
         """Return the voltage in microvolts."""
-        return self._adc.read_u16() * ADC_MOST_MV // 65535 * 1000
+        scaled = self._adc.read_u16() * ADC_MOST_MV
+        return scaled // 65535 * 1000 + scaled % 65535 * 1000 // 65535  # in 30 bits
 
 
 def panel(display: "Display | None"):

@@ -44,6 +44,7 @@ class Equipment:
         self.is_storage_faulty = False
         self.is_panel_faulty = False  # light, sound, display or button
         self.is_accelerometer_faulty = False
+        self.is_battery_faulty = False
         self.bridge_silent_s: int | None = None  # None: none has ever been here
         self.clock_unset_s: int | None = None
         self.was_reset_by_watchdog = False
@@ -69,6 +70,7 @@ class Signals:
         self.storage_fault = Measurement()
         self.panel_fault = Measurement()
         self.accelerometer_fault = Measurement()
+        self.battery_fault = Measurement()
         self.bridge_silent = Measurement()  # s
         self.clock_unset = Measurement()  # s
         self.restarted = Measurement()
@@ -129,6 +131,7 @@ class Signals:
         _say(self.storage_fault, equipment.is_storage_faulty)
         _say(self.panel_fault, equipment.is_panel_faulty)
         _say(self.accelerometer_fault, equipment.is_accelerometer_faulty)
+        _say(self.battery_fault, equipment.is_battery_faulty)
         _know(self.bridge_silent, equipment.bridge_silent_s)
         _know(self.clock_unset, equipment.clock_unset_s)
         _say(self.restarted, equipment.was_reset_by_watchdog)

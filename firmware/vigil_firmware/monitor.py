@@ -334,6 +334,7 @@ class Monitor:
         journal = self.journal
         equipment.is_storage_faulty = bool(journal.fault or self.storage_fault)
         equipment.is_accelerometer_faulty = self.accelerometer_fault != ""
+        equipment.is_battery_faulty = self.battery_fault != ""
         equipment.unsent_pct = journal.unsent_pct if journal.acknowledged >= 0 else None
         equipment.clock_unset_s = 0 if self.utc.is_set else min(self.second, _LONG_S)
         if self._bridge_silent_s >= 0:

@@ -99,6 +99,7 @@ TABLE = (
     Kind("restarted", LOW, "It was restarted", "restarted", ABOVE, 0, 0, 0, latches=ALWAYS),
     Kind("bridge_not_seen", LOW, "No bridge", "bridge_silent", ABOVE, 900, 0, 0),
     Kind("accelerometer_fault", LOW, "Motion sensor", "accelerometer_fault", ABOVE, 0, 10, 60),
+    Kind("battery_fault", LOW, "Battery unknown", "battery_fault", ABOVE, 0, 10, 60),
 )
 # fmt: on
 NAMES = tuple([kind.name for kind in TABLE])
@@ -132,6 +133,7 @@ CLOCK_UNSET = 24
 RESTARTED = 25
 BRIDGE_NOT_SEEN = 26
 ACCELEROMETER_FAULT = 27
+BATTERY_FAULT = 28
 ALL = 0xFF  # in commands and events that are about no condition in particular
 
 ADVERT_BITS = 24

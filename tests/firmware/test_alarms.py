@@ -863,6 +863,7 @@ def test_a_restart_by_the_watchdog_is_told_until_somebody_has_seen_it() -> None:
         ("unsent_pct", 80, 81, "journal_nearly_full", 60, LOW),
         ("is_storage_faulty", False, True, "storage_fault", 10, MEDIUM),
         ("is_accelerometer_faulty", False, True, "accelerometer_fault", 10, LOW),
+        ("is_battery_faulty", False, True, "battery_fault", 10, LOW),
         ("bridge_silent_s", 900, 901, "bridge_not_seen", 0, LOW),
         ("clock_unset_s", 600, 601, "clock_unset", 0, LOW),
         ("rate_error_permille", 50, 51, "wrong_sample_rate", 60, LOW),

@@ -28,6 +28,7 @@ from vigil_wire.settings import Settings
 
 LOW = 1 << conditions.BATTERY_LOW
 EMPTY = 1 << conditions.BATTERY_CRITICAL
+UNKNOWN = 1 << conditions.BATTERY_FAULT
 PATIENT = ["time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact", "0,72,97,2,36.7,0.02,1"]
 WINDOW_S = 10  # until a divider's charge is known
 
@@ -135,11 +136,14 @@ def test_gauge_unplugged_in_use(bluetooth: Any, first_tick: int) -> None:
     assert wearable.faults() == ["fault: MAX17048 at 0x36 does not answer (errno 19); check its power and wiring"]
     wearable.run(60)
     assert len(wearable.faults()) == 1, "the same fault is told once"
+    assert wearable.monitor.alarms.bits == UNKNOWN
     assert_oximeter_goes_on(wearable)
     wearable.bus.attach(wearable.gauge)
     wearable.run(3)
     assert wearable.charge == 80
     assert wearable.faults()[1:] == ["fault: cleared"]
+    wearable.run(60)
+    assert wearable.monitor.alarms.bits == 0
 
 
 def test_another_part_at_the_gauges_address_is_never_believed(bluetooth: Any) -> None:
@@ -190,6 +194,7 @@ def test_divider_that_fails_in_use(bluetooth: Any, name: str, break_it: Callable
     wearable.run(320 if name == "frozen" else 20, 200)
     assert wearable.charge is None
     assert any(says in line for line in wearable.faults())
+    assert wearable.monitor.alarms.bits & UNKNOWN
     assert_oximeter_goes_on(wearable)
     wearable.adc.is_floating = wearable.adc.is_broken = wearable.adc.is_stuck = False
     wearable.adc.offset_mv = 0
