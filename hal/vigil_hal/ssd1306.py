@@ -84,6 +84,7 @@ class Ssd1306(Screen):
         self._set = bytearray((_CONTRAST, 0))
         self._on = bytearray((_DISPLAY_ON,))
         self._off = bytearray((_DISPLAY_OFF,))
+        self._nothing = bytearray((_NOTHING,))
         self._sent = bytearray(len(self.cells))
         self._sent_looks = bytearray(len(self.cells) // _BURST_CELLS)  # of each burst
         self._is_on = False
@@ -92,12 +93,16 @@ class Ssd1306(Screen):
 
     def probe(self) -> None:
         """Make sure that a part answers; it cannot say which. Raises NotAnswering."""
+        error = self._problem()
+        if error is not None:
+            raise not_answering(PART, self._address, error)
+
+    def _problem(self) -> "OSError | None":
         try:
-            self._i2c.writeto_mem(self._address, _COMMANDS, bytes((_NOTHING,)))
-            return
+            self._i2c.writeto_mem(self._address, _COMMANDS, self._nothing)
+            return None
         except OSError as error:
-            fault = not_answering(PART, self._address, error)
-        raise fault
+            return error
 
     def switch_off(self) -> None:
         """Make it dark, until it is set up and all is sent again. Raises OSError."""

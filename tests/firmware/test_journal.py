@@ -224,8 +224,8 @@ def test_opening_reads_little() -> None:
     assert reads[256] <= reads[16] + 8
 
 
-@pytest.mark.parametrize("unit", [1, 16])
-def test_two_days_fit_in_a_mebibyte(unit: int) -> None:
+def test_two_days_fit_in_a_mebibyte() -> None:
+    unit = 16  # the one where frames have to share units for it; `make bench` prints the hours of each
     flash = SimulatedFlash(256, 4096, unit)
     journal = Journal(NorStore(flash, unit), 7)
     two_days = 48 * 3600 * 1000 // SUMMARY_MS
