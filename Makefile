@@ -21,7 +21,7 @@ demo: $(VENV)/.demo ## install Vigil into .venv and start the demo: a simulated 
 	@$(BIN)/vigil demo $(ARGS)
 
 test: $(VENV)/.dev system-programs ## install what tests need and run every tier that can run here
-	@$(PYTEST) -n 2 --durations=15 $(ARGS)
+	@$(PYTEST) -n 3 --durations=25 $(ARGS)
 
 faults: $(VENV)/.dev ## cut the power, flip bits, kill the bridge, and print what was lost: nothing may be
 	@$(PYTEST) tests/faults -n 2 --dist loadfile -q $(ARGS)
