@@ -318,7 +318,7 @@ def case_broken_accelerometer_says_nothing_and_costs_the_oximeter_nothing() -> N
             assert one[1] == other[1] and one[3] == other[3], (trouble, one, other)
             assert abs(one[0] - other[0]) <= 10, (trouble, one, other)
         mend(house)
-        house.run(22)
+        house.run(30)
         assert not house.monitor.accelerometer_fault
         assert (house.vitals.position, house.vitals.movement) == (movement.LYING, movement.STILL), trouble
 
