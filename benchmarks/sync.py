@@ -82,6 +82,9 @@ class Wearable:
                 uptime=SimpleNamespace(day=0, day_ms=0),
                 anchor_time=lambda *_: None,
                 vitals=SimpleNamespace(quality=90),
+                note_host=lambda: None,
+                alarms=SimpleNamespace(revision=0),
+                pack_alarms=lambda buf, start: link.pack_alarms(buf, start, (0, 0, 0), 0, 0, 0),
             )
             self._end = LinkEnd(KEY, monitor, self._send, SimpleNamespace(advert_counter=(0, 0), flags=0))
         elif event == 2:

@@ -77,7 +77,10 @@ class File:
         lfs.file_sync(self._system.fs, self._handle)
 
     def close(self) -> None:
-        lfs.file_close(self._system.fs, self._handle)
+        """As in MicroPython: closed whatever comes of it, and a second time does nothing."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            lfs.file_close(self._system.fs, handle)
 
 
 def layout(flash: SimulatedFlash) -> dict[str, int]:
