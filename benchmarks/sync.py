@@ -86,7 +86,8 @@ class Wearable:
                 alarms=SimpleNamespace(revision=0),
                 pack_alarms=lambda buf, start: link.pack_alarms(buf, start, (0, 0, 0), 0, 0, 0),
             )
-            self._end = LinkEnd(KEY, monitor, self._send, SimpleNamespace(advert_counter=(0, 0), flags=0, refused=(0,) * 9))
+            owner: Any = SimpleNamespace(advert_counter=(0, 0), flags=0, refused=[0] * len(link.REFUSALS))
+            self._end = LinkEnd(KEY, monitor, self._send, owner)
         elif event == 2:
             self._end = None
             self.ble.gap_advertise(20_000, ADVERT)
