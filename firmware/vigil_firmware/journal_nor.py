@@ -9,8 +9,6 @@ all the same, so a unit holds the end of one and the start of the next. It is pr
 frame's last bytes wait in memory for the next frame, or for `flush`, which fills the unit up with zeros.
 """
 
-from vigil_firmware.journal_frames import HEADER, mark_of
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_hal.seams import BlockDevice
@@ -19,9 +17,6 @@ SLOT_BYTES = 29  # a packed vitals record with its mark, sum and CRC
 _HEADER_BYTES = 32
 _SHARED_UNIT = 16
 _SHARED_GROUP_MS = 10_000  # summaries this far apart do not wait: there is room enough for them
-# What journals with units of 16 had before frames shared them, and have to their end: slots of two units.
-_OLD_SLOT_BYTES = 32
-_OLD_MARK_BYTES = 16
 _SYNC = 3
 _BLOCK_COUNT = 4
 _BLOCK_SIZE = 5
@@ -50,10 +45,7 @@ class NorStore:
         self.mark_bytes = 1
         self.shared_unit = 1
         self.group_ms = 0
-        if unit == _SHARED_UNIT and self._has_old_slots():
-            self.slot_bytes = _OLD_SLOT_BYTES
-            self.mark_bytes = _OLD_MARK_BYTES
-        elif unit == _SHARED_UNIT:
+        if unit == _SHARED_UNIT:
             self.mark_bytes = 0
             self.shared_unit = unit
             self.group_ms = _SHARED_GROUP_MS
@@ -110,14 +102,6 @@ class NorStore:
         self._blocks.readblocks(self._held_sector, self._seen, self._held_first)
         if self._seen != self._page:
             raise OSError(_EIO, "it does not hold what was written")
-
-    def _has_old_slots(self) -> bool:
-        header = bytearray(3)
-        for sector in range(min(2, self.sectors)):  # one of them may be erased
-            self._blocks.readblocks(sector, header, 0)
-            if mark_of(header[0]) == HEADER and header[2] == _OLD_SLOT_BYTES:
-                return True
-        return False
 
     def _program_now(self, sector: int, offset: int, data: memoryview) -> None:
         if not self._has_pages:

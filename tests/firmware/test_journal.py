@@ -308,26 +308,6 @@ def test_another_layout_is_refused_and_kept() -> None:
     assert flash.memory == before
 
 
-class OldNorStore(NorStore):
-    """As it was with units of 16 before frames shared them."""
-
-    def _has_old_slots(self) -> bool:
-        return True
-
-
-def test_a_journal_from_before_frames_shared_units_goes_on_as_it_was() -> None:
-    flash = SimulatedFlash(3, 4096, 16)
-    journal = Journal(OldNorStore(flash, 16), 7)
-    for number in range(300):
-        summary(journal, number)
-    kept = {sequence: read(journal, sequence) for sequence in range(journal.oldest, journal.newest + 1)}
-    journal = Journal(NorStore(flash, 16), 8)
-    assert (journal.journal_id, {sequence: read(journal, sequence) for sequence in kept}) == (7, kept)
-    for number in range(300, 700):
-        assert summary(journal, number) <= journal.newest  # nothing waits
-    assert Journal(NorStore(flash, 16), 8).newest == journal.newest
-
-
 @pytest.mark.parametrize(("interval_s", "waiting_most"), [(1, 1), (5, 1), (9, 1), (10, 0), (60, 0)])
 def test_one_summary_waits_where_frames_share_units_and_for_less_than_ten_seconds(
     interval_s: int, waiting_most: int
