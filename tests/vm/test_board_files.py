@@ -56,6 +56,24 @@ print(*(pin for _, pin, _ in machine.pin_writes))
 main.start()
 """
 
+_ADC = """
+import main
+
+class Adc:
+    def __init__(self, counts):
+        self.counts = counts
+
+    def read_u16(self):
+        return self.counts
+
+print(*(main.PlainAdc(Adc(counts)).read_uv() for counts in (0, 1, 32768, 65535)))
+"""
+
+
+def test_a_port_without_calibrated_readings_tells_microvolts(vm: MicroPythonVm) -> None:
+    files = {"main.py": Path("firmware/board/main.py").read_bytes()}
+    assert vm.run(_ADC, files_in=files).check().stdout == "0 50 1650025 3300000\n"
+
 
 def test_micropython_loads_the_bytecode(vm: MicroPythonVm, tmp_path: Path) -> None:
     program = tmp_path / "imports.py"
