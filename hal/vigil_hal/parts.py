@@ -28,21 +28,54 @@ def opened(buses: "Buses", entries: "Iterable[Mapping[str, Any]]", log: "Callabl
     """Return the drivers of the parts that are listed.
 
     One that does not answer, or wrongly, is kept, and is a fault for as long as it does so; but where its entry says
-    `optional` and nothing answers, the board goes without and says so once. An entry that makes no sense is said, and
-    left out: the oximeter goes on.
+    `optional` and nothing answers, the board goes without and says so once. So is one whose entry makes no sense, but
+    for a display. A name that is no driver's is said, and left out. The oximeter goes on in any case.
     """
     parts = Parts()
     for entry in entries:
         name = str(entry.get("part", ""))
         try:
             driver = __import__("vigil_hal." + name.lower(), None, None, ("on_board",))
-            part = driver.on_board(buses, entry)
-        except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
-            log("fault: the part %s of board.json cannot be used: %s" % (name, error))
+            kind = driver.KIND
+        except (ImportError, AttributeError) as error:
+            log("fault: there is no part %s, which board.json lists: %s" % (name, error))
             continue
-        if _is_wired(part, name, bool(entry.get("optional")), log):
-            setattr(parts, driver.KIND, part)
+        part = _made(driver, buses, entry, name)
+        if _is_wired(part, name, bool(entry.get("optional")), log) and not (_is_unusable(part) and kind == "display"):
+            setattr(parts, kind, part)
     return parts
+
+
+class Unusable:
+    """In place of a thermometer, accelerometer or battery whose entry makes no sense: to ask it is that fault."""
+
+    head = 0
+    rate_milli_hz = 1
+    x = y = z = ()
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def probe(self) -> None:
+        """Raise SensorFault, which says why."""
+        raise SensorFault(self._why)
+
+    def percent(self) -> "int | None":
+        """Return None: no charge is known."""
+        return None
+
+    configure = read = read_centi_c = drain = probe
+
+
+def _made(driver: "Any", buses: "Buses", entry: "Mapping[str, Any]", name: str) -> "Any":
+    try:
+        return driver.on_board(buses, entry)
+    except (KeyError, TypeError, ValueError) as error:
+        return Unusable("the entry of %s in board.json makes no sense: %s" % (name, error))
+
+
+def _is_unusable(part: "Any") -> bool:
+    return isinstance(part, Unusable)
 
 
 def _is_wired(part: "Any", name: str, is_optional: bool, log: "Callable[[str], None]") -> bool:

@@ -203,17 +203,19 @@ def test_divider_that_fails_in_use(bluetooth: Any, name: str, break_it: Callable
     assert wearable.faults()[-1] == "fault: cleared"
 
 
-def test_curve_that_is_not_monotonic_is_said_in_one_line_and_no_battery_is_better_than_that(bluetooth: Any) -> None:
+def test_curve_that_is_not_monotonic_is_an_alarm_with_its_cause(bluetooth: Any) -> None:
     wearable = Wearable(bluetooth)
     buses = SimpleNamespace(i2c=wearable.bus, adc=lambda pin: wearable.adc)
     entry = {"part": "ADC_DIVIDER", "pin": 34, "curve": [[3400, 0], [3900, 50], [3800, 100]]}
     said: list[str] = []
-    assert opened(buses, [entry], said.append).battery is None  # type: ignore[arg-type]
+    wearable.monitor._battery = opened(buses, [entry], said.append).battery  # type: ignore[arg-type]
+    wearable.run(20)
+    assert wearable.charge is None
+    assert wearable.monitor.alarms.bits & UNKNOWN
     (line,) = said
-    assert line == (
-        "fault: the part ADC_DIVIDER of board.json cannot be used: ADC_DIVIDER: the curve must rise from point to"
-        " point, and point 3 [3800, 100] does not"
-    )
+    assert wearable.faults() == [line]
+    assert line.endswith("the curve must rise from point to point, and point 3 [3800, 100] does not")
+    assert_oximeter_goes_on(wearable)
 
 
 @pytest.mark.parametrize("divider", [False, True])
