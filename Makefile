@@ -24,7 +24,7 @@ test: $(VENV)/.dev system-programs ## install what tests need and run every tier
 	@$(PYTEST) -n 3 --durations=25 $(ARGS)
 
 faults: $(VENV)/.dev ## cut the power, flip bits, kill the bridge, and print what was lost: nothing may be
-	@$(PYTEST) tests/faults -n 2 --dist loadfile -q $(ARGS)
+	@$(PYTEST) tests/faults -n 3 --dist worksteal -q $(ARGS)
 
 attacks: $(VENV)/.dev ## try what strangers and others may, and print what was accepted: nothing may be
 	@$(PYTEST) tests/attacks -n 2 --dist loadfile -q $(ARGS)
