@@ -76,7 +76,7 @@ class Alone:
             (row_id, DEVICE, 1, each.sequence, each.kind, each.boot, each.uptime_ms, now_utc_ms, each.data, bytes(32))
             for row_id, each in numbered
         ]
-        decoded = [vitals_row(row_id, each.fields or {}) for row_id, each in numbered]
+        decoded = [vitals_row(row_id, each.data) or () for row_id, each in numbered]
         return [
             (f"{table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
             for table, rows in (("record", record), ("vitals", decoded))

@@ -46,6 +46,32 @@ KIND_NAMES = {
     LOSS: "loss",
 }
 
+VITALS_NAMES = (
+    "seconds",
+    "pulse_rate_seconds",
+    "spo2_seconds",
+    "quality",
+    "pulse_rate_status",
+    "spo2_status",
+    "temperature_status",
+    "alarm_bits",
+    "battery_pct",
+    "pulse_rate_mean_deci_bpm",
+    "pulse_rate_min_deci_bpm",
+    "pulse_rate_max_deci_bpm",
+    "spo2_mean_deci_pct",
+    "spo2_min_deci_pct",
+    "spo2_max_deci_pct",
+    "temperature_mean_centi_c",
+    "temperature_min_centi_c",
+    "temperature_max_centi_c",
+    "perfusion_centi_pct",
+    "respiration_mean_deci_per_min",
+    "respiration_status",
+    "spo2_is_calibrated",
+    "movement",
+)
+
 HEADER_LENGTH = 13
 MAX_LENGTH = 80
 NO_U16 = 0xFFFF
@@ -236,37 +262,44 @@ def _unpack(layout: str, data: "bytes | bytearray | memoryview") -> "tuple[int, 
     return struct.unpack_from(layout, data, HEADER_LENGTH)
 
 
-def _some(value: int, none: int) -> "int | None":
-    return None if value == none else value
+def vitals_of(data: "bytes | bytearray | memoryview") -> "tuple[int | None, ...]":
+    """The payload of a vitals record, in the order of `VITALS_NAMES`; ValueError where it is cut short."""
+    # In one piece, without a call for each value: a host reads millions of them.
+    (
+        seconds, pulse_rate_seconds, spo2_seconds, quality, pulse_rate_status, spo2_status, temperature_status, battery,
+        pulse_rate_mean, pulse_rate_min, pulse_rate_max, spo2_mean, spo2_min, spo2_max,
+        temperature_mean, temperature_min, temperature_max, perfusion, alarm_bits_low, alarm_bits_high,
+        respiration_mean, respiration_status, flags,
+    ) = _unpack(_VITALS, data)  # fmt: skip
+    return (
+        seconds,
+        pulse_rate_seconds,
+        spo2_seconds,
+        quality,
+        pulse_rate_status,
+        spo2_status,
+        temperature_status,
+        alarm_bits_low | alarm_bits_high << 8,
+        None if battery == NO_U8 else battery,
+        None if pulse_rate_mean == NO_U16 else pulse_rate_mean,
+        None if pulse_rate_min == NO_U16 else pulse_rate_min,
+        None if pulse_rate_max == NO_U16 else pulse_rate_max,
+        None if spo2_mean == NO_U16 else spo2_mean,
+        None if spo2_min == NO_U16 else spo2_min,
+        None if spo2_max == NO_U16 else spo2_max,
+        None if temperature_mean == NO_S16 else temperature_mean,
+        None if temperature_min == NO_S16 else temperature_min,
+        None if temperature_max == NO_S16 else temperature_max,
+        None if perfusion == NO_U16 else perfusion,
+        None if respiration_mean == NO_U16 else respiration_mean,
+        respiration_status,
+        flags & SPO2_CALIBRATED,
+        flags >> MOVEMENT_SHIFT & _MOVEMENT_MASK,
+    )
 
 
 def _read_vitals(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
-    values = _unpack(_VITALS, data)
-    return {
-        "seconds": values[0],
-        "pulse_rate_seconds": values[1],
-        "spo2_seconds": values[2],
-        "quality": values[3],
-        "pulse_rate_status": values[4],
-        "spo2_status": values[5],
-        "temperature_status": values[6],
-        "battery_pct": _some(values[7], NO_U8),
-        "pulse_rate_mean_deci_bpm": _some(values[8], NO_U16),
-        "pulse_rate_min_deci_bpm": _some(values[9], NO_U16),
-        "pulse_rate_max_deci_bpm": _some(values[10], NO_U16),
-        "spo2_mean_deci_pct": _some(values[11], NO_U16),
-        "spo2_min_deci_pct": _some(values[12], NO_U16),
-        "spo2_max_deci_pct": _some(values[13], NO_U16),
-        "temperature_mean_centi_c": _some(values[14], NO_S16),
-        "temperature_min_centi_c": _some(values[15], NO_S16),
-        "temperature_max_centi_c": _some(values[16], NO_S16),
-        "perfusion_centi_pct": _some(values[17], NO_U16),
-        "alarm_bits": values[18] | values[19] << 8,
-        "respiration_mean_deci_per_min": _some(values[20], NO_U16),
-        "respiration_status": values[21],
-        "spo2_is_calibrated": values[22] & SPO2_CALIBRATED,
-        "movement": values[22] >> MOVEMENT_SHIFT & _MOVEMENT_MASK,
-    }
+    return dict(zip(VITALS_NAMES, vitals_of(data)))
 
 
 def _read_alarm(data: "bytes | bytearray | memoryview") -> "dict[str, int | None]":
@@ -275,7 +308,7 @@ def _read_alarm(data: "bytes | bytearray | memoryview") -> "dict[str, int | None
         "condition": condition,
         "event": event,
         "priority": priority,
-        "value": _some(value, NO_S16),
+        "value": None if value == NO_S16 else value,
         "onset_day": onset_day,
         "onset_day_ms": onset_day_ms,
     }

@@ -187,6 +187,10 @@ def test_less_than_a_header_is_refused_whole(store: Store, device_id: str, journ
     assert store.audit().stored == 0
 
 
+def test_the_table_of_vitals_has_a_records_values_in_their_order() -> None:
+    assert [column.name for column in schema.vitals.c] == ["record", *records.VITALS_NAMES]
+
+
 def test_no_value_is_never_zero(store: Store, device_id: str, journal: Any) -> None:
     store.commit(device_id, 1, [journal.vitals(0, None, None)])
     (row,) = store.rows_after(0, 10)

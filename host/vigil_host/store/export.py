@@ -173,8 +173,9 @@ def _times(records_of: Sequence[tuple[int, Arrival]]) -> list[Place]:
     extents: dict[tuple[int, int], Extent] = {}
     for journal, arrival in sorted(records_of, key=lambda each: (each[0], each[1].uptime_ms, each[1].sequence)):
         boot = (journal, arrival.boot)
-        if arrival.kind == records.TIME_ANCHOR and arrival.fields is not None:
-            utc = (arrival.fields["utc_day"] or 0, arrival.fields["utc_day_ms"] or 0)
+        fields = arrival.fields if arrival.kind == records.TIME_ANCHOR else None
+        if fields is not None:
+            utc = (fields["utc_day"] or 0, fields["utc_day_ms"] or 0)
             anchors.setdefault(boot, []).append((*divmod(arrival.uptime_ms, MS_PER_DAY), *utc))
         first = extents.get(boot, Extent(journal, arrival.sequence, arrival.boot, arrival.uptime_ms, 0))
         extents[boot] = first._replace(newest_ms=arrival.uptime_ms)

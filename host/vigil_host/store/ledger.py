@@ -5,8 +5,7 @@ Every function runs inside the store's transaction.
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from operator import lt
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -42,8 +41,7 @@ class Gap(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class CommitResult:
+class CommitResult(NamedTuple):
     """What a commit did: ids of the new rows, how many records were stored already, whether alarms changed."""
 
     new_rows: list[int]
@@ -52,29 +50,29 @@ class CommitResult:
 
 
 class Arrival(NamedTuple):
-    """A record as it came: what its header says, its payload by name (None: unknown here), its bytes."""
+    """A record as it came: what its header says, and its bytes."""
 
     sequence: int
     kind: int
     boot: int
     uptime_ms: int
-    fields: dict[str, int | None] | None
     data: bytes
+
+    @property
+    def fields(self) -> dict[str, int | None] | None:
+        """Its payload by name; None: a newer firmware wrote it, in a way that is not understood here."""
+        try:
+            return Record(self.data).fields
+        except RecordError:
+            return None
 
 
 def arrival_of(data: bytes) -> Arrival:
-    """Read a record. One that a newer firmware wrote is not understood, but kept: its header has not changed.
-
-    Raises RecordError where there is not even a header.
-    """
+    """Read the header of a record, which is the same in every version; RecordError where there is none."""
     if len(data) < records.HEADER_LENGTH:
         raise RecordError(f"a record has at least {records.HEADER_LENGTH} bytes, this one has {len(data)}")
-    try:
-        fields = Record(data).fields
-    except RecordError:
-        fields = None
     sequence, kind, boot, day, day_ms = _HEADER.unpack_from(data)
-    return Arrival(sequence, kind, boot, from_days(day, day_ms), fields, data)
+    return Arrival(sequence, kind, boot, from_days(day, day_ms), data)
 
 
 def commit(
@@ -86,10 +84,14 @@ def commit(
     live: LiveBits | None,
     now_utc_ms: int,
     head: Head,
+    newest: int,
 ) -> tuple[CommitResult, Head]:
-    """Store what is new of `arrivals`, chained to `head`, and `gaps`; see `Store.commit`. Returns the new head too."""
+    """Store what is new of `arrivals`, chained to `head`, and `gaps`; see `Store.commit`. Returns the new head too.
+
+    newest: what `newest_sequence` gives.
+    """
     found = list(gaps)
-    fresh, changed_numbers, goes_on = _apart(connection, device, journal, arrivals)
+    fresh, changed_numbers, goes_on = _apart(connection, device, journal, arrivals, newest)
     found += [Gap(number, number, CHANGED) for number in changed_numbers]
     found += _losses(connection, device, journal, fresh, found)
     before = head.row_id
@@ -102,9 +104,9 @@ def commit(
     if head.row_id // ROWS_BEHIND != before // ROWS_BEHIND:
         rollups.bring_up_to_date(connection)
     of_alarms = [
-        AlarmRecord(row_id, journal, arrival.sequence, arrival.kind, arrival.fields)
+        AlarmRecord(row_id, journal, arrival.sequence, arrival.kind, fields)
         for row_id, arrival in numbered
-        if arrival.kind in (records.ALARM, records.BOOT) and arrival.fields is not None
+        if arrival.kind in (records.ALARM, records.BOOT) and (fields := arrival.fields) is not None
     ]
     changed = bool(of_alarms) and alarms.apply_records(connection, device, of_alarms, now_utc_ms)
     if changed and live is not None:
@@ -117,6 +119,12 @@ def newest(connection: Connection) -> Head:
     """The head of the hash chain."""
     row = _NEWEST.run(connection).fetchone()
     return chain.EMPTY if row is None else Head(row[0], row[1])
+
+
+def newest_sequence(connection: Connection, device: str, journal: int) -> int:
+    """The highest sequence number that is stored of a journal, -1 where there is none."""
+    row = _NEWEST_SEQUENCE.run(connection, of_device=device, of_journal=journal).fetchone()
+    return -1 if row is None or row[0] is None else row[0]
 
 
 def note_gaps(connection: Connection, device: str, journal: int, gaps: Iterable[Gap], now_utc_ms: int) -> None:
@@ -160,9 +168,10 @@ def _losses(
     table, gap = schema.record, schema.gap
     losses: list[Gap] = []
     for arrival in fresh:
-        if arrival.kind != records.LOSS or arrival.fields is None:
+        fields = arrival.fields if arrival.kind == records.LOSS else None
+        if fields is None:
             continue
-        wanted, last = arrival.fields["first"] or 0, arrival.fields["last"] or 0
+        wanted, last = fields["first"] or 0, fields["last"] or 0
         of_gaps = select(gap.c.first, gap.c.last).where(
             gap.c.device == device, gap.c.journal == journal, gap.c.first <= last, gap.c.last >= wanted
         )
@@ -209,6 +218,10 @@ def _reached(connection: Connection, device: str, journal: int, number: int) -> 
 
 def _after_stored(connection: Connection, device: str, journal: int, wanted: int) -> int:
     """The first number from `wanted` on that is not stored."""
+    stored: int
+    stored, most = _STORED_COUNT.run(connection, of_device=device, of_journal=journal, wanted=wanted).fetchone()
+    if stored == 0 or stored == most - wanted + 1:  # as nearly always: none of what is to come, or all of it
+        return wanted + stored
     found = _STORED_FROM.run(connection, of_device=device, of_journal=journal, wanted=wanted)
     while (row := found.fetchone()) is not None and row[0] == wanted:
         wanted += 1
@@ -217,12 +230,15 @@ def _after_stored(connection: Connection, device: str, journal: int, wanted: int
 
 
 def _apart(
-    connection: Connection, device: str, journal: int, arrivals: Sequence[Arrival]
+    connection: Connection, device: str, journal: int, arrivals: Sequence[Arrival], newest: int
 ) -> tuple[list[Arrival], list[int], bool]:
     """What is not stored yet; numbers that came with other content than is stored; whether it follows a stored one."""
     if not arrivals:
         return [], [], False
     numbers = [arrival.sequence for arrival in arrivals]
+    least = numbers[0]
+    if least > newest and all(map(lt, numbers, numbers[1:])):  # as nearly always: nothing is to be looked up
+        return list(arrivals), [], 0 <= newest == least - 1
     least = min(numbers)
     there = _STORED_BETWEEN.run(connection, of_device=device, of_journal=journal, least=least - 1, most=max(numbers))
     stored: dict[int, bytes] = dict(there.fetchall())
@@ -269,9 +285,12 @@ def _insert(
     return Head(numbered[-1][0], last) if numbered else head
 
 
-def vitals_row(row_id: int, fields: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What the vitals table has of a record."""
-    return (row_id, *_vitals_of(fields))
+def vitals_row(row_id: int, data: bytes) -> tuple[Any, ...] | None:
+    """What the vitals table has of a record; None where it is not understood."""
+    try:
+        return (row_id, *records.vitals_of(data))
+    except ValueError:
+        return None
 
 
 def alarm_event_row(row_id: int, fields: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -286,20 +305,18 @@ def anchor_row(row_id: int, device: str, journal: int, arrival: Arrival, fields:
     return (row_id, device, journal, arrival.sequence, arrival.boot, arrival.uptime_ms, utc_ms)
 
 
-_vitals_of = itemgetter(*(column.name for column in schema.vitals.c if column.name != "record"))
-
-
 def _decode(connection: Connection, device: str, journal: int, fresh: Sequence[tuple[int, Arrival]]) -> bool:
     """Write what the payloads of new records say into their tables; says whether a time anchor was among them."""
     vitals: list[tuple[Any, ...]] = []
     alarm_events: list[tuple[Any, ...]] = []
     anchors: list[tuple[Any, ...]] = []
     for row_id, arrival in fresh:
-        fields: dict[str, Any] | None = arrival.fields
-        if fields is None:
-            continue
         if arrival.kind == records.VITALS:
-            vitals.append(vitals_row(row_id, fields))
+            row = vitals_row(row_id, arrival.data)
+            if row is not None:
+                vitals.append(row)
+        elif (fields := arrival.fields) is None:
+            continue
         elif arrival.kind == records.ALARM:
             alarm_events.append(alarm_event_row(row_id, fields))
         elif arrival.kind == records.TIME_ANCHOR:
@@ -316,12 +333,18 @@ _OF_RECORD = (
 )
 _OF_JOURNAL = (schema.journal.c.device == bindparam("of_device"), schema.journal.c.id == bindparam("of_journal"))
 _NEWEST = Prepared(select(schema.record.c.id, schema.record.c.hash).order_by(schema.record.c.id.desc()).limit(1))
+_NEWEST_SEQUENCE = Prepared(select(func.max(schema.record.c.sequence)).where(*_OF_RECORD))
 _STORED_TO = Prepared(select(schema.journal.c.stored_to).where(*_OF_JOURNAL))
 _SET_STORED_TO = Prepared(update(schema.journal).where(*_OF_JOURNAL).values(stored_to=bindparam("reached")))
 _STORED_FROM = Prepared(
     select(schema.record.c.sequence)
     .where(*_OF_RECORD, schema.record.c.sequence >= bindparam("wanted"))
     .order_by(schema.record.c.sequence)
+)
+_STORED_COUNT = Prepared(
+    select(func.count(), func.max(schema.record.c.sequence)).where(
+        *_OF_RECORD, schema.record.c.sequence >= bindparam("wanted")
+    )
 )
 _STORED_BETWEEN = Prepared(
     select(schema.record.c.sequence, schema.record.c.data).where(

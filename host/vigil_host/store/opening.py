@@ -7,14 +7,13 @@ two connections do so at once.
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 
+from vigil_host.store.prepared import driver_of
 from vigil_host.store.schema import REVISION
 
 _NEWER = "was written by a newer version of Vigil: update Vigil, or use another database"
@@ -37,15 +36,20 @@ class StoreError(Exception):
     """The database cannot be used; the message is one line that names the file and says what to do."""
 
 
-@contextmanager
-def errors_named(path: Path) -> Iterator[None]:
-    """Turn what the database driver raises into a StoreError about `path`."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        raise StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {cause}')}") from error
+class ErrorsNamed:
+    """Turns what the database driver raises within into a StoreError about `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, DBAPIError | sqlite3.Error):
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+            raise StoreError(f"{self._path} {_REASONS.get(code, f'cannot be used: {cause}')}") from error
 
 
 def make_file(path: Path) -> None:
@@ -59,7 +63,7 @@ def make_file(path: Path) -> None:
 
 
 def writer(path: Path, busy_timeout_s: float) -> Engine:
-    """Return the engine whose one connection writes, in a `transaction`."""
+    """Return the engine whose one connection writes, in a `Transaction`."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         poolclass=StaticPool,
@@ -69,23 +73,27 @@ def writer(path: Path, busy_timeout_s: float) -> Engine:
     return engine
 
 
-@contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
+class Transaction:
     """Everything done on the writer's connection within, or nothing; on the way out it is on disk.
 
     Begun and ended at the driver: SQLAlchemy's own way there takes as long as a live record's commit.
     """
-    driver = connection.connection.dbapi_connection
-    assert driver is not None
-    cursor = driver.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    cursor.close()
-    try:
-        yield
-        driver.commit()
-    except BaseException:
-        driver.rollback()
-        raise
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver = driver_of(connection)
+
+    def __enter__(self) -> None:
+        self._driver.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            try:
+                self._driver.commit()
+            except BaseException:
+                self._driver.rollback()
+                raise
+        else:
+            self._driver.rollback()
 
 
 def reader(path: Path, busy_timeout_s: float) -> Engine:
@@ -151,7 +159,7 @@ def check_file(path: Path) -> None:
         raise StoreError(f"{path} does not exist")
     engine = create_engine(URL.create("sqlite", database=str(path)))
     try:
-        with errors_named(path), engine.connect() as connection:
+        with ErrorsNamed(path), engine.connect() as connection:
             version = _version(connection, path)
             if version is None:
                 raise StoreError(f"{path} {_NOT_OURS}")

@@ -3,11 +3,11 @@
 To build, look up and wrap a statement costs several times what SQLite needs to run it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import sqlite3
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable, Table, bindparam, insert
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy import Connection, Executable, Table, bindparam, insert
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
@@ -17,38 +17,28 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         assert isinstance(statement, ClauseElement)
-        self._statement = statement
-        self._compiled: dict[Dialect, _Compiled] = {}
+        compiled = statement.compile(dialect=sqlite.dialect())
+        assert isinstance(compiled, SQLCompiler) and compiled.positiontup is not None
+        self._text = compiled.string
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._names = compiled.positiontup
 
-    def run(self, connection: Connection, **parameters: Any) -> DBAPICursor:
+    def run(self, connection: Connection, **parameters: Any) -> sqlite3.Cursor:
         """Run it once; the cursor gives its rows as tuples."""
-        text, constants, names = self._for(connection.dialect)
-        given = {**constants, **parameters}
-        cursor = connection.connection.cursor()
-        cursor.execute(text, tuple([given[name] for name in names]))
-        return cursor
+        given = {**self._constants, **parameters}
+        return driver_of(connection).execute(self._text, [given[name] for name in self._names])
 
     def run_tuples(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
         """Run it once for each of `rows`, if there are any, whose values are in the order of the parameters."""
         if rows:
-            cursor = connection.connection.cursor()
-            cursor.executemany(self._for(connection.dialect).text, rows)
-            cursor.close()
-
-    def _for(self, dialect: Dialect) -> "_Compiled":
-        known = self._compiled.get(dialect)
-        if known is None:
-            compiled = self._statement.compile(dialect=dialect)
-            assert isinstance(compiled, SQLCompiler) and compiled.positiontup is not None
-            constants = {name: value for name, value in compiled.params.items() if value is not None}
-            known = self._compiled[dialect] = _Compiled(compiled.string, constants, compiled.positiontup)
-        return known
+            driver_of(connection).executemany(self._text, rows)
 
 
-class _Compiled(NamedTuple):
-    text: str
-    constants: Mapping[str, Any]
-    names: Sequence[str]
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """What is under SQLAlchemy's connection."""
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
 
 
 def insert_into(table: Table) -> Prepared:

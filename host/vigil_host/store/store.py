@@ -55,6 +55,7 @@ class Store:
         self._lease = lease
         self._signer = signer
         self._head: Head | None = None  # as this store left it
+        self._newest: dict[tuple[str, int], int] = {}  # sequence numbers in the record, by device and journal
         self._signed_row_id = 0
         self._signed_s = clock.monotonic()
         self._lock = RLock()
@@ -78,7 +79,7 @@ class Store:
         lease = Lease(path)
         writer = opening.writer(path, busy_timeout_s)
         try:
-            with opening.errors_named(path), writer.begin() as connection, opening.transaction(connection):
+            with opening.ErrorsNamed(path), writer.begin() as connection, opening.Transaction(connection):
                 opening.migrate(connection, path)
                 signed = connection.execute(select(func.max(schema.checkpoint.c.record))).scalar()
         except BaseException:
@@ -188,9 +189,15 @@ class Store:
                 head = ledger.newest(connection)
                 if self._head not in (None, head):
                     raise StoreError(f"{self.path} was changed by another program: nothing more is stored")
-                result, head = ledger.commit(connection, device_id, journal_id, arrivals, gaps, live, now_utc_ms, head)
+                newest = self._newest.get((device_id, journal_id))
+                if newest is None:
+                    newest = ledger.newest_sequence(connection, device_id, journal_id)
+                result, head = ledger.commit(
+                    connection, device_id, journal_id, arrivals, gaps, live, now_utc_ms, head, newest
+                )
                 is_signed = self._is_due(head) and self._sign(connection, head)
             self._head = head
+            self._newest[device_id, journal_id] = max([newest, *(arrival.sequence for arrival in arrivals)])
             if is_signed:
                 self._note_signed(head)
         return result
@@ -346,8 +353,9 @@ class Store:
     def _is_due(self, head: Head) -> bool:
         """Whether a checkpoint is to be signed."""
         unsigned = head.row_id - self._signed_row_id
-        is_late = self._clock.monotonic() - self._signed_s >= chain.SIGN_PERIOD_S
-        return self._signer is not None and (unsigned >= chain.SIGN_ROWS or (is_late and unsigned > 0))
+        if self._signer is None or unsigned <= 0:
+            return False
+        return unsigned >= chain.SIGN_ROWS or self._clock.monotonic() - self._signed_s >= chain.SIGN_PERIOD_S
 
     def _sign(self, connection: Connection, head: Head) -> bool:
         """Add a checkpoint."""
@@ -384,13 +392,13 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         if self._writer is None:
             raise StoreError(f"{self.path} was opened for reading only")
-        with self._lock, opening.errors_named(self.path):
+        with self._lock, opening.ErrorsNamed(self.path):
             if self._connection is None:
                 self._connection = self._writer.connect()
-            with opening.transaction(self._connection):
+            with opening.Transaction(self._connection):
                 yield self._connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with opening.errors_named(self.path), self._reader.begin() as connection:
+        with opening.ErrorsNamed(self.path), self._reader.begin() as connection:
             yield connection

@@ -72,14 +72,16 @@ def _check_rows(connection: Connection, report: Report) -> None:
         if arrival is None or arrival[:4] != (sequence, kind, boot, uptime_ms):
             report.find(f"{where}: its columns are not what its bytes say")
             continue
-        if arrival.fields is None:
-            continue  # of a kind or layout this program does not know, so never decoded by it
+        # What is of a kind or layout that this program does not know was never decoded by it.
         if kind == records.VITALS:
-            vitals.compare(ledger.vitals_row(row_id, arrival.fields), where, report)
+            if (row := ledger.vitals_row(row_id, data)) is not None:
+                vitals.compare(row, where, report)
+        elif (fields := arrival.fields) is None:
+            continue
         elif kind == records.ALARM:
-            alarm_events.compare(ledger.alarm_event_row(row_id, arrival.fields), where, report)
+            alarm_events.compare(ledger.alarm_event_row(row_id, fields), where, report)
         elif kind == records.TIME_ANCHOR:
-            anchors.compare(ledger.anchor_row(row_id, device, journal, arrival, arrival.fields), where, report)
+            anchors.compare(ledger.anchor_row(row_id, device, journal, arrival, fields), where, report)
     for decoded in (vitals, alarm_events, anchors):
         decoded.end(report)
     used = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'record'").scalar() or 0
