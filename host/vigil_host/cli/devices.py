@@ -58,13 +58,14 @@ def command(context: click.Context, as_json: bool, db: Path | None) -> None:
 @click.option("--code", required=True, help="The setup code the device showed at its first start.")
 @click.option("--wearer", default=DEFAULT_WEARER, show_default=True, help="Who wears it.")
 @click.option("--name", help="What to call it.")
-def add(code: str, wearer: str, name: str | None) -> None:
+@click.option("--listen-only", is_flag=True, help="Another computer keeps its record: hear it, never connect with it.")
+def add(code: str, wearer: str, name: str | None, listen_only: bool) -> None:
     """Make a device known.
 
     Example: **vigil devices add --code 000G4-0R40M-30E20-9185G-R38E1-WXKE --wearer Ada**
     """
     with _problems():
-        device = Devices(devices_file()).add(code, wearer, name)
+        device = Devices(devices_file()).add(code, wearer, name, listen_only)
     click.echo(f"Added {device.name} ({device.id}), worn by {device.wearer}.")
 
 
