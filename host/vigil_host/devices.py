@@ -128,7 +128,7 @@ class Devices:
     def rotate(self, device: str) -> KnownDevice:
         """Draw the next key of the device with this id or name; refused until it has the one that was drawn before."""
         with self._changing():
-            known = self.get(device)
+            known = self._kept(device)
             if known.next_key is not None:
                 raise DevicesError(
                     f"{known.name} ({known.id}) has a new key waiting since {known.next_key_since}, and may have taken "
@@ -151,7 +151,7 @@ class Devices:
         """Have the bridge tell the device with this id or name to open pairing, within PAIRING_WISH_S."""
         with self._changing():
             until = datetime.datetime.fromtimestamp(now_utc_ms // 1000 + PAIRING_WISH_S, datetime.UTC)
-            asked = replace(self.get(device), pair_before=until)
+            asked = replace(self._kept(device), pair_before=until)
             self._write({**self._devices, asked.id: asked})
         return asked
 
@@ -174,7 +174,7 @@ class Devices:
     def calibrate(self, device: str, spo2_curve: "Points") -> KnownDevice:
         """Have the device with this id or name use this curve, () for the default one; it must pass `check_curve`."""
         with self._changing():
-            calibrated = replace(self.get(device), spo2_curve=spo2_curve)
+            calibrated = replace(self._kept(device), spo2_curve=spo2_curve)
             self._write({**self._devices, calibrated.id: calibrated})
         return calibrated
 
@@ -186,7 +186,7 @@ class Devices:
         if not by.strip() or not by.isprintable() or len(by.encode()) > AUTHOR_MOST_BYTES:
             raise DevicesError(f"who changes settings is named in 1 to {AUTHOR_MOST_BYTES} bytes, not {by!r}")
         with self._changing():
-            changed = replace(self.get(device), settings=bytes(wanted.pack_fields()), settings_by=by)
+            changed = replace(self._kept(device), settings=bytes(wanted.pack_fields()), settings_by=by)
             self._write({**self._devices, changed.id: changed})
         return changed
 
@@ -218,6 +218,13 @@ class Devices:
         self._seen = seen  # first: a file that cannot be understood is complained of once
         self._devices, self._keyring = ({}, None) if seen is None else self._read()
         return True
+
+    def _kept(self, device: str) -> KnownDevice:
+        """The device with this id or name; DevicesError where nothing that is asked of it here would reach it."""
+        known = self.get(device)
+        if known.listen_only:
+            raise DevicesError(f"{known.name} ({known.id}) is only listened to here: do this where its record is kept")
+        return known
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:

@@ -49,6 +49,8 @@ def command(context: click.Context, as_json: bool, db: Path | None) -> None:
         return
     Console().print(_table(known, protections))
     for each in known:
+        if each.listen_only:
+            click.echo(f"{each.name} is only listened to: another computer keeps its record.")
         _echo_refused(each, protections[each.id])
     click.echo("Adverts are always encrypted and the record link sealed, with the device's key.")
     click.echo("Services: Bluetooth's standard ones. An address changes every 15 min, or stays.")
@@ -274,7 +276,8 @@ def _as_json(device: KnownDevice, protection: Protection) -> dict[str, object]:
         for name, value in dataclasses.asdict(protection).items()
     }
     always = {"adverts": "encrypted", "record_link": "sealed"}
-    return {"id": device.id, "name": device.name, "wearer": device.wearer, **always, **said}
+    mine = {"id": device.id, "name": device.name, "wearer": device.wearer, "listen_only": device.listen_only}
+    return {**mine, **always, **said}
 
 
 def _table(known: Sequence[KnownDevice], protections: dict[str, Protection]) -> Table:
