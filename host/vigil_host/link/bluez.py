@@ -41,7 +41,7 @@ def reason_of(error: Exception) -> str:
         case TimeoutError():
             return "BlueZ does not answer: systemctl restart bluetooth"
         case _:
-            return f"the system bus refuses: {error}"
+            return f"the system bus refuses ({error}): systemctl start dbus"
 
 
 @contextlib.asynccontextmanager
