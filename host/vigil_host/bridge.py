@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from bleak.backends.device import BLEDevice
@@ -44,7 +45,8 @@ class Bridge:
     are the home's room bridges, by which it hears and connects like by its own radio; None: this bridge takes none.
     `is_alone`: nothing else listens to the devices. `scan_restart_s`: how often the scan is started anew; None: only
     when it hears nothing. `people_path`: the people who are told of alarms; None: nobody is told.
-    `public_url`: under which the page can be opened from outside; None: it cannot. Raises TokensError.
+    `public_url`: under which the page can be opened from outside; None: it cannot. `is_mute`: whether a device is this
+    computer, is to be heard by others, and sends no adverts. Raises TokensError.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Bridge:
         scan_restart_s: float | None = None,
         people_path: Path | None = None,
         public_url: str | None = None,
+        is_mute: Callable[[str], bool] = lambda _device_id: False,
     ) -> None:
         self._listen_only = listen_only
         self._is_alone = is_alone
@@ -69,7 +72,7 @@ class Bridge:
         self.events = Events()
         self.live = Live(devices.list, self._clock)
         self.limits = LimitsInForce(store, devices, self.events)
-        recheck = Recheck(self.limits.settings, self._clock)
+        recheck = Recheck(self.limits.settings, self._clock, self._is_elsewhere)
         self.alerts = Alerts(store, self.live, self.events, self._clock, recheck)
         self.delivery: Delivery | None = None
         self.answers: Answers | None = None
@@ -79,7 +82,7 @@ class Bridge:
             drills_path = people_path.with_name(DRILLS_FILE)
             self.answers = Answers(store, asking, self._clock, self.acknowledge, lambda: delivery.people, drills_path)
             delivery.ask = self.answers.question
-        self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh)
+        self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh, self._is_elsewhere, is_mute)
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))
@@ -195,13 +198,19 @@ class Bridge:
                 is_as_it_was = False
             if is_known and known[device_id].next_key not in (None, device.next_key):
                 is_as_it_was = False
+            if is_known and known[device_id].listen_only:
+                is_as_it_was = False
             if not is_as_it_was and device_id in self._keepers:
                 self._keepers.pop(device_id).cancel()  # a new session brings the new curve, settings or key
         for device in known.values():
-            if device.id not in self._keepers and not self._listen_only:
+            if device.id not in self._keepers and not self._listen_only and not device.listen_only:
                 self._keepers[device.id] = group.create_task(self._keep(device.id, device.name))
         self._followed = known
         self.events.publish("live")
+
+    def _is_elsewhere(self, device_id: str) -> bool:
+        """Whether another computer keeps this device's record."""
+        return device_id in self._followed and self._followed[device_id].listen_only
 
     async def _forget_old_keys(self) -> None:
         """Forget the old key of each device that has shown that it has its next one. Raises DevicesError."""

@@ -33,6 +33,7 @@ The configuration is one TOML file; every key may be left out:
     button = 22                           # to ground
     wearer = "Ada"                        # as said at the first start
     bluetooth = false                     # true: also be the bridge of wearables, by Bluetooth
+    advertise = false                     # true: send adverts as a wearable does, by Bluetooth; Linux only
 
     [[monitor.parts]]                     # what is beside the oximeter; left out: this one. None at all: parts = []
     part = "TMP117"
@@ -86,6 +87,7 @@ class MonitorConfig:
     button: int | None = None
     wearer: str | None = None
     bluetooth: bool = False
+    advertise: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ def _monitor(table: "_Table") -> MonitorConfig:
         button=one("button"),
         wearer=table.take("wearer", str, "") or None,
         bluetooth=table.take("bluetooth", bool, False),
+        advertise=table.take("advertise", bool, False),
     )
     table.check_empty()
     if monitor.i2c < 0:

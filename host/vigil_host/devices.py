@@ -50,7 +50,8 @@ class KnownDevice:
     `spo2_curve`: the curve it is to have, () for the default one; None: whichever it has. `settings`: the others it is
     to have, as `Settings.pack_fields` has them, by the wish of `settings_by`; None: whichever it has. `key_since`: the
     day the key was drawn here or came here, None where that was not noted. `next_key`: the key it is to have; it may
-    have it now. `pair_before`: it is to open pairing, unless it is later than this.
+    have it now. `pair_before`: it is to open pairing, unless it is later than this. `listen_only`: another computer
+    keeps its record, and nothing here connects with it.
     """
 
     id: str
@@ -64,6 +65,7 @@ class KnownDevice:
     settings: bytes | None = None
     settings_by: str = ""
     pair_before: datetime.datetime | None = None
+    listen_only: bool = False
 
     @property
     def possible_keys(self) -> tuple[bytes, ...]:
@@ -95,7 +97,9 @@ class Devices:
             raise DevicesError(f"{len(found)} devices are called {device!r}: give the id instead of the name")
         return found[0]
 
-    def add(self, code: str, wearer: str = DEFAULT_WEARER, name: str | None = None) -> KnownDevice:
+    def add(
+        self, code: str, wearer: str = DEFAULT_WEARER, name: str | None = None, listen_only: bool = False
+    ) -> KnownDevice:
         """Add the device whose setup code this is; raises DevicesError for a mistyped code or one known already."""
         try:
             key = keys.key_from_setup_code(code)
@@ -108,6 +112,7 @@ class Devices:
             _checked("wearer", wearer),
             key,
             key_since=datetime.date.today(),
+            listen_only=listen_only,
         )
         with self._changing():
             for known in self._devices.values():
@@ -123,7 +128,7 @@ class Devices:
     def rotate(self, device: str) -> KnownDevice:
         """Draw the next key of the device with this id or name; refused until it has the one that was drawn before."""
         with self._changing():
-            known = self.get(device)
+            known = self._kept(device)
             if known.next_key is not None:
                 raise DevicesError(
                     f"{known.name} ({known.id}) has a new key waiting since {known.next_key_since}, and may have taken "
@@ -146,7 +151,7 @@ class Devices:
         """Have the bridge tell the device with this id or name to open pairing, within PAIRING_WISH_S."""
         with self._changing():
             until = datetime.datetime.fromtimestamp(now_utc_ms // 1000 + PAIRING_WISH_S, datetime.UTC)
-            asked = replace(self.get(device), pair_before=until)
+            asked = replace(self._kept(device), pair_before=until)
             self._write({**self._devices, asked.id: asked})
         return asked
 
@@ -169,7 +174,7 @@ class Devices:
     def calibrate(self, device: str, spo2_curve: "Points") -> KnownDevice:
         """Have the device with this id or name use this curve, () for the default one; it must pass `check_curve`."""
         with self._changing():
-            calibrated = replace(self.get(device), spo2_curve=spo2_curve)
+            calibrated = replace(self._kept(device), spo2_curve=spo2_curve)
             self._write({**self._devices, calibrated.id: calibrated})
         return calibrated
 
@@ -181,7 +186,7 @@ class Devices:
         if not by.strip() or not by.isprintable() or len(by.encode()) > AUTHOR_MOST_BYTES:
             raise DevicesError(f"who changes settings is named in 1 to {AUTHOR_MOST_BYTES} bytes, not {by!r}")
         with self._changing():
-            changed = replace(self.get(device), settings=bytes(wanted.pack_fields()), settings_by=by)
+            changed = replace(self._kept(device), settings=bytes(wanted.pack_fields()), settings_by=by)
             self._write({**self._devices, changed.id: changed})
         return changed
 
@@ -213,6 +218,13 @@ class Devices:
         self._seen = seen  # first: a file that cannot be understood is complained of once
         self._devices, self._keyring = ({}, None) if seen is None else self._read()
         return True
+
+    def _kept(self, device: str) -> KnownDevice:
+        """The device with this id or name; DevicesError where nothing that is asked of it here would reach it."""
+        known = self.get(device)
+        if known.listen_only:
+            raise DevicesError(f"{known.name} ({known.id}) is only listened to here: do this where its record is kept")
+        return known
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
@@ -257,6 +269,7 @@ class Devices:
             bytes(Settings(**table["settings"]).pack_fields()) if "settings" in table else None,
             table.get("settings_by", ""),
             _checked_instant(table.get("pair_before")),
+            _checked_flag(table.get("listen_only", False)),
         )
 
     def _key(self, written: str, place: str | None) -> bytes:
@@ -335,6 +348,8 @@ def _as_toml(device: KnownDevice, is_key_elsewhere: bool) -> str:
         lines.append(key_line("next_key", device.next_key, device.next_key_since))
     if device.pair_before is not None:
         lines.append(f"pair_before = {device.pair_before.isoformat()}\n")
+    if device.listen_only:
+        lines.append("listen_only = true\n")
     if device.spo2_curve is not None:
         lines.append(as_toml(device.spo2_curve))
     if device.settings is not None:
@@ -359,6 +374,12 @@ def _checked_instant(instant: object) -> datetime.datetime | None:
     if instant is not None and not (isinstance(instant, datetime.datetime) and instant.tzinfo):
         raise ValueError(f"an instant is like 2026-01-31T12:00:00Z, not {instant!r}")
     return instant
+
+
+def _checked_flag(flag: object) -> bool:
+    if type(flag) is not bool:
+        raise ValueError(f"listen_only is true or false, not {flag!r}")
+    return flag
 
 
 def _checked(what: str, name: object) -> str:

@@ -15,7 +15,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from vigil_host.link.adapter import Client, ClientFactory
+from vigil_host.link.adapter import HERE, Client, ClientFactory
 from vigil_wire import link
 from vigil_wire.advert import COMPANY_ID
 
@@ -30,7 +30,7 @@ _ATT_OVERHEAD = 3
 _SEALED_AT = 7  # in an advert: behind the flags, and the length, type and company of the manufacturer data
 _FRAMES_MOST = 64  # on their way to the bridge
 
-_HERE = BLEDevice("00:00:00:00:00:00", "this computer", None)
+_HERE = BLEDevice("00:00:00:00:00:00", "this computer", HERE)
 _RSSI_DBM = 0  # as strong as can be
 
 Heard = Callable[[BLEDevice, AdvertisementData], None]

@@ -1,6 +1,7 @@
 """What the bridge finds about itself and its links: restarted, a wrong clock, a device that is heard and never met.
 
-A device that is silent, and a radio that hears nothing, are in `alerts.py`.
+With them goes a device that is this computer and, against its configuration, not on the air. A device that is silent,
+and a radio that hears nothing, are in `alerts.py`.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from vigil_host.store.alarms import BRIDGE
 
 CLOCK_WRONG = "clock_wrong"
 LINK_STALE = "link_stale"
+NOT_ADVERTISING = "not_advertising"
 PERIOD_S = 5.0
 RESTARTED_S = 60.0
 """So long it is shown that the bridge has restarted."""
@@ -62,13 +64,27 @@ class LinkWatch:
 
 
 class OwnConditions:
-    """Raises and clears these conditions for every known device; `changed` is awaited after that."""
+    """Raises and clears these conditions for every known device; `changed` is awaited after that.
 
-    def __init__(self, store: Store, live: Live, clock: Clock, changed: Callable[[], Awaitable[None]]) -> None:
+    `is_elsewhere`: whether another computer keeps a device's record. `is_mute`: whether a device is this computer, is
+    to be heard by others, and sends no adverts.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        clock: Clock,
+        changed: Callable[[], Awaitable[None]],
+        is_elsewhere: Callable[[str], bool] = lambda _device_id: False,
+        is_mute: Callable[[str], bool] = lambda _device_id: False,
+    ) -> None:
         self._store = store
         self._live = live
         self._clock = clock
         self._changed = changed
+        self._is_elsewhere = is_elsewhere
+        self._is_mute = is_mute
         self._clock_watch = ClockWatch()
         self._link_watch = LinkWatch()
         self._started_s = clock.monotonic()
@@ -87,14 +103,17 @@ class OwnConditions:
         }
         changed = False
         for view in self._live.snapshot():
+            device_id = view.device_id
+            is_stale = self._link_watch.step(device_id, view.link, now_s) and not self._is_elsewhere(device_id)
             for condition, is_so in (
                 (BRIDGE_RESTARTED, is_new),
                 (CLOCK_WRONG, is_wrong),
-                (LINK_STALE, self._link_watch.step(view.device_id, view.link, now_s)),
+                (LINK_STALE, is_stale),
+                (NOT_ADVERTISING, self._is_mute(device_id)),
             ):
-                if is_so is not ((view.device_id, condition) in active):
+                if is_so is not ((device_id, condition) in active):
                     changed |= await self._store.on_writer(
-                        self._store.set_bridge_condition, view.device_id, condition, "low" if is_so else None
+                        self._store.set_bridge_condition, device_id, condition, "low" if is_so else None
                     )
         if changed:
             await self._changed()

@@ -37,10 +37,19 @@ class _Device:
 
 
 class Recheck:
-    """One engine for each device. `settings_of` gives the settings in force there, None while they are not known."""
+    """One engine for each device. `settings_of` gives the settings in force there, None while they are not known.
 
-    def __init__(self, settings_of: Callable[[str], Settings | None], clock: Clock) -> None:
+    A device whose record `is_elsewhere` misses nothing: its settings are never known here, and its own bridge looks.
+    """
+
+    def __init__(
+        self,
+        settings_of: Callable[[str], Settings | None],
+        clock: Clock,
+        is_elsewhere: Callable[[str], bool] = lambda _device_id: False,
+    ) -> None:
         self._settings_of = settings_of
+        self._is_elsewhere = is_elsewhere
         self._clock = clock
         self._devices: dict[str, _Device] = {}
 
@@ -68,7 +77,7 @@ class Recheck:
     def missed(self, device_id: str) -> dict[str, str]:
         """Conditions that hold by the readings, and that the device has had time to tell and has not: priorities."""
         device = self._devices.get(device_id)
-        if device is None:
+        if device is None or self._is_elsewhere(device_id):
             return {}
         now_s = self._clock.monotonic()
         return {

@@ -478,6 +478,18 @@ def test_the_bridge_raises_what_a_device_ought_to_have_told(
     run(scenario())
 
 
+def test_a_device_with_its_own_bridge_is_not_judged_by_limits_that_may_not_be_its_own(
+    clock: Any, content: Callable[..., Content], device_id: str
+) -> None:
+    for is_elsewhere in (False, True):
+        recheck = Recheck(lambda _device: None, clock, lambda _device, it=is_elsewhere: it)
+        for _ in range(40):
+            clock.now_s += 1
+            recheck.hear(device_id, content(spo2=800))
+            recheck.step()
+        assert bool(recheck.missed(device_id)) is not is_elsewhere
+
+
 def test_an_acknowledgement_holds_five_minutes_and_not_when_it_gets_worse(
     home: Any, clock: Any, content: Callable[..., Content], run: Callable[[Any], Any], device_id: str
 ) -> None:

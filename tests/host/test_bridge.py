@@ -69,6 +69,25 @@ def test_from_the_air_to_the_store(
     run(scenario())
 
 
+def test_connects_only_with_devices_whose_record_it_keeps(
+    home: Any, air: Any, devices: Devices, bridge_of: Any, key: bytes, content_bytes: Any, run: Any, until: Any
+) -> None:
+    devices.remove("Band")
+    devices.add(keys.setup_code(key), "Ada", "Band", listen_only=True)
+
+    async def scenario() -> None:
+        home.device.journal.vitals(0)
+        async with running(bridge_of()) as bridge:
+            for _ in range(5):
+                air.advertise(key, content_bytes(alarm_bits=1 << conditions.SPO2_LOW))
+            await until(lambda: [alarm.condition for alarm in bridge.alerts.active()] == ["spo2_low"])
+            (view,) = bridge.live.snapshot()
+            assert (view.link, view.pulse_rate_bpm) == ("adverts", 72.0)
+            assert home.device.clients == [] and bridge.received == 0
+
+    run(scenario())
+
+
 def test_comes_back_when_the_link_is_lost(
     home: Any, air: Any, bridge_of: Any, key: bytes, content_bytes: Any, run: Callable[[Any], Any], until: Any
 ) -> None:

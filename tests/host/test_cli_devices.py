@@ -78,6 +78,19 @@ def test_a_device_is_added_listed_renamed_and_removed(data_folder: Path) -> None
     assert json.loads(told(vigil("devices", "--json"))) == []
 
 
+def test_a_device_that_is_only_listened_to_says_so_and_is_asked_for_nothing(data_folder: Path) -> None:
+    told(vigil("devices", "add", "--code", CODE, "--name", "Bedroom", "--listen-only"))
+    assert "Bedroom is only listened to: another computer keeps its record.\n" in told(vigil("devices"))
+    assert json.loads(told(vigil("devices", "--json")))[0]["listen_only"]
+    before = (data_folder / "devices.toml").read_text()
+    for asked in (
+        ("devices", "rotate", "Bedroom"),
+        ("devices", "calibrate", "Bedroom", "--default"),
+    ):
+        assert "is only listened to here: do this where its record is kept" in refused(vigil(*asked))
+    assert (data_folder / "devices.toml").read_text() == before
+
+
 def test_a_device_gets_a_curve_and_the_default_one_again(data_folder: Path, tmp_path: Path) -> None:
     vigil("devices", "add", "--code", CODE, "--name", "Clip")
     curve = tmp_path / "curve.toml"
@@ -207,6 +220,7 @@ def test_how_a_device_is_protected(
         "id": ID,
         "name": "Ada's clip",
         "wearer": "Ada Lovelace",
+        "listen_only": False,
         "adverts": "encrypted",
         "record_link": "sealed",
         "key_since": today,

@@ -136,11 +136,11 @@ def test_sensors_on_this_computers_own_pins(tmp_path: Path) -> None:
     text = (
         "[monitor]\ni2c = 3\n"
         "light = [17, 27, 22]\nbeeper = 23\nvibration = 24\nbutton = 25\n"
-        'wearer = "Ada"\nbluetooth = true\n'
+        'wearer = "Ada"\nbluetooth = true\nadvertise = true\n'
         '[[monitor.parts]]\npart = "MCP9808"\n'
     )
     assert load(tmp_path, text).monitor == MonitorConfig(
-        3, ({"address": 0x18, "part": "MCP9808"},), (17, 27, 22), 23, 24, 25, "Ada", True
+        3, ({"address": 0x18, "part": "MCP9808"},), (17, 27, 22), 23, 24, 25, "Ada", True, True
     )
     assert load(tmp_path, "[monitor]\nlight = 17").monitor.light == 17
 

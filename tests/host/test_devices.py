@@ -14,6 +14,7 @@ from keyring.errors import NoKeyringError
 
 from vigil_host.devices import Devices, DevicesError
 from vigil_wire import keys
+from vigil_wire.settings import Settings
 
 KEY = bytes(range(16))
 CODE = keys.setup_code(KEY)
@@ -28,6 +29,20 @@ def test_added_devices_are_there_again(devices: Devices) -> None:
     added = devices.add(CODE.lower().replace("-", " "), 'Ada "the" \\ Grün', "Band — 1")
     assert (added.id, added.key) == (keys.device_id(KEY), KEY)
     assert Devices(devices.path).list() == devices.list() == [added]
+
+
+def test_a_device_whose_record_is_elsewhere_stays_so(devices: Devices) -> None:
+    devices.add(CODE, "Ada", "Bedroom", listen_only=True)
+    (known,) = Devices(devices.path).list()
+    assert known.listen_only
+    devices.rename("Bedroom", "Room")
+    assert Devices(devices.path).get("Room").listen_only
+    for wish in (lambda: devices.want_settings("Room", Settings(), "Ada"), lambda: devices.ask_pairing("Room", 0)):
+        with pytest.raises(DevicesError, match="only listened to here: do this where its record is kept"):
+            wish()
+    devices.path.write_text(devices.path.read_text().replace("listen_only = true", 'listen_only = "yes"'))
+    with pytest.raises(DevicesError, match="listen_only is true or false, not 'yes'"):
+        Devices(devices.path)
 
 
 def test_names_by_default(devices: Devices) -> None:

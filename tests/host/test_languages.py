@@ -11,11 +11,19 @@ from vigil_host.alerts import DEVICE_SILENT, RADIO_DEAF
 from vigil_host.delivery.outbox import BRIDGE_RESTARTED, DELIVERY_FAILING
 from vigil_host.languages import Alarm
 from vigil_host.live import NO_RECORD
-from vigil_host.own_conditions import CLOCK_WRONG, LINK_STALE
+from vigil_host.own_conditions import CLOCK_WRONG, LINK_STALE, NOT_ADVERTISING
 from vigil_host.web import words
 from vigil_wire import conditions, settings, statuses
 
-BRIDGES_OWN = {DEVICE_SILENT, RADIO_DEAF, LINK_STALE, BRIDGE_RESTARTED, DELIVERY_FAILING, CLOCK_WRONG}
+BRIDGES_OWN = {
+    DEVICE_SILENT,
+    RADIO_DEAF,
+    LINK_STALE,
+    NOT_ADVERTISING,
+    BRIDGE_RESTARTED,
+    DELIVERY_FAILING,
+    CLOCK_WRONG,
+}
 CONDITIONS = {*conditions.NAMES, *BRIDGES_OWN}
 STATUSES = {*statuses.NAMES, words.STALE, NO_RECORD}
 ENGLISH = languages.load(languages.ENGLISH)

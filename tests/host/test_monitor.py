@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 from click.testing import CliRunner
 from tests.contract.kernel_i2c import FOR_SMBUS_ALONE, Kernel, KernelI2C
@@ -37,6 +39,7 @@ from vigil_host.bridge import Bridge
 from vigil_host.cli import main
 from vigil_host.cli import monitor as monitor_cli
 from vigil_host.devices import Devices
+from vigil_host.link.adapter import InRoom
 from vigil_host.linux import one_wire
 from vigil_host.own_device import JOURNAL_BLOCKS, DeviceHung, OwnDevice, ticks_ms
 from vigil_host.store import Store
@@ -270,6 +273,62 @@ def test_beside_a_radio_both_are_heard_and_each_is_connected_with_by_its_own_way
     own.close()
 
 
+def test_what_others_hear_of_it_comes_back_and_is_no_other_device_and_no_way_to_it(
+    tmp_path: Path, air: Any, home: Any
+) -> None:
+    """`advertise = true`, and a second adapter or a room bridge hears it: each advert counts once."""
+    own = own_device(tmp_path / "monitor", SimulatedI2C())
+    devices = Devices(tmp_path / "devices.toml")
+    known = own.register(devices, "This computer", "Ada")
+    bedroom = InRoom("bedroom", "Bedroom")
+
+    def no_way(device: BLEDevice, _disconnected: Any) -> Any:
+        raise AssertionError(f"{device} cannot be connected with")
+
+    async def scenario() -> None:
+        bridge = Bridge(home.store, devices, air.scanner, own.radio.clients_beside(no_way))
+        made: set[bytes] = set()
+
+        def comes_back(_device: BLEDevice, data: AdvertisementData) -> None:
+            made.update(data.manufacturer_data.values())
+            for details in (None, bedroom):
+                device = BLEDevice(f"1A:00:00:00:00:{len(made) & 255:02X}", None, details)
+                bridge.hear(device, data._replace(rssi=127))
+
+        updates = 0
+        update = bridge.live.update
+
+        def counted(device_id: str, *what: Any, **more: Any) -> None:
+            nonlocal updates
+            updates += what[1] == "advert"
+            update(device_id, *what, **more)
+
+        bridge.live.update = counted  # type: ignore[method-assign]
+        await own.radio.scanner(bridge.hear).start()
+        await own.radio.scanner(comes_back).start()
+        tasks = [asyncio.create_task(own.run()), asyncio.create_task(bridge.run())]
+        await wait_for(lambda: own.device.peripheral.connection_count == 1, 30)
+        for _ in range(2):  # a link that does not last is made again by the same way, and by no other
+            connection = own.device.peripheral._connections[0]
+            own.radio.to_device(lambda it=connection: own.radio.gap_disconnect(it.handle))
+            await wait_for(
+                lambda it=connection: (
+                    own.device.peripheral.connection_count == 1 and own.device.peripheral._connections[0] is not it
+                ),
+                30,
+            )
+        await wait_for(lambda: len(made) >= 4, 30)
+        (view,) = bridge.live.snapshot()
+        assert (view.device_id, view.room, view.rssi_dbm) == (known.id, None, 0)
+        assert len(made) - 2 <= updates <= len(made)  # the first two may not be believed at once
+        tasks[0].cancel()
+        await asyncio.wait((tasks[0],))
+        await bridge.close()
+
+    asyncio.run(scenario())
+    own.close()
+
+
 # The link within the process
 
 
@@ -432,6 +491,14 @@ def test_it_keeps_its_own_record(kernel: Kernel, tmp_path: Path, line: str) -> N
     config.write_text(line)
     code, said = started(config)
     assert code == 1 and "are for `vigil bridge`" in said
+
+
+def test_only_linux_sends_adverts(kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "vigil.toml"
+    config.write_text("[monitor]\nadvertise = true\n")
+    monkeypatch.setattr(monitor_cli.sys, "platform", "darwin")
+    code, said = started(config)
+    assert code == 1 and "monitor.advertise is for Linux: leave it out" in said
 
 
 def test_later_a_missing_sensor_is_no_reason_to_watch_nothing(kernel: Kernel) -> None:

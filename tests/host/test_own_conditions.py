@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from vigil_host.own_conditions import BEHIND_MS, CLOCK_WRONG, JUMPED_S, LINK_STALE, ClockWatch, LinkWatch, OwnConditions
+from vigil_host.own_conditions import (
+    BEHIND_MS,
+    CLOCK_WRONG,
+    JUMPED_S,
+    LINK_STALE,
+    NOT_ADVERTISING,
+    ClockWatch,
+    LinkWatch,
+    OwnConditions,
+)
 
 UTC_MS = 1_795_000_000_000
 
@@ -66,4 +75,24 @@ def test_they_are_alarms_of_low_priority_and_end(home: Any, journal: Any, conten
 
 def test_the_first_start_of_a_home_is_no_restart(home: Any, run: Any) -> None:
     run(OwnConditions(home.store, home.live, home.clock, home.alerts.refresh).step())
+    assert home.store.active_alarms() == []
+
+
+def test_a_device_whose_record_is_elsewhere_need_not_be_met(home: Any, content: Any, run: Any) -> None:
+    own = OwnConditions(home.store, home.live, home.clock, home.alerts.refresh, lambda _device: True)
+    for _ in range(31):
+        home.live.update(home.device_id, content(), "advert")
+        run(own.step())
+        home.clock.now_s += 30
+    assert home.store.active_alarms() == []
+
+
+def test_this_computer_is_to_be_on_the_air(home: Any, run: Any) -> None:
+    mute = {home.device_id}
+    own = OwnConditions(home.store, home.live, home.clock, home.alerts.refresh, is_mute=mute.__contains__)
+    run(own.step())
+    (alarm,) = home.store.active_alarms()
+    assert (alarm.condition, alarm.priority) == (NOT_ADVERTISING, "low")
+    mute.clear()
+    run(own.step())
     assert home.store.active_alarms() == []

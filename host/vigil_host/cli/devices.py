@@ -49,6 +49,8 @@ def command(context: click.Context, as_json: bool, db: Path | None) -> None:
         return
     Console().print(_table(known, protections))
     for each in known:
+        if each.listen_only:
+            click.echo(f"{each.name} is only listened to: another computer keeps its record.")
         _echo_refused(each, protections[each.id])
     click.echo("Adverts are always encrypted and the record link sealed, with the device's key.")
     click.echo("Services: Bluetooth's standard ones. An address changes every 15 min, or stays.")
@@ -58,13 +60,14 @@ def command(context: click.Context, as_json: bool, db: Path | None) -> None:
 @click.option("--code", required=True, help="The setup code the device showed at its first start.")
 @click.option("--wearer", default=DEFAULT_WEARER, show_default=True, help="Who wears it.")
 @click.option("--name", help="What to call it.")
-def add(code: str, wearer: str, name: str | None) -> None:
+@click.option("--listen-only", is_flag=True, help="Another computer keeps its record: hear it, never connect with it.")
+def add(code: str, wearer: str, name: str | None, listen_only: bool) -> None:
     """Make a device known.
 
     Example: **vigil devices add --code 000G4-0R40M-30E20-9185G-R38E1-WXKE --wearer Ada**
     """
     with _problems():
-        device = Devices(devices_file()).add(code, wearer, name)
+        device = Devices(devices_file()).add(code, wearer, name, listen_only)
     click.echo(f"Added {device.name} ({device.id}), worn by {device.wearer}.")
 
 
@@ -273,7 +276,8 @@ def _as_json(device: KnownDevice, protection: Protection) -> dict[str, object]:
         for name, value in dataclasses.asdict(protection).items()
     }
     always = {"adverts": "encrypted", "record_link": "sealed"}
-    return {"id": device.id, "name": device.name, "wearer": device.wearer, **always, **said}
+    mine = {"id": device.id, "name": device.name, "wearer": device.wearer, "listen_only": device.listen_only}
+    return {**mine, **always, **said}
 
 
 def _table(known: Sequence[KnownDevice], protections: dict[str, Protection]) -> Table:

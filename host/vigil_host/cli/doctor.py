@@ -95,6 +95,8 @@ def machine_findings(config: Config) -> list[Finding]:
 async def radio_findings(config: Config, devices: Sequence[KnownDevice], seconds: float) -> list[Finding]:
     """What there is to say of the radio."""
     findings, is_worth_trying = await radio.check_adapters(config.adapter)
+    if config.monitor.advertise:
+        findings += await radio.check_advertising(config.adapter)
     if is_worth_trying:
         scanners = scanner_factory(config.adapter, config.scanning == "passive", config.duplicates)
         findings += await radio.check_hearing(scanners, devices, config, seconds, Clock())

@@ -1,9 +1,11 @@
 """`vigil monitor`: this computer is the device, with the sensors on its own pins, and the bridge too."""
 
 import logging
+import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -17,6 +19,7 @@ from vigil_host.bridge import Bridge
 from vigil_host.cli.bridge import access_of, scanners, serve
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.until_stopped import run_until_stopped
+from vigil_host.clock import Clock
 from vigil_host.config import (
     EVERY_ADDRESS,
     Config,
@@ -42,6 +45,7 @@ from vigil_host.web.server import PortError
 
 if TYPE_CHECKING:
     from vigil_hal.seams import I2C
+    from vigil_host.link.bluez_advertising import Advertiser
     from vigil_host.web.access import Access
 
 DEVICE_NAME = "This computer"
@@ -73,7 +77,7 @@ def command(
     """Measure with the sensors on this computer's own pins, and do all that `vigil bridge` does with what they say.
 
     A MAX30102 and a TMP117 on the I2C bus of a Raspberry Pi; docs/raspberry-pi.md shows how. With `bluetooth = true` in
-    the table [monitor] it is the bridge of wearables too.
+    the table [monitor] it is the bridge of wearables too, with `advertise = true` others hear it as they do a wearable.
 
     Example: **vigil monitor --wearer Ada**
     """
@@ -94,6 +98,8 @@ def command(
         config = load(config_file)
         if config.listen_only or config.forward_to:
             raise ConfigError(f"{config_file}: listen_only and forward_to are for `vigil bridge`: leave them out")
+        if config.monitor.advertise and sys.platform != "linux":
+            raise ConfigError(f"{config_file}: monitor.advertise is for Linux: leave it out")
         if lan:
             config = replace(config, lan=True, web_host=EVERY_ADDRESS)
         if port:
@@ -114,15 +120,29 @@ def command(
             own = _own_device(folder / "monitor", config.monitor, sensors == "simulated")
             try:
                 devices = Devices(folder / "devices.toml")
-                own.register(devices, DEVICE_NAME, wearer)
-                run_until_stopped(_run(config, store, access, devices, people, own))
+                device_id = own.register(devices, DEVICE_NAME, wearer).id
+                run_until_stopped(_run(config, store, access, devices, people, own, device_id))
             finally:
                 own.close()
 
 
 async def _run(
-    config: Config, store: Store, access: "Access", devices: Devices, people: Path | None, own: OwnDevice
+    config: Config,
+    store: Store,
+    access: "Access",
+    devices: Devices,
+    people: Path | None,
+    own: OwnDevice,
+    device_id: str,
 ) -> None:
+    beside: list[Callable[[], Coroutine[Any, Any, None]]] = [own.run]
+    advertiser: Advertiser | None = None
+    if config.monitor.advertise:
+        from vigil_host.link import bluez_advertising  # it is there on Linux alone
+
+        advertiser = bluez_advertising.Advertiser(config.adapter, Clock())
+        await own.radio.scanner(advertiser.heard).start()
+        beside.append(advertiser.run)
     # With a radio, its scanner is the bridge's: that it hears nothing any more must not be hidden by this device.
     has_radio = config.monitor.bluetooth
     bridge = Bridge(
@@ -135,10 +155,11 @@ async def _run(
         scan_restart_s=config.restart_s,
         people_path=people,
         public_url=config.public_url if people else None,
+        is_mute=lambda known_id: known_id == device_id and advertiser is not None and advertiser.is_failing,
     )
     if has_radio:
         await own.radio.scanner(bridge.hear).start()
-    await serve(bridge, devices, config, store, access, beside=(own.run,))
+    await serve(bridge, devices, config, store, access, beside=beside)
 
 
 def _own_device(folder: Path, config: MonitorConfig, is_simulated: bool) -> OwnDevice:

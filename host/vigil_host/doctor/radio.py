@@ -1,6 +1,5 @@
 """The radio: which adapters there are, and how many of each device's adverts are heard through them."""
 
-import asyncio
 import re
 import sys
 from collections.abc import Sequence
@@ -26,51 +25,35 @@ ENOUGH_PER_MINUTE = 30
 OLDEST_BLUEZ = (5, 55)
 """What bleak asks for."""
 
-BUS_TIMEOUT_S = 5.0
-
 # BlueZ gives its own version as the "device" of each adapter that it names: main.conf(5), DeviceID.
 _MODALIAS = re.compile(r"usb:v1D6Bp0246d([0-9A-F]{2})([0-9A-F]{2})")
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One of the machine's adapters; `bluez` is the version of BlueZ that it names, where it does."""
+    """One of the machine's adapters; `bluez` is the version of BlueZ that it names, where it does.
+
+    `adverts`: how many it sends for programs, and for how many more there is room; None: it can send none.
+    """
 
     name: str
     address: str
     is_on: bool
     bluez: tuple[int, int] | None
+    adverts: tuple[int, int] | None = None
 
 
 async def adapters() -> list[Adapter] | None:
-    """The adapters that BlueZ has; None where the system is not asked this way. OSError, BleakError: it cannot be."""
+    """The adapters that BlueZ has; None where the system is not asked this way. BleakError: it cannot be."""
     if sys.platform != "linux":
         return None
-    # It is there on Linux alone.
-    from dbus_fast import BusType, DBusError, Message, MessageType
-    from dbus_fast.aio import MessageBus
+    from vigil_host.link import bluez  # it is there on Linux alone
 
-    bus = MessageBus(bus_type=BusType.SYSTEM)
-    question = Message(
-        destination="org.bluez",
-        path="/",
-        interface="org.freedesktop.DBus.ObjectManager",
-        member="GetManagedObjects",
-    )
     try:
-        async with asyncio.timeout(BUS_TIMEOUT_S):
-            await bus.connect()
-            reply = await bus.call(question)
-    except (DBusError, EOFError) as error:
-        raise BleakError(f"the system bus refuses: {error}") from error
-    finally:
-        bus.disconnect()
-    assert reply is not None  # there is one to every call
-    if reply.error_name == "org.freedesktop.DBus.Error.ServiceUnknown":
-        raise BleakError("BlueZ does not run: systemctl start bluetooth")
-    if reply.message_type is MessageType.ERROR:
-        raise BleakError(f"BlueZ refuses this user: {reply.error_name}")
-    return adapters_in(reply.body[0])
+        async with bluez.system_bus() as bus:
+            return adapters_in(await bluez.objects(bus))
+    except bluez.TROUBLES as error:
+        raise BleakError(bluez.reason_of(error)) from error
 
 
 def adapters_in(objects: dict[str, dict[str, dict[str, Any]]]) -> list[Adapter]:
@@ -83,15 +66,21 @@ def adapters_in(objects: dict[str, dict[str, dict[str, Any]]]) -> list[Adapter]:
         said = {name: variant.value for name, variant in properties.items()}
         match = _MODALIAS.fullmatch(said.get("Modalias", ""))
         version = (int(match[1], 16), int(match[2], 16)) if match else None
-        found.append(Adapter(path.rpartition("/")[2], said["Address"], bool(said.get("Powered")), version))
+        name, is_on = path.rpartition("/")[2], bool(said.get("Powered"))
+        found.append(Adapter(name, said["Address"], is_on, version, _adverts(interfaces)))
     return found
+
+
+def _adverts(interfaces: dict[str, dict[str, Any]]) -> tuple[int, int] | None:
+    manager = interfaces.get("org.bluez.LEAdvertisingManager1")
+    return None if manager is None else (manager["ActiveInstances"].value, manager["SupportedInstances"].value)
 
 
 async def check_adapters(wanted: str | None) -> tuple[list[Finding], bool]:
     """What adapters there are, and whether a scan is worth trying; `wanted` is the configured one."""
     try:
         found = await adapters()
-    except (BleakError, OSError) as error:
+    except BleakError as error:
         return [Finding("Bluetooth", "bad", f"there is none: {reason_of(error)}")], False
     if found is None:
         return [Finding("Bluetooth", "not known", "this system does not tell programs of its adapters")], True
@@ -115,6 +104,27 @@ async def check_adapters(wanted: str | None) -> tuple[list[Finding], bool]:
     elif found:
         findings.append(Finding("BlueZ", "not known", "it does not say its version", "bluetoothctl --version says it"))
     return findings, bool(usable)
+
+
+async def check_advertising(wanted: str | None) -> list[Finding]:
+    """Whether the adapter that `vigil monitor` would take can send adverts; nothing where there is none at all."""
+    try:
+        found = await adapters()
+    except BleakError:
+        return []
+    usable = [each for each in found or () if each.is_on and wanted in (None, each.name)]
+    for each in usable:
+        if each.adverts is not None:
+            return [_room_for_adverts(each.name, *each.adverts)]
+    advice = "use another adapter, or leave monitor.advertise out"
+    return [Finding("Advertising", "bad", f"adapter {each.name} cannot", advice) for each in usable[:1]]
+
+
+def _room_for_adverts(adapter: str, sent: int, free: int) -> Finding:
+    if free:
+        return Finding("Advertising", "good", f"adapter {adapter} can: {sent} sent now, room for {free} more")
+    said = f"adapter {adapter} has no room for one more than the {sent} sent now"
+    return Finding("Advertising", "not known", said, "if `vigil monitor` does not run, end what advertises")
 
 
 @dataclass

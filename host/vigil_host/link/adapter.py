@@ -54,6 +54,10 @@ class InRoom:
     name: str
 
 
+HERE = object()
+"""`details` of the device that is this very computer."""
+
+
 def room_of(device: BLEDevice) -> InRoom | None:
     """Return the room by which this device is reached; None: by this machine's own radio."""
     return device.details if isinstance(device.details, InRoom) else None

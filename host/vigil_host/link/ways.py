@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bleak.backends.device import BLEDevice
 
 from vigil_host.clock import Clock
-from vigil_host.link.adapter import room_of
+from vigil_host.link.adapter import HERE, room_of
 
 WAY_LASTS_S = 10.0
 """A radio that has not heard a device for so long is no way to it."""
@@ -31,9 +31,13 @@ class Ways:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ways: dict[str | None, _Way] = {}
+        self._is_here = False
 
     def note(self, ble_device: BLEDevice, rssi_dbm: int) -> None:
-        """Note that a radio has just heard the device."""
+        """Note that a radio has just heard the device; where it is this very computer, no radio is a way to it."""
+        if self._is_here and ble_device.details is not HERE:
+            return
+        self._is_here = ble_device.details is HERE
         room = room_of(ble_device)
         whose = room.id if room else None
         before = self._ways.get(whose)
