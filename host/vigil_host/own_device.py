@@ -19,7 +19,7 @@ from vigil_firmware.device import Device
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.pattern_player import TICK_MS
-from vigil_firmware.storage import BLOCK_COUNT
+from vigil_firmware.storage import BLOCK_COUNT, stored_key
 from vigil_firmware.ticks import PERIOD
 from vigil_hal.file_blocks import FileBlocks, FileFlash
 from vigil_host.devices import Devices, KnownDevice
@@ -36,6 +36,12 @@ JOURNAL_BLOCKS = 256  # 1 MiB: two days without a bridge
 LATE_MS = 500  # the monitor is to be stepped at least so often
 HUNG_S = 8  # as a board's watchdog
 _POWER_ON = 1
+
+
+def own_key(folder: Path) -> bytes | None:
+    """The key of the device whose memory is in `folder`; None where there is none."""
+    memory = folder / "memory"
+    return stored_key(FileBlocks(str(memory), BLOCK_COUNT)) if memory.is_dir() else None
 
 
 class DeviceHung(Exception):

@@ -13,6 +13,9 @@ import pytest
 from bleak.exc import BleakError
 from click.testing import CliRunner, Result
 
+from vigil_hal.panel import Panel
+from vigil_hal.parts import Parts
+from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_host.cli import doctor as cli_doctor
 from vigil_host.cli import main
 from vigil_host.clock import Clock
@@ -20,6 +23,7 @@ from vigil_host.config import Config
 from vigil_host.devices import Devices, KnownDevice
 from vigil_host.doctor import machine, radio
 from vigil_host.doctor.finding import Finding
+from vigil_host.own_device import OwnDevice
 from vigil_wire import keys
 
 ADA = KnownDevice("7a718bab", "Ada's clip", "Ada", bytes(16))
@@ -104,6 +108,17 @@ def test_all_good_is_success(data_folder: Path, mocker: Any) -> None:
     _, devices, seconds = heard.call_args.args
     assert ([device.name for device in devices], seconds) == (["Clip"], 7.0)
     assert result.stdout.splitlines()[-1] == "good       Bluetooth: is on"
+
+
+def test_a_computer_that_is_a_monitor_is_not_to_hear_itself(data_folder: Path, mocker: Any) -> None:
+    devices = Devices(data_folder / "devices.toml")
+    devices.add(keys.setup_code(bytes(16)), "Ada", "Clip")
+    own = OwnDevice(data_folder / "monitor", SimulatedI2C(), Parts(), Panel(), lambda _: None)
+    own.register(devices, "This computer", "Ada")
+    own.close()
+    heard = mocker.patch.object(cli_doctor, "radio_findings", return_value=[])
+    vigil("doctor")
+    assert [device.name for device in heard.call_args.args[1]] == ["Clip"]
 
 
 def adapter(name: str = "hci0", is_on: bool = True, bluez: tuple[int, int] | None = (5, 66)) -> radio.Adapter:

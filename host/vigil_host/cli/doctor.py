@@ -24,6 +24,7 @@ from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.doctor import machine, radio
 from vigil_host.doctor.finding import Finding
 from vigil_host.link.adapter import scanner_factory
+from vigil_host.own_device import own_key
 
 _COLOURS = {"good": "green", "bad": "red", "not known": "yellow"}
 
@@ -62,7 +63,9 @@ def computer_findings(config_file: Path | None, seconds: float) -> list[Finding]
         config = load(config_file)
         findings = machine_findings(config)  # before the devices file is read, which puts its mode right
         devices = Devices(devices_file()).list()
-    return findings + asyncio.run(radio_findings(config, devices, seconds))
+    own = own_key(data_folder() / "monitor")  # this computer does not hear itself
+    others = [device for device in devices if own not in device.possible_keys]
+    return findings + asyncio.run(radio_findings(config, others, seconds))
 
 
 def board_findings(port: str) -> list[Finding]:
