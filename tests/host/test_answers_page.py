@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 from tests.host.ntfy import NtfyServer
 from tests.host.test_answers import OTHERS_KEY, AnsweringHome
 
-from vigil_host.answers.page import AnswerPage
 from vigil_host.answers.tokens import GOOD_FOR_S, MESSAGE, Token, Tokens
 from vigil_host.events import Events
 from vigil_host.web.access import Access, Logins
+from vigil_host.web.answer_page import AnswerPage
 from vigil_host.web.app import create_app
 
 PUBLIC = "https://vigil.example/house"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.host.ntfy import NtfyServer
 
+from vigil_host import words
 from vigil_host.clock import Clock
 from vigil_host.delivery import outbox
 from vigil_host.delivery.delivery import Delivery
@@ -17,7 +18,6 @@ from vigil_host.delivery.outbox import DELIVERY_FAILING, SnoozeError
 from vigil_host.delivery.services import Services, refused
 from vigil_host.events import Events
 from vigil_host.store import Store
-from vigil_host.web import words
 from vigil_wire import conditions
 
 WEARER = "Ada"

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from vigil_host import languages
+from vigil_host import languages, words
 from vigil_host.alerts import DEVICE_SILENT, RADIO_DEAF
 from vigil_host.delivery.outbox import BRIDGE_RESTARTED, DELIVERY_FAILING
 from vigil_host.languages import Alarm
 from vigil_host.live import NO_RECORD
 from vigil_host.own_conditions import CLOCK_WRONG, LINK_STALE, NOT_ADVERTISING
-from vigil_host.web import words
 from vigil_wire import conditions, settings, statuses
 
 BRIDGES_OWN = {

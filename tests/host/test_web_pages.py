@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from vigil_host import words
 from vigil_host.store import StoreError
-from vigil_host.web import words
 from vigil_host.web.access import Access
 from vigil_host.web.app import create_app
 from vigil_host.web.picture import Picture

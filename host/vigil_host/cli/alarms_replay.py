@@ -8,12 +8,11 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from vigil_host import alarm_profiles
+from vigil_host import alarm_profiles, words
 from vigil_host.alarm_profiles import ProfileError
 from vigil_host.alarm_replay import AlarmReplayError, Event, read
 from vigil_host.alarm_replay import replay as replayed
 from vigil_host.cli.problems import in_one_line
-from vigil_host.web import words
 from vigil_wire import settings
 
 

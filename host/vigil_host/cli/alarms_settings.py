@@ -8,7 +8,7 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from vigil_host import alarm_profiles, emergency_number
+from vigil_host import alarm_profiles, emergency_number, words
 from vigil_host.alarm_profiles import LIMITS, NAMES, ProfileError
 from vigil_host.cli.problems import fail, in_one_line
 from vigil_host.cli.records import record_file
@@ -16,7 +16,6 @@ from vigil_host.config import ConfigError, devices_file
 from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.limits import author_in, settings_in
 from vigil_host.store import Store, StoreError
-from vigil_host.web import words
 from vigil_wire import records, settings
 from vigil_wire.settings import Settings, SettingsError
 

@@ -12,6 +12,7 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
+from vigil_host import words
 from vigil_host.cli.problems import in_one_line
 from vigil_host.cli.records import device_in, record_file
 from vigil_host.config import ConfigError
@@ -19,7 +20,6 @@ from vigil_host.devices import DevicesError
 from vigil_host.limits import limits_in
 from vigil_host.store import Store, StoreError
 from vigil_host.store.queries import END_OF_TIME_MS, TrendRow
-from vigil_host.web import words
 from vigil_wire import records
 
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from vigil_host import words
 from vigil_host.store.queries import Alarm
-from vigil_host.web import words
 from vigil_wire import conditions
 
 _UNITS = {

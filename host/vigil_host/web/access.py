@@ -35,7 +35,7 @@ COOKIE = "vigil_session"
 _MAX_SESSIONS = 64
 _SCRYPT: dict[str, int] = {"n": 1 << 15, "r": 8, "p": 1, "maxmem": 1 << 26}  # 32 MiB, 0.1 s on a laptop
 ANSWERS = "/answer/"
-"""What is below it is for whoever has a link that names it: see `vigil_host.answers.page`."""
+"""What is below it is for whoever has a link that names it: see `vigil_host.web.answer_page`."""
 _OPEN_PATHS = frozenset(("/login", "/static/login.css", "/static/icon.svg"))
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::\d{1,5})?")
 

@@ -16,13 +16,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from vigil_host import words
 from vigil_host.alerts import Alerts
 from vigil_host.delivery.delivery import Delivery
 from vigil_host.delivery.outbox import SnoozeError
 from vigil_host.devices import Devices, DevicesError, KnownDevice
 from vigil_host.live import Live
 from vigil_host.store import Alarm, Store, StoreError
-from vigil_host.web import limits_form, words
+from vigil_host.web import limits_form
 from vigil_host.web.limits_form import LimitsRefused
 from vigil_wire import conditions, link
 from vigil_wire.settings import Settings, unpack_fields

@@ -18,9 +18,9 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from vigil_host import words
 from vigil_host.alerts import Alerts
 from vigil_host.answers.answers import Answers
-from vigil_host.answers.page import AnswerPage
 from vigil_host.assets import asset
 from vigil_host.clock import Clock
 from vigil_host.delivery.delivery import Delivery
@@ -31,9 +31,10 @@ from vigil_host.rooms.messages import PATH as ROOMS_PATH
 from vigil_host.rooms.primary import Rooms
 from vigil_host.store import Store, StoreError
 from vigil_host.store.rollups import SPANS_S
-from vigil_host.web import trend, words
+from vigil_host.web import trend
 from vigil_host.web.access import COOKIE, Access, AccessError, Guard, Logins, client_address, session_cookie
 from vigil_host.web.actions import Actions, Hand
+from vigil_host.web.answer_page import AnswerPage
 from vigil_host.web.picture import Limits, Picture
 from vigil_host.web.stream import Streams
 from vigil_wire.settings import Settings

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from vigil_firmware.alarm_signals import UNCALIBRATED_GUARD_DECI_PCT
-from vigil_host import alarm_profiles
+from vigil_host import alarm_profiles, words
 from vigil_host.alarm_profiles import LIMITS, Limit, Profile, ProfileError
 from vigil_host.limits import author_in, settings_in
 from vigil_host.store.history import StoredSettings
-from vigil_host.web import words
 from vigil_wire import settings
 from vigil_wire.settings import Settings, SettingsError
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from vigil_host import words
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
 from vigil_host.held import HELD_MOST_S
@@ -14,7 +15,6 @@ from vigil_host.rooms.primary import RoomView
 from vigil_host.store import Alarm, Store
 from vigil_host.store.history import AlarmEvent
 from vigil_host.sub_scores import sub_scores
-from vigil_host.web import words
 from vigil_wire import conditions
 from vigil_wire.settings import CORE_SITES, PROFILE_ADULT, PROFILE_NAMES, PROFILE_SCALE_2, Settings
 

@@ -1,4 +1,4 @@
-"""What the page says: one plain sentence for every alarm, status and link, for a reader of twelve.
+"""What the page, messages and commands say: a plain sentence for every alarm, status and link, for a reader of twelve.
 
 Every text of the page that depends on the state of a wearer or a device comes from here; the page itself has none of
 its own. What can be translated is in `vigil_host.languages`.
