@@ -210,7 +210,7 @@ class Bridge:
 
     def _is_elsewhere(self, device_id: str) -> bool:
         """Whether another computer keeps this device's record."""
-        return device_id in self._followed and self._followed[device_id].listen_only
+        return self._listen_only or (device_id in self._followed and self._followed[device_id].listen_only)
 
     async def _forget_old_keys(self) -> None:
         """Forget the old key of each device that has shown that it has its next one. Raises DevicesError."""

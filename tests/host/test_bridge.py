@@ -27,11 +27,11 @@ def devices(tmp_path: Path, key: bytes) -> Devices:
 
 
 @pytest.fixture
-def bridge_of(home: Any, air: Any, devices: Devices) -> Callable[[], Bridge]:
+def bridge_of(home: Any, air: Any, devices: Devices) -> Callable[..., Bridge]:
     """Make a bridge whose only reachable device is the home's."""
 
-    def make() -> Bridge:
-        return Bridge(home.store, devices, air.scanner, home.device.client)
+    def make(**how: Any) -> Bridge:
+        return Bridge(home.store, devices, air.scanner, home.device.client, **how)
 
     return make
 
@@ -69,21 +69,35 @@ def test_from_the_air_to_the_store(
     run(scenario())
 
 
+@pytest.mark.parametrize("is_the_whole_bridge", [False, True])
 def test_connects_only_with_devices_whose_record_it_keeps(
-    home: Any, air: Any, devices: Devices, bridge_of: Any, key: bytes, content_bytes: Any, run: Any, until: Any
+    home: Any,
+    air: Any,
+    devices: Devices,
+    bridge_of: Any,
+    key: bytes,
+    content_bytes: Any,
+    run: Any,
+    until: Any,
+    mocker: Any,
+    is_the_whole_bridge: bool,
 ) -> None:
+    """And raises nothing of its own about the others, whose limits it does not know."""
     devices.remove("Band")
-    devices.add(keys.setup_code(key), "Ada", "Band", listen_only=True)
+    device = devices.add(keys.setup_code(key), "Ada", "Band", listen_only=not is_the_whole_bridge)
+    recheck, own = mocker.spy(bridge_module, "Recheck"), mocker.spy(bridge_module, "OwnConditions")
 
     async def scenario() -> None:
         home.device.journal.vitals(0)
-        async with running(bridge_of()) as bridge:
+        async with running(bridge_of(listen_only=is_the_whole_bridge)) as bridge:
             for _ in range(5):
                 air.advertise(key, content_bytes(alarm_bits=1 << conditions.SPO2_LOW))
             await until(lambda: [alarm.condition for alarm in bridge.alerts.active()] == ["spo2_low"])
             (view,) = bridge.live.snapshot()
             assert (view.link, view.pulse_rate_bpm) == ("adverts", 72.0)
             assert home.device.clients == [] and bridge.received == 0
+            is_elsewhere = recheck.call_args.args[2]
+            assert is_elsewhere is not None and is_elsewhere(device.id) and is_elsewhere == own.call_args.args[4]
 
     run(scenario())
 
