@@ -82,7 +82,10 @@ class Bridge:
             drills_path = people_path.with_name(DRILLS_FILE)
             self.answers = Answers(store, asking, self._clock, self.acknowledge, lambda: delivery.people, drills_path)
             delivery.ask = self.answers.question
-        self._own = OwnConditions(store, self.live, self._clock, self.alerts.refresh, self._is_elsewhere, is_mute)
+        unheard = self.answers.unheard if self.answers else list
+        self._own = OwnConditions(
+            store, self.live, self._clock, self.alerts.refresh, self._is_elsewhere, is_mute, unheard
+        )
         self._intake = Intake(store, self.live, self.alerts, self.events)
         # Two that listen with the same folder would write over each other's marks: the record's owner keeps them.
         marks = None if listen_only else Marks(devices.path.with_name("heard.json"))

@@ -1,6 +1,7 @@
 """What the bridge finds about itself and its links: restarted, a wrong clock, a device that is heard and never met.
 
-With them goes a device that is this computer and, against its configuration, not on the air. A device that is silent,
+With them goes a device that is this computer and, against its configuration, not on the air, and that the answers to
+messages do not get here. A device that is silent,
 and a radio that hears nothing, are in `alerts.py`.
 """
 
@@ -16,6 +17,7 @@ from vigil_host.live import Live
 from vigil_host.store import Store, StoreError, schema
 from vigil_host.store.alarms import BRIDGE
 
+ANSWERS_UNHEARD = "answers_unheard"
 CLOCK_WRONG = "clock_wrong"
 LINK_STALE = "link_stale"
 NOT_ADVERTISING = "not_advertising"
@@ -27,6 +29,8 @@ JUMPED_S = 600.0
 """So long it is shown that the time of day has jumped."""
 BEHIND_MS = 60_000
 STALE_S = 900.0
+UNHEARD_S = 60.0
+"""So long a way back may be lost before it is shown: a server that is started anew is back sooner."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +71,7 @@ class OwnConditions:
     """Raises and clears these conditions for every known device; `changed` is awaited after that.
 
     `is_elsewhere`: whether another computer keeps a device's record. `is_mute`: whether a device is this computer, is
-    to be heard by others, and sends no adverts.
+    to be heard by others, and sends no adverts. `unheard`: the ways by which answers come and are not heard now.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class OwnConditions:
         changed: Callable[[], Awaitable[None]],
         is_elsewhere: Callable[[str], bool] = lambda _device_id: False,
         is_mute: Callable[[str], bool] = lambda _device_id: False,
+        unheard: Callable[[], list[str]] = list,
     ) -> None:
         self._store = store
         self._live = live
@@ -85,6 +90,8 @@ class OwnConditions:
         self._changed = changed
         self._is_elsewhere = is_elsewhere
         self._is_mute = is_mute
+        self._unheard = unheard
+        self._heard_s = clock.monotonic()
         self._clock_watch = ClockWatch()
         self._link_watch = LinkWatch()
         self._started_s = clock.monotonic()
@@ -95,6 +102,9 @@ class OwnConditions:
         now_s = self._clock.monotonic()
         newest_utc_ms = await asyncio.to_thread(self._store.look, _newest_utc_ms)
         is_wrong = self._clock_watch.step(now_s, self._clock.utc_ms(), newest_utc_ms)
+        if not self._unheard():
+            self._heard_s = now_s
+        is_unheard = now_s - self._heard_s >= UNHEARD_S
         is_new = self._is_restart and now_s - self._started_s < RESTARTED_S
         active = {
             (alarm.device_id, alarm.condition)
@@ -110,6 +120,7 @@ class OwnConditions:
                 (CLOCK_WRONG, is_wrong),
                 (LINK_STALE, is_stale),
                 (NOT_ADVERTISING, self._is_mute(device_id)),
+                (ANSWERS_UNHEARD, is_unheard),
             ):
                 if is_so is not ((device_id, condition) in active):
                     changed |= await self._store.on_writer(

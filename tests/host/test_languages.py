@@ -11,13 +11,14 @@ from vigil_host.alerts import DEVICE_SILENT, RADIO_DEAF
 from vigil_host.delivery.outbox import BRIDGE_RESTARTED, DELIVERY_FAILING
 from vigil_host.languages import Alarm
 from vigil_host.live import NO_RECORD
-from vigil_host.own_conditions import CLOCK_WRONG, LINK_STALE, NOT_ADVERTISING
+from vigil_host.own_conditions import ANSWERS_UNHEARD, CLOCK_WRONG, LINK_STALE, NOT_ADVERTISING
 from vigil_wire import conditions, settings, statuses
 
 BRIDGES_OWN = {
     DEVICE_SILENT,
     RADIO_DEAF,
     LINK_STALE,
+    ANSWERS_UNHEARD,
     NOT_ADVERTISING,
     BRIDGE_RESTARTED,
     DELIVERY_FAILING,

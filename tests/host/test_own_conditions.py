@@ -3,11 +3,13 @@
 from typing import Any
 
 from vigil_host.own_conditions import (
+    ANSWERS_UNHEARD,
     BEHIND_MS,
     CLOCK_WRONG,
     JUMPED_S,
     LINK_STALE,
     NOT_ADVERTISING,
+    UNHEARD_S,
     ClockWatch,
     LinkWatch,
     OwnConditions,
@@ -96,3 +98,20 @@ def test_this_computer_is_to_be_on_the_air(home: Any, run: Any) -> None:
     mute.clear()
     run(own.step())
     assert home.store.active_alarms() == []
+
+
+def test_answers_that_get_no_further_are_shown_until_they_do(home: Any, run: Any) -> None:
+    unheard: list[str] = []
+    own = OwnConditions(home.store, home.live, home.clock, home.alerts.refresh, unheard=lambda: unheard)
+
+    def shown_after(seconds: float) -> set[str]:
+        home.clock.now_s += seconds
+        run(own.step())
+        return {alarm.condition for alarm in home.store.active_alarms()}
+
+    assert shown_after(1000) == set()
+    unheard.append("ntfy.example")
+    assert shown_after(UNHEARD_S - 1) == set()
+    assert shown_after(1) == {ANSWERS_UNHEARD}
+    unheard.clear()
+    assert shown_after(1) == set()
