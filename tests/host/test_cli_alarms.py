@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.host.empty_store import put_empty_store
 
 from vigil_host import alarm_profiles, emergency_number
 from vigil_host.cli import main
@@ -32,7 +33,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def record(tmp_path: Path) -> Path:
     """A record in which Ada's clip has told its settings."""
-    path = tmp_path / "vigil.db"
+    path = put_empty_store(tmp_path / "vigil.db")
     told = bytearray(records.HEADER_LENGTH + settings.LENGTH + settings.AUTHOR_MOST_BYTES)
     records.pack_header(told, 1, records.SETTINGS, 1, 0, 0)
     length = records.pack_settings(told, IN_FORCE.pack(), b"Dr. Example")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import segno
 from click.testing import CliRunner, Result
+from tests.host.empty_store import put_empty_store
 
 from vigil_host import system_keyring
 from vigil_host.cli import devices as cli_devices
@@ -377,7 +378,7 @@ def record(data_folder: Path) -> Path:
             summary.respiration.add(142)
         measured = (status, status, statuses.UNAVAILABLE, status)
         keep(records.VITALS, second, summary.pack(buf, measured, 90, 80, 157, 1 if spo2 == 885 else 0, 0))
-    with Store.open(data_folder / "vigil.db") as store:
+    with Store.open(put_empty_store(data_folder / "vigil.db")) as store:
         store.add_device(ID, "Clip")
         store.commit(ID, 1, raw)
     return data_folder / "vigil.db"

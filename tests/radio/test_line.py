@@ -15,6 +15,7 @@ import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
+from tests.host.empty_store import put_empty_store
 
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.storage import provision
@@ -102,7 +103,7 @@ class Home:
     def __init__(self, air: Air, folder: Path, key: bytes = KEY) -> None:
         """Know one device, by its key."""
         self.air = air
-        self.path = folder / f"{key.hex()}.db"
+        self.path = put_empty_store(folder / f"{key.hex()}.db")
         self.store = Store.open(self.path)
         self.devices = Devices(folder / f"{key.hex()}.toml")
         self.device_id = self.devices.add(keys.setup_code(key)).id
