@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.host.command_line import refused
 from tests.host.empty_store import put_empty_store
 
 from vigil_host import alarm_profiles, emergency_number
@@ -58,13 +59,6 @@ def told(result: Result) -> str:
     """What a command that succeeded printed."""
     assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout
-
-
-def refused(result: Result) -> str:
-    """The one line on stderr of a command that failed and printed nothing else."""
-    assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
-    return line.removeprefix("Error: ")
 
 
 def test_the_profiles_are_listed_and_explained() -> None:

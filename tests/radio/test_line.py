@@ -16,6 +16,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
 from tests.host.empty_store import put_empty_store
+from tests.host.running import running
 
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.storage import provision
@@ -118,12 +119,8 @@ class Home:
             lambda device, gone: BleakClient(device, gone, backend=AirClient, air=self.air),
             is_alone=True,  # the device's time flies: turns would be over before anything is said
         )
-        running = asyncio.create_task(bridge.run())
-        try:
+        async with running(bridge):
             yield bridge
-        finally:
-            await bridge.close()
-            await running
 
     def rows(self, what: str) -> list[Any]:
         """Ask the database itself."""
