@@ -11,9 +11,11 @@ of them, one test after another, and so is what fills one table.
 `python tests/conftest.py` prints the Debian packages that are missing.
 """
 
+import gc
 import os
 import pickle
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +31,12 @@ from xdist.scheduler import LoadScopeScheduling
 _TESTS = Path(__file__).resolve().parent
 _LONG = os.environ.get("VIGIL_LONG") == "1"
 _REQUIRE_ALL = os.environ.get("VIGIL_REQUIRE_ALL_TIERS") == "1"
+
+# Where the environment forbids bytecode, each worker would compile all the tests at each run, and so would each program
+# that they start compile Vigil.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+gc.set_threshold(20_000)  # to look for cycles after each 700 objects takes more time than what it frees is worth
 
 # `ci` tries the same examples at every run: what is red once is red for everybody. `long` searches at random.
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -115,6 +123,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not _LONG:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
         items[:] = [item for item in items if not item.get_closest_marker("soak")]
+
+
+def pytest_collection_finish() -> None:
+    """Look for no garbage in what was collected, which stays to the end: it is most of what there is."""
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""Files that only their owner may read, replaced in one step: the old content or the new, whatever happens."""
+"""Files that only their owner may read, made or replaced in one step: the old content or the new, whatever happens."""
 
 import contextlib
 import fcntl
@@ -21,14 +21,22 @@ def alone(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
+def make(path: Path, content: bytes) -> None:
+    """Make the file, on disk when this returns; one that somebody has made meanwhile stays as it is. Raises OSError."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        _write(part, content)
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def replace(path: Path, text: str) -> None:
     """Put `text` in place of what `path` holds, on disk when this returns. Raises OSError; then it is old or new."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(fresh, text.encode())
         fresh.replace(path)
     except OSError:
         fresh.unlink(missing_ok=True)
@@ -38,3 +46,10 @@ def replace(path: Path, text: str) -> None:
         os.fsync(folder)  # or a power cut might bring the old file back
     finally:
         os.close(folder)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from bleak import BleakClient, BleakScanner
+from tests.host.running import running
 from tests.radio.test_line import KEY, WELL, Home, Wearable
 
 from vigil_firmware.device import Device
@@ -123,12 +124,8 @@ async def overheard_bridge(home: Home, log: Log) -> AsyncIterator[Bridge]:
         lambda heard: BleakScanner(heard, backend=AirScanner, air=home.air),
         log.client(home.air),
     )
-    running = asyncio.create_task(bridge.run())
-    try:
+    async with running(bridge):
         yield bridge
-    finally:
-        await bridge.close()
-        await running
 
 
 @asynccontextmanager

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from tests.host.empty_store import put_empty_store
 from tests.host.ntfy import NtfyServer
 
 from vigil_host.alerts import Alerts
@@ -88,7 +88,6 @@ class Home:
         folder: Path,
         wearers: tuple[str, ...] = ("Anna",),
         passphrase: str = "",
-        empty: Path | None = None,
         people: tuple[str, ...] = (),
     ) -> None:
         self._people = folder / "people.toml"
@@ -98,9 +97,7 @@ class Home:
             one = '[[person]]\nname = "{}"\nrole = "caregiver"\nurls = ["{}"]\n'
             self._people.write_text("".join(one.format(name, self._ntfy.url(name.lower())) for name in people))
         self.clock = ShiftedClock()
-        if empty:
-            shutil.copy(empty, folder / "vigil.db")
-        self.store = Store.open(folder / "vigil.db", clock=self.clock)
+        self.store = Store.open(put_empty_store(folder / "vigil.db"), clock=self.clock)
         self.known = Devices(folder / "devices.toml")
         for number, wearer in enumerate(wearers, 1):
             self.known.add(keys.setup_code(bytes((number,) * keys.KEY_LENGTH)), wearer, f"Wristband {number}")
@@ -309,21 +306,11 @@ class Home:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database with its tables and nothing in it: making one takes longer than copying it."""
-    path = tmp_path_factory.mktemp("empty") / "vigil.db"
-    Store.open(path).close()
-    return path
-
-
 @pytest.fixture
-def home(
-    tmp_path: Path, empty_store: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Home]:
+def home(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """A home in haste; `@pytest.mark.parametrize("home", [{...}], indirect=True)` gives arguments."""
     monkeypatch.setattr("vigil_host.web.stream.LIVE_S", 0.2)
-    made = Home(tmp_path, empty=empty_store, **getattr(request, "param", {}))
+    made = Home(tmp_path, **getattr(request, "param", {}))
     yield made
     made.close()
 

@@ -1,14 +1,11 @@
 """What the driver of a battery behind a divider makes of what an ADC tells."""
 
+from tests.contract.rigs import Board, Clock, refused
+
 from vigil_hal.adc_divider import ADDRESSES, LIPO_CURVE, AdcDivider, on_board
 from vigil_hal.faults import NotAnswering, SensorFault
 from vigil_hal.simulated.adc_divider import SimulatedAdcDivider
-from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.cell import SimulatedCell
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 READ_MS = 2000
 WINDOW = 5  # reads
@@ -19,28 +16,17 @@ class Rig:
     """A simulated cell at a pin, with its clock and a driver."""
 
     def __init__(self, charge_pct: int = 80, load_ma: int = 40, radio_ma: int = 120, ratio_milli: int = 2000) -> None:
-        self.now_ms = (1 << 30) - 5000
-        self.cell = SimulatedCell(
-            lambda: self.now_ms, charge_ppm=charge_pct * 10_000, load_ma=load_ma, radio_ma=radio_ma
-        )
+        self.clock = Clock()
+        self.cell = SimulatedCell(self.clock, charge_ppm=charge_pct * 10_000, load_ma=load_ma, radio_ma=radio_ma)
         self.adc = SimulatedAdcDivider(self.cell, ratio_milli=ratio_milli)
         self.driver = AdcDivider(self.adc, ratio_milli)
 
     def read(self, count: int = 1) -> "int | None":
-        """Let two seconds pass and read, so many times; the clock wraps as a board's does."""
+        """Let two seconds pass and read, so many times."""
         for _ in range(count):
-            self.now_ms = (self.now_ms + READ_MS) % (1 << 30)
+            self.clock.advance(READ_MS)
             self.driver.read()
         return self.driver.percent()
-
-
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
 
 
 def case_charge_is_known_after_ten_seconds_and_not_before() -> None:
@@ -85,12 +71,7 @@ def case_entry_of_a_board_makes_it() -> None:
     rig = Rig(charge_pct=40, load_ma=0)
     pins = []
 
-    class Wired:
-        i2c = SimulatedI2C()
-
-        def one_wire(self, pin: int) -> None:
-            raise ValueError(pin)
-
+    class Wired(Board):
         def adc(self, pin: int) -> SimulatedAdcDivider:
             pins.append(pin)
             return rig.adc

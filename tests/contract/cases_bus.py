@@ -1,5 +1,7 @@
 """The simulated I2C bus: the shape of `machine.I2C`, and faults on demand."""
 
+from tests.contract.rigs import error_number
+
 from vigil_hal.simulated.bus import SimulatedI2C
 
 TYPE_CHECKING = False
@@ -29,15 +31,6 @@ class Memory:
         for i in range(len(buffer)):
             buffer[i] = self.values[self._pointer]
             self._pointer += 1
-
-
-def error_number(call: "Callable[[], object]") -> "int | None":
-    """Return the error number of the OSError that a call raises; 0 when it raises none."""
-    try:
-        call()
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 def case_transactions_reach_the_part_with_the_address() -> None:

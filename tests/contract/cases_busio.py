@@ -1,5 +1,7 @@
 """CircuitPython's bus as the drivers see it: its lock, its errors, and what is said on the wire."""
 
+from tests.contract.rigs import Clock, Light, error_number
+
 from vigil_hal.busio_i2c import BusioI2C
 from vigil_hal.max30102 import Max30102
 from vigil_hal.simulated.bus import SimulatedI2C
@@ -7,7 +9,7 @@ from vigil_hal.simulated.max30102 import SimulatedMax30102
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
+    from collections.abc import Callable
 
     from vigil_hal.seams import ReadableBuffer, WritableBuffer
 
@@ -70,37 +72,14 @@ class Busio:
         raise OSError(self.no_acknowledge if number == 19 else number, "from the bus")
 
 
-class Light:
-    """A source of constant counts."""
-
-    start_us = 0
-    end_us: "int | None" = None
-
-    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        out[0], out[1] = 80_000, 120_000
-        return True
-
-    def temperature_centi_c(self, time_us: int) -> "int | None":
-        return None
-
-
-def error_number(call: "Callable[[], object]") -> "int | None":
-    """Return the error number of the OSError that a call raises; 0 when it raises none."""
-    try:
-        call()
-    except OSError as error:
-        return error.errno
-    return 0
-
-
 def case_a_whole_fifo_comes_in_one_burst_with_the_lock_given_back() -> None:
-    now_ms = [0]
-    wire = SimulatedI2C(SimulatedMax30102(Light(), lambda: now_ms[0]))
+    clock = Clock()
+    wire = SimulatedI2C(SimulatedMax30102(Light(80_000, 120_000), clock))
     busio = Busio(wire)
     driver = Max30102(BusioI2C(busio))
     driver.probe()
     driver.configure()
-    now_ms[0] = 40 * 32
+    clock.advance(40 * 32)
     wire.log = []
     assert driver.drain() == 32
     assert [(kind, register, len(data)) for kind, _, register, data in wire.log] == [("r", 0, 7), ("r", 7, 192)]

@@ -1,75 +1,27 @@
 """What the DS18B20 driver says on its wire and makes of the answers; and the simulated wire itself."""
 
+from tests.contract.rigs import Body, ThermometerRig, refused
+
 from vigil_hal import ds18b20
 from vigil_hal.ds18b20 import Ds18b20
 from vigil_hal.faults import NotAnswering, SensorFault, WrongPart
 from vigil_hal.simulated.ds18b20 import GENUINE_ROM, SimulatedDs18b20
 from vigil_hal.simulated.one_wire import SimulatedOneWire, crc_of
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
-
 _SELECT = b"\x55" + GENUINE_ROM
 _OTHER_ROM = bytes((0x28, 0x49, 0x55, 0x2B, 0x0D, 0x00, 0x00))
 
 
-class Body:
-    """A source of one temperature."""
-
-    start_us = 0
-    end_us: "int | None" = None
-
-    def __init__(self, centi_c: "int | None") -> None:
-        self.centi_c = centi_c
-
-    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        return False
-
-    def temperature_centi_c(self, time_us: int) -> "int | None":
-        return self.centi_c
-
-
-class Rig:
+class Rig(ThermometerRig):
     """A simulated part on a wire, with its clock, its body and a driver."""
 
     def __init__(self, centi_c: "int | None" = 3675, rom: bytes = GENUINE_ROM, wanted: "bytes | None" = None) -> None:
-        self.now_ms = (1 << 30) - 1000
-        self.body = Body(centi_c)
-        self.part = self.another(rom)
-        self.wire = SimulatedOneWire(self.part)
-        self.driver = Ds18b20(self.wire, wanted)
+        super().__init__(SimulatedDs18b20, lambda wire: Ds18b20(wire, wanted), centi_c, bus=SimulatedOneWire, rom=rom)
+        self.wire = self.bus
 
     def another(self, rom: bytes, body: "Body | None" = None) -> SimulatedDs18b20:
         """Return one more part, which is on no wire yet."""
-        return SimulatedDs18b20(body or self.body, lambda: self.now_ms, rom=rom)
-
-    def log(self) -> "list[object]":
-        """Start a new log of the wire and return it."""
-        self.wire.log = []
-        return self.wire.log
-
-    def advance(self, ms: int) -> None:
-        """Let time pass; the clock wraps as a board's does."""
-        self.now_ms = (self.now_ms + ms) % (1 << 30)
-
-    def started(self) -> "Rig":
-        """Set the part up, as the monitor does, and let its first second pass."""
-        self.driver.probe()
-        self.driver.configure()
-        assert self.driver.read_centi_c() is None
-        self.advance(1000)
-        return self
-
-
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises exactly this; return what it says."""
-    try:
-        call()
-    except kind as error:
-        assert type(error) is kind
-        return str(error)
-    raise AssertionError("nothing was raised")
+        return SimulatedDs18b20(body or self.body, self.clock, rom=rom)
 
 
 def said(log: "list[object]") -> "list[bytearray]":

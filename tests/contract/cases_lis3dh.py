@@ -1,68 +1,19 @@
 """What the LIS3DH driver says on the bus and makes of the answers."""
 
+from tests.contract.rigs import AccelerometerRig, Board, refused
+
 from vigil_hal.acceleration import Stuck, head_of
 from vigil_hal.faults import ConfigRefused, NotAnswering, WrongPart
 from vigil_hal.lis3dh import Lis3dh, on_board
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.lis3dh import SimulatedLis3dh
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
 
-
-class Wearer:
-    """Feels `milli_g` and, where it swings, a change of it from conversion to conversion along all axes."""
-
-    start_us = 0
-
-    def __init__(self) -> None:
-        self.milli_g = [0, 0, 1000]
-        self.swing_milli_g = 0
-
-    def acceleration_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        away = self.swing_milli_g * (time_us // 40000 % 5 - 2)
-        for axis in range(3):
-            out[axis] = self.milli_g[axis] + away
-        return True
-
-
-class Rig:
+class Rig(AccelerometerRig):
     """A simulated part on a bus, with its clock, its wearer and a driver that is configured."""
 
-    def __init__(self, identity: int = 0x33) -> None:
-        self.now_ms = (1 << 30) - 1000
-        self.wearer = Wearer()
-        self.part = SimulatedLis3dh(self.wearer, lambda: self.now_ms, identity=identity)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Lis3dh(self.bus)
-        self.driver.configure()
-
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
-
-    def advance(self, ms: int) -> None:
-        """Let time pass; the clock wraps as a board's does."""
-        self.now_ms = (self.now_ms + ms) % (1 << 30)
-
-    def seconds(self, count: int) -> int:
-        """Drain five times a second; how many samples came."""
-        total = 0
-        for _ in range(count * 5):
-            self.advance(200)
-            total += self.driver.drain()
-        return total
-
-
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
+    def __init__(self, **options: int) -> None:
+        super().__init__(SimulatedLis3dh, Lis3dh, trembles=False, **options)
 
 
 def case_probe_refuses_another_part() -> None:
@@ -217,8 +168,7 @@ def case_axis_that_does_not_move_with_the_others_is_dead() -> None:
 
 def case_board_file_names_address_and_axis() -> None:
     rig = Rig()
-    board = rig
-    board.i2c = rig.bus
+    board = Board(rig.bus)
     driver = on_board(board, {"part": "LIS3DH", "address": 0x19, "head": "-y"})
     assert driver.head == -2
     assert "0x19" in refused(NotAnswering, driver.probe)

@@ -1,59 +1,41 @@
 """What the MAX17048 driver says on the bus and makes of the answers."""
 
+from tests.contract.rigs import Board, Clock, Rig, refused
+
 from vigil_hal.faults import ConfigRefused, NotAnswering, SensorFault, WrongPart
 from vigil_hal.max17048 import ADDRESSES, Max17048, on_board
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.cell import SimulatedCell
 from vigil_hal.simulated.max17048 import SimulatedMax17048
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 READ_MS = 2000
 HALF_AN_HOUR = 900  # reads
 
 
-class Rig:
+class Gauge(Rig):
     """A simulated gauge on a bus, with its clock, its cell and a driver."""
 
-    def __init__(self, charge_pct: int = 80, version: int = 0x0012, load_ma: int = 40) -> None:
-        self.now_ms = (1 << 30) - 5000
-        self.cell = SimulatedCell(lambda: self.now_ms, charge_ppm=charge_pct * 10_000, load_ma=load_ma)
-        self.part = SimulatedMax17048(self.cell, lambda: self.now_ms, version=version)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Max17048(self.bus)
-
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
+    def __init__(self, charge_pct: int = 80, load_ma: int = 40, **options: int) -> None:
+        clock = Clock()
+        self.cell = SimulatedCell(clock, charge_ppm=charge_pct * 10_000, load_ma=load_ma)
+        super().__init__(SimulatedMax17048(self.cell, clock, **options), Max17048, clock)
 
     def read(self, count: int = 1) -> "int | None":
-        """Let two seconds pass and read, so many times; the clock wraps as a board's does."""
+        """Let two seconds pass and read, so many times."""
         for _ in range(count):
-            self.now_ms = (self.now_ms + READ_MS) % (1 << 30)
+            self.advance(READ_MS)
             self.driver.read()
         return self.driver.percent()
 
 
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
-
-
 def case_probe_accepts_every_revision_of_the_part() -> None:
     for version in (0x0010, 0x0011, 0x0012, 0x001F):
-        Rig(version=version).driver.probe()
+        Gauge(version=version).driver.probe()
 
 
 def case_probe_refuses_another_part() -> None:
     for version in (0x0003, 0x0000, 0xFFFF, 0x1012):
-        text = refused(WrongPart, Rig(version=version).driver.probe)
+        text = refused(WrongPart, Gauge(version=version).driver.probe)
         assert f"0x{version:04X}" in text and "0x36" in text
 
 
@@ -63,30 +45,21 @@ def case_probe_says_that_nobody_answers() -> None:
 
 
 def case_stuck_bus_is_named() -> None:
-    rig = Rig()
+    rig = Gauge()
     rig.bus.stuck = True
     assert "stuck" in refused(NotAnswering, rig.driver.probe)
     assert "stuck" in refused(NotAnswering, rig.driver.read)
 
 
 def case_entry_of_a_board_makes_it() -> None:
-    rig = Rig()
-
-    class Wired:
-        i2c = rig.bus
-
-        def one_wire(self, pin: int) -> None:
-            raise ValueError(pin)
-
-        adc = one_wire
-
+    rig = Gauge()
     log = rig.log()
-    on_board(Wired(), {"part": "MAX17048", "address": ADDRESSES[0]}).probe()
+    on_board(Board(rig.bus), {"part": "MAX17048", "address": ADDRESSES[0]}).probe()
     assert log == [("r", 0x36, 0x08, b"\x00\x12")]
 
 
 def case_first_charge_comes_after_the_gauges_first_estimate() -> None:
-    rig = Rig()
+    rig = Gauge()
     rig.driver.probe()
     assert rig.driver.percent() is None
     rig.driver.read()  # at once: the registers hold something, and it is believed by nobody
@@ -95,14 +68,14 @@ def case_first_charge_comes_after_the_gauges_first_estimate() -> None:
 
 
 def case_power_on_is_taken_note_of_in_the_gauge() -> None:
-    rig = Rig()
+    rig = Gauge()
     log = rig.log()
     rig.driver.read()
     assert log == [("r", 0x36, 0x1A, b"\x01\x00"), ("w", 0x36, 0x1A, b"\x00\x00")]
 
 
 def case_reading_takes_three_transactions() -> None:
-    rig = Rig()
+    rig = Gauge()
     rig.read(2)
     log = rig.log()
     rig.read()
@@ -112,7 +85,7 @@ def case_reading_takes_three_transactions() -> None:
 
 
 def case_charge_of_the_newest_read_costs_nothing() -> None:
-    rig = Rig()
+    rig = Gauge()
     rig.read(2)
     log = rig.log()
     for _ in range(10):
@@ -122,11 +95,11 @@ def case_charge_of_the_newest_read_costs_nothing() -> None:
 
 def case_every_percent_comes_through() -> None:
     for pct in range(101):
-        assert Rig(charge_pct=pct, load_ma=0).read(2) == pct
+        assert Gauge(charge_pct=pct, load_ma=0).read(2) == pct
 
 
 def case_drain_is_followed_to_the_end() -> None:
-    rig = Rig(charge_pct=3, load_ma=600)
+    rig = Gauge(charge_pct=3, load_ma=600)
     told = []
     for _ in range(100):
         told.append(rig.read() or 0)
@@ -135,7 +108,7 @@ def case_drain_is_followed_to_the_end() -> None:
 
 
 def case_a_little_more_than_full_is_full_and_much_more_is_a_fault() -> None:
-    rig = Rig(charge_pct=100, load_ma=-10)
+    rig = Gauge(charge_pct=100, load_ma=-10)
     rig.part.soc_offset = 4 * 256  # as such gauges tell while a cell is charged
     assert rig.read(2) == 100
     rig.part.soc_offset = 30 * 256
@@ -145,7 +118,7 @@ def case_a_little_more_than_full_is_full_and_much_more_is_a_fault() -> None:
 
 def case_voltage_of_no_cell_is_a_fault_and_no_charge() -> None:
     for offset_mv in (1200, -2000, -5000):
-        rig = Rig()
+        rig = Gauge()
         rig.read(2)
         rig.part.offset_mv = offset_mv
         assert "no cell" in refused(SensorFault, rig.read)
@@ -155,7 +128,7 @@ def case_voltage_of_no_cell_is_a_fault_and_no_charge() -> None:
 
 
 def case_gauge_that_drops_off_is_a_fault_and_comes_back() -> None:
-    rig = Rig()
+    rig = Gauge()
     assert rig.read(2) == 80
     rig.bus.nak(0x36)
     assert "MAX17048 at 0x36 does not answer" in refused(NotAnswering, rig.read)
@@ -166,7 +139,7 @@ def case_gauge_that_drops_off_is_a_fault_and_comes_back() -> None:
 
 def case_gauge_that_drops_off_in_the_middle_of_a_read_says_nothing() -> None:
     for transactions in range(3):
-        rig = Rig()
+        rig = Gauge()
         rig.read(2)
         rig.bus.before(transactions, lambda rig=rig: rig.bus.nak(0x36))
         refused(NotAnswering, rig.read)
@@ -174,7 +147,7 @@ def case_gauge_that_drops_off_in_the_middle_of_a_read_says_nothing() -> None:
 
 
 def case_brown_out_in_use_gives_none_until_it_has_measured() -> None:
-    rig = Rig(charge_pct=30)
+    rig = Gauge(charge_pct=30)
     assert rig.read(2) == 30
     rig.part.brown_out()
     rig.driver.read()
@@ -183,7 +156,7 @@ def case_brown_out_in_use_gives_none_until_it_has_measured() -> None:
 
 
 def case_gauge_that_resets_for_ever_says_so() -> None:
-    rig = Rig()
+    rig = Gauge()
     rig.part.is_deaf = True
     said = []
     for _ in range(12):
@@ -195,7 +168,7 @@ def case_gauge_that_resets_for_ever_says_so() -> None:
 
 
 def case_frozen_gauge_is_a_fault_and_comes_back() -> None:
-    rig = Rig()
+    rig = Gauge()
     rig.read(2)
     rig.part.is_stuck = True
     assert rig.read(HALF_AN_HOUR - 10) == 80
@@ -212,13 +185,13 @@ def case_frozen_gauge_is_a_fault_and_comes_back() -> None:
 
 
 def case_gauge_in_rest_is_not_taken_for_a_frozen_one() -> None:
-    rig = Rig(load_ma=0)
+    rig = Gauge(load_ma=0)
     rig.read(2)
     assert rig.read(HALF_AN_HOUR * 2) == 80
 
 
 def case_gauge_is_never_told_to_begin_anew() -> None:
-    rig = Rig()
+    rig = Gauge()
     rig.driver.probe()
     rig.read(10)
     rig.part.brown_out()

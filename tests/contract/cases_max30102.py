@@ -1,5 +1,7 @@
 """What the MAX30102 driver says on the bus and makes of the answers, and how the simulated part behaves."""
 
+from tests.contract.rigs import WRAP, Clock, Light, Rig, refused
+
 from vigil_hal.faults import ConfigRefused, NotAnswering, WrongPart
 from vigil_hal.max30102 import AMBIENT_OVERFLOW, HEART_RATE, INFRARED, MULTI_LED, PPG_READY, RED, SPO2, Max30102
 from vigil_hal.simulated.bus import SimulatedI2C
@@ -7,61 +9,20 @@ from vigil_hal.simulated.max30102 import SimulatedMax30102
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
+    from collections.abc import MutableSequence
 
     from vigil_hal.seams import ReadableBuffer, WritableBuffer
 
-WRAP = 1 << 30
 OUTPUT_MS = 40  # 100 Hz, averages of 4
 
 
-class Clock:
-    """A millisecond clock that wraps as a board's does."""
-
-    def __init__(self, now_ms: int = 0) -> None:
-        self.now_ms = now_ms
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-    def advance(self, ms: int) -> None:
-        self.now_ms = (self.now_ms + ms) % WRAP
-
-
-class Light:
-    """A source of constant counts, or of counts that tell their own time: red in ms, infrared 100000 more."""
-
-    start_us = 0
-    end_us: "int | None" = None
-
-    def __init__(self, red: "int | None" = None, ir: int = 0) -> None:
-        self.red = red
-        self.ir = ir
-        self.silent = False
-
-    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        out[0] = time_us // 1000 if self.red is None else self.red
-        out[1] = time_us // 1000 + 100000 if self.red is None else self.ir
-        return not self.silent
-
-    def temperature_centi_c(self, time_us: int) -> "int | None":
-        return None
-
-
-class Rig:
-    """A simulated part on a bus, with its clock, its light and a probed driver."""
+class Oximeter(Rig):
+    """A simulated part on a bus, with its clock, its light and a driver."""
 
     def __init__(self, light: "Light | None" = None, start_ms: int = 0, part_id: int = 0x15) -> None:
-        self.clock = Clock(start_ms)
         self.light = light or Light()
-        self.part = SimulatedMax30102(self.light, self.clock, part_id=part_id)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Max30102(self.bus)
-
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
+        clock = Clock(start_ms)
+        super().__init__(SimulatedMax30102(self.light, clock, part_id=part_id), Max30102, clock)
 
     def stick_before(self, transactions: int) -> None:
         """Hold the bus after so many more transactions."""
@@ -81,7 +42,7 @@ class Rig:
 
     def outputs(self, count: int) -> None:
         """Let the part make so many output samples of the default configuration."""
-        self.clock.advance(OUTPUT_MS * count)
+        self.advance(OUTPUT_MS * count)
 
 
 class Registers:
@@ -115,15 +76,6 @@ class Registers:
                 buffer[i] = self.values[self._pointer + i]
 
 
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
-
-
 def first(values: "MutableSequence[int]", count: int) -> "list[int]":
     """Return the first so many values."""
     return [values[i] for i in range(count)]
@@ -133,7 +85,7 @@ def first(values: "MutableSequence[int]", count: int) -> "list[int]":
 
 
 def case_probe_reads_revision_and_part_id() -> None:
-    rig = Rig()
+    rig = Oximeter()
     log = rig.log()
     rig.driver.probe()
     assert log == [("r", 0x57, 0xFE, b"\x03"), ("r", 0x57, 0xFF, b"\x15")]
@@ -147,20 +99,20 @@ def case_probe_says_that_nobody_answers() -> None:
 
 
 def case_probe_says_that_the_bus_is_stuck() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.bus.stuck = True
     assert "stuck" in refused(NotAnswering, rig.driver.probe)
 
 
 def case_probe_refuses_another_part() -> None:
-    assert "0x11" in refused(WrongPart, Rig(part_id=0x11).driver.probe)
+    assert "0x11" in refused(WrongPart, Oximeter(part_id=0x11).driver.probe)
 
 
 # Configuration
 
 
 def case_configure_writes_whole_registers_and_reads_back() -> None:
-    rig = Rig()
+    rig = Oximeter()
     log = rig.log()
     rig.driver.configure()
     assert log == [
@@ -194,7 +146,7 @@ def case_illegal_rate_and_width_are_refused_before_a_write() -> None:
     rates = (50, 100, 200, 400, 800, 1000, 1600, 3200)
     for width, limit in fastest:
         for rate in rates:
-            rig = Rig()
+            rig = Oximeter()
             log = rig.log()
             if rate <= limit:
                 rig.driver.configure(rate, width)
@@ -205,7 +157,7 @@ def case_illegal_rate_and_width_are_refused_before_a_write() -> None:
 
 
 def case_values_outside_the_datasheet_are_refused_before_a_write() -> None:
-    rig = Rig()
+    rig = Oximeter()
     log = rig.log()
     for call in (
         lambda: rig.driver.configure(sample_rate_hz=60),
@@ -244,7 +196,7 @@ def case_reset_is_not_waited_for_without_end() -> None:
 
 def case_simulated_part_lowers_an_illegal_rate_silently() -> None:
     for width, highest in ((0, 6), (1, 5), (2, 4), (3, 3)):
-        rig = Rig()
+        rig = Oximeter()
         rig.bus.writeto_mem(0x57, 0x09, b"\x03")
         rig.bus.writeto_mem(0x57, 0x0A, bytes([7 << 2 | width]))
         answer = bytearray(1)
@@ -279,7 +231,7 @@ def refused_options(kind: "type[Exception]", driver: Max30102, options: "dict[st
 
 def written(register: int, **options: int) -> bytes:
     """Return what `configure` with these options writes to a register, once."""
-    rig = Rig()
+    rig = Oximeter()
     log = rig.log()
     rig.driver.configure(**options)  # type: ignore[arg-type]
     values = [data for kind, _, at, data in log if kind == "w" and at == register]
@@ -313,7 +265,7 @@ def case_interrupts_are_enabled_on_request() -> None:
 
 def case_every_legal_rate_and_width_of_each_mode_is_taken_and_no_other() -> None:
     for mode, slots, fastest, words in MODES:
-        rig = Rig()
+        rig = Oximeter()
         for width_code, width in enumerate(WIDTHS):
             for rate_code, rate in enumerate(RATES):
                 log = rig.log()
@@ -334,7 +286,7 @@ def case_every_legal_rate_and_width_of_each_mode_is_taken_and_no_other() -> None
 def case_part_takes_what_each_mode_allows_and_no_more() -> None:
     # One beyond the limits of the driver: the part answers with a lower rate.
     for mode, slots, fastest, _ in MODES:
-        rig = Rig()
+        rig = Oximeter()
         rig.driver.configure(50, 69, mode=mode, slots=slots)
         for width_code in range(4):
             rig.bus.writeto_mem(0x57, 0x0A, bytes([7 << 2 | width_code]))
@@ -345,7 +297,7 @@ def case_part_takes_what_each_mode_allows_and_no_more() -> None:
 
 def case_samples_of_each_mode_are_unpacked() -> None:
     for mode, slots, _, words in MODES:
-        rig = Rig()
+        rig = Oximeter()
         rig.driver.configure(mode=mode, slots=slots)
         rig.outputs(3)
         log = rig.log()
@@ -361,14 +313,14 @@ def case_samples_of_each_mode_are_unpacked() -> None:
 
 
 def case_slots_are_written_in_order_and_read_back() -> None:
-    rig = Rig()
+    rig = Oximeter()
     log = rig.log()
     rig.driver.configure(mode=MULTI_LED, slots=(RED, INFRARED, RED))
     assert log[7:10] == [("w", 0x57, 0x11, b"\x21\x01"), ("r", 0x57, 0x11, b"\x21"), ("r", 0x57, 0x12, b"\x01")]
 
 
 def case_modes_and_slots_that_do_not_exist_are_refused_before_a_write() -> None:
-    rig = Rig()
+    rig = Oximeter()
     log = rig.log()
     for mode, slots in (
         (0, ()),
@@ -394,7 +346,7 @@ def case_register_that_keeps_its_value_is_a_refused_configuration() -> None:
         (0x0D, "0x0D"),
         (0x11, "0x11"),
     ):
-        rig = Rig()
+        rig = Oximeter()
         rig.part.deaf_registers = (register,)
         options = {"mode": MULTI_LED, "slots": (RED, INFRARED)}
         assert text in refused_options(ConfigRefused, rig.driver, options)
@@ -402,9 +354,9 @@ def case_register_that_keeps_its_value_is_a_refused_configuration() -> None:
 
 def case_every_resolution_shifts_every_slot() -> None:
     for width, shift in ((69, 3), (118, 2), (215, 1), (411, 0)):
-        rig = Rig(Light(0x2FFFF, 0x15555))
+        rig = Oximeter(Light(0x2FFFF, 0x15555))
         rig.driver.configure(50, width, averaging=1, mode=MULTI_LED, slots=(RED, INFRARED, RED, INFRARED))
-        rig.clock.advance(20)
+        rig.advance(20)
         assert rig.driver.drain() == 1
         assert [slot[0] for slot in rig.driver.slots] == [0x2FFFF >> shift, 0x15555 >> shift] * 2
 
@@ -413,7 +365,7 @@ def case_every_resolution_shifts_every_slot() -> None:
 
 
 def case_all_flags_at_once_are_dispatched() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure(interrupts=PPG_READY | AMBIENT_OVERFLOW, almost_full_free=15)
     rig.driver.start_die_temperature()
     rig.part.ambient_overflow()
@@ -430,7 +382,7 @@ def case_all_flags_at_once_are_dispatched() -> None:
 
 def case_almost_full_alone_tells_full_from_empty() -> None:
     for free in (0, 15):
-        rig = Rig()
+        rig = Oximeter()
         rig.driver.configure(interrupts=0, almost_full_free=free)
         for outputs in (32, 0, 5, 32, 31, 0, 33, 0):
             rig.outputs(outputs)
@@ -453,7 +405,7 @@ def case_late_almost_full_flag_does_not_make_an_empty_fifo_full() -> None:
 
 
 def case_ready_flag_that_is_stuck_does_not_make_an_empty_fifo_full() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.part.ppg_ready_stuck = 1
     assert rig.driver.drain() == 0
@@ -465,7 +417,7 @@ def case_ready_flag_that_is_stuck_does_not_make_an_empty_fifo_full() -> None:
 
 
 def case_ready_flag_that_never_rises_costs_one_counted_sample_at_most() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.part.ppg_ready_stuck = 0
     rig.driver.configure()
     rig.outputs(32)
@@ -479,7 +431,7 @@ def case_ready_flag_that_never_rises_costs_one_counted_sample_at_most() -> None:
 
 
 def case_empty_fifo_costs_one_transaction() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     log = rig.log()
     assert rig.driver.drain() == 0
@@ -488,7 +440,7 @@ def case_empty_fifo_costs_one_transaction() -> None:
 
 
 def case_samples_come_in_one_burst() -> None:
-    rig = Rig(Light(0x12345, 0x3FFFF))
+    rig = Oximeter(Light(0x12345, 0x3FFFF))
     rig.driver.configure()
     rig.outputs(2)
     log = rig.log()
@@ -502,7 +454,7 @@ def case_samples_come_in_one_burst() -> None:
 
 
 def case_order_and_times_hold_across_many_drains() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     seen: list[int] = []
     for outputs in (1, 3, 31, 0, 7, 32, 30, 1, 32):
@@ -515,7 +467,7 @@ def case_order_and_times_hold_across_many_drains() -> None:
 
 
 def case_full_is_not_empty() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(32)
     log = rig.log()
@@ -527,7 +479,7 @@ def case_full_is_not_empty() -> None:
 
 
 def case_overflow_is_counted() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(32 + 5)
     assert rig.driver.drain() == 32
@@ -539,7 +491,7 @@ def case_overflow_is_counted() -> None:
 
 
 def case_saturated_overflow_is_a_lower_bound() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(32 + 30)
     rig.driver.drain()
@@ -576,9 +528,9 @@ def case_sample_overwritten_between_the_bursts_is_counted_later() -> None:
 
 def case_words_are_masked_and_shifted_at_every_resolution() -> None:
     for width, bits in ((69, 15), (118, 16), (215, 17), (411, 18)):
-        rig = Rig(Light(0x2FFFF, 0x3FFFF))
+        rig = Oximeter(Light(0x2FFFF, 0x3FFFF))
         rig.driver.configure(50, width, averaging=1)
-        rig.clock.advance(20)
+        rig.advance(20)
         assert rig.driver.drain() == 1
         assert rig.driver.red[0] == 0x2FFFF >> 18 - bits
         assert rig.driver.ir[0] == (1 << bits) - 1
@@ -586,16 +538,16 @@ def case_words_are_masked_and_shifted_at_every_resolution() -> None:
 
 def case_short_pulses_leave_the_low_bits_of_a_word_zero() -> None:
     for width, last in ((69, 0xF8), (118, 0xFC), (215, 0xFE), (411, 0xFF)):
-        rig = Rig(Light(0x3FFFF, 0x3FFFF))
+        rig = Oximeter(Light(0x3FFFF, 0x3FFFF))
         rig.driver.configure(50, width, averaging=1)
-        rig.clock.advance(20)
+        rig.advance(20)
         word = bytearray(3)
         rig.bus.readfrom_mem_into(0x57, 0x07, word)
         assert word == bytes([0x03, 0xFF, last])
 
 
 def case_unused_top_bits_are_ignored() -> None:
-    rig = Rig(Light(0x15555, 0x2AAAA))
+    rig = Oximeter(Light(0x15555, 0x2AAAA))
     rig.driver.configure()
     rig.outputs(1)
     read = rig.bus.readfrom_mem_into
@@ -615,7 +567,7 @@ def case_unused_top_bits_are_ignored() -> None:
 
 
 def case_part_that_drops_off_comes_back_with_its_samples() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(3)
     rig.bus.nak(0x57)
@@ -627,7 +579,7 @@ def case_part_that_drops_off_comes_back_with_its_samples() -> None:
 
 
 def case_broken_data_burst_never_gives_stale_samples() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(4)
     read = rig.bus.readfrom_mem_into
@@ -649,7 +601,7 @@ def case_broken_data_burst_never_gives_stale_samples() -> None:
 
 
 def case_brown_out_is_told_until_configured_again() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(3)
     rig.part.brown_out()
@@ -666,7 +618,7 @@ def case_brown_out_is_told_until_configured_again() -> None:
 
 
 def case_brown_out_is_told_when_its_flag_was_read_away() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.part.brown_out()
     rig.bus.readfrom_mem_into(0x57, 0x00, bytearray(1))
@@ -675,7 +627,7 @@ def case_brown_out_is_told_when_its_flag_was_read_away() -> None:
 
 
 def case_reset_is_no_brown_out() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.bus.readfrom_mem_into(0x57, 0x00, bytearray(1))
     rig.bus.writeto_mem(0x57, 0x09, b"\x40")
     flags = bytearray(1)
@@ -685,7 +637,7 @@ def case_reset_is_no_brown_out() -> None:
 
 def case_brown_out_at_any_instant_of_a_drain_is_told_by_the_drain_after() -> None:
     for transactions in range(4):
-        rig = Rig()
+        rig = Oximeter()
         rig.driver.configure()
         rig.outputs(37)
         rig.bus.before(transactions, rig.part.brown_out)
@@ -701,7 +653,7 @@ def case_brown_out_at_any_instant_of_a_drain_is_told_by_the_drain_after() -> Non
 
 def case_brown_out_while_configuring_is_never_silent() -> None:
     for transactions in range(15):
-        rig = Rig()
+        rig = Oximeter()
         rig.bus.before(transactions, rig.part.brown_out)
         try:
             rig.driver.configure()
@@ -713,7 +665,7 @@ def case_brown_out_while_configuring_is_never_silent() -> None:
 
 def case_bus_stuck_at_any_instant_is_told_and_passes() -> None:
     for transactions in range(4):
-        rig = Rig()
+        rig = Oximeter()
         rig.driver.configure()
         rig.outputs(3)
         rig.stick_before(transactions)
@@ -732,7 +684,7 @@ def case_bus_stuck_at_any_instant_is_told_and_passes() -> None:
 
 
 def case_noise_on_the_status_burst_is_told_as_a_restart() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(3)
     rig.bus.garbled = 1
@@ -745,7 +697,7 @@ def case_noise_on_the_status_burst_is_told_as_a_restart() -> None:
 
 def case_noise_while_configuring_is_never_silent() -> None:
     for transactions in range(15):
-        rig = Rig()
+        rig = Oximeter()
         rig.garble_before(transactions)
         try:
             rig.driver.configure()
@@ -760,7 +712,7 @@ def case_noise_while_configuring_is_never_silent() -> None:
 
 
 def case_led_codes_scale_the_light() -> None:
-    rig = Rig(Light(36000, 72000))
+    rig = Oximeter(Light(36000, 72000))
     rig.driver.configure()
     log = rig.log()
     rig.driver.set_led_codes(0x48, 0x12)
@@ -774,9 +726,9 @@ def case_no_sample_of_mixed_scale_is_delivered() -> None:
     # The codes change after 0 to 39 ms of an average of 40 ms, with 0 to 2 samples waiting.
     for waiting in (0, 1, 2):
         for part_ms in (0, 9, 10, 25, 39):
-            rig = Rig(Light(1000, 2000))
+            rig = Oximeter(Light(1000, 2000))
             rig.driver.configure()
-            rig.clock.advance(OUTPUT_MS * waiting + part_ms)
+            rig.advance(OUTPUT_MS * waiting + part_ms)
             rig.driver.set_led_codes(0x48, 0x12)
             delivered = skipped = 0
             for _ in range(4):
@@ -792,7 +744,7 @@ def case_no_sample_of_mixed_scale_is_delivered() -> None:
 
 def case_a_full_fifo_is_skipped_when_the_codes_change() -> None:
     for outputs in (32, 40):
-        rig = Rig(Light(1000, 2000))
+        rig = Oximeter(Light(1000, 2000))
         rig.driver.configure()
         rig.outputs(outputs)
         rig.driver.set_led_codes(0x48, 0x12)
@@ -804,7 +756,7 @@ def case_a_full_fifo_is_skipped_when_the_codes_change() -> None:
 
 
 def case_too_much_light_saturates() -> None:
-    rig = Rig(Light(200000, 100))
+    rig = Oximeter(Light(200000, 100))
     rig.driver.configure(red_code=0xFF)
     rig.outputs(1)
     rig.driver.drain()
@@ -813,7 +765,7 @@ def case_too_much_light_saturates() -> None:
 
 def case_clipped_source_stays_clipped_and_brighter_light_does_not() -> None:
     for red, seen in ((262143, 262143), (400000, 100000)):
-        rig = Rig(Light(red, 100))
+        rig = Oximeter(Light(red, 100))
         rig.driver.configure(red_code=9)
         rig.outputs(1)
         rig.driver.drain()
@@ -821,7 +773,7 @@ def case_clipped_source_stays_clipped_and_brighter_light_does_not() -> None:
 
 
 def case_smaller_range_gives_larger_counts() -> None:
-    rig = Rig(Light(1000, 200000))
+    rig = Oximeter(Light(1000, 200000))
     rig.driver.configure(adc_range_na=4096)
     rig.outputs(1)
     rig.driver.drain()
@@ -829,7 +781,7 @@ def case_smaller_range_gives_larger_counts() -> None:
 
 
 def case_swapped_leds_swap_the_channels() -> None:
-    rig = Rig(Light(1000, 2000))
+    rig = Oximeter(Light(1000, 2000))
     rig.part.swapped_leds = True
     rig.driver.configure()
     rig.outputs(1)
@@ -838,7 +790,7 @@ def case_swapped_leds_swap_the_channels() -> None:
 
 
 def case_shutdown_stops_and_wake_starts_on_an_empty_fifo() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(2)
     rig.driver.shutdown()
@@ -852,7 +804,7 @@ def case_shutdown_stops_and_wake_starts_on_an_empty_fifo() -> None:
 
 
 def case_shutdown_and_wake_say_nothing_superfluous() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     log = rig.log()
     rig.driver.shutdown()
@@ -867,7 +819,7 @@ def case_shutdown_and_wake_say_nothing_superfluous() -> None:
 
 
 def case_power_lost_while_shut_down_is_told() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.driver.shutdown()
     rig.part.brown_out()
@@ -878,28 +830,28 @@ def case_power_lost_while_shut_down_is_told() -> None:
 
 def case_die_temperature_is_signed_and_comes_when_ready() -> None:
     for sixteenths in (480, 473, 0, -1, -88, 2047, -2048):
-        rig = Rig()
+        rig = Oximeter()
         rig.driver.configure()
         rig.part.die_temperature_sixteenths = sixteenths
         rig.driver.start_die_temperature()
-        rig.clock.advance(28)
+        rig.advance(28)
         assert rig.driver.die_temperature_sixteenths() is None
-        rig.clock.advance(1)
+        rig.advance(1)
         assert rig.driver.die_temperature_sixteenths() == sixteenths
         assert rig.driver.die_temperature_sixteenths() is None
 
 
 def case_die_temperature_survives_a_drain_that_reads_its_flag() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.driver.start_die_temperature()
-    rig.clock.advance(30)
+    rig.advance(30)
     rig.driver.drain()
     assert rig.driver.die_temperature_sixteenths() == 480
 
 
 def case_die_temperature_says_one_thing_at_a_time() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     log = rig.log()
     rig.driver.start_die_temperature()
@@ -907,7 +859,7 @@ def case_die_temperature_says_one_thing_at_a_time() -> None:
     log = rig.log()
     rig.driver.die_temperature_sixteenths()
     assert log == [("r", 0x57, 0x01, b"\x00")]
-    rig.clock.advance(29)
+    rig.advance(29)
     log = rig.log()
     rig.driver.die_temperature_sixteenths()
     assert log == [("r", 0x57, 0x01, b"\x02"), ("r", 0x57, 0x1F, b"\x1e\x00")]
@@ -917,7 +869,7 @@ def case_die_temperature_says_one_thing_at_a_time() -> None:
 
 
 def case_overflow_of_a_part_that_leaves_its_read_pointer() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.part.overwriting_moves_read = False
     rig.driver.configure()
     for _ in range(2):
@@ -931,7 +883,7 @@ def case_overflow_of_a_part_that_leaves_its_read_pointer() -> None:
 
 
 def case_overflow_of_a_part_that_does_not_count_it() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.part.counts_overflow = False
     rig.driver.configure()
     rig.outputs(32 + 32 + 5)
@@ -944,59 +896,59 @@ def case_overflow_of_a_part_that_does_not_count_it() -> None:
 
 
 def case_samples_keep_their_times_across_the_wrap_of_the_clock() -> None:
-    rig = Rig(start_ms=WRAP - 100)
+    rig = Oximeter(start_ms=WRAP - 100)
     rig.driver.configure()
     seen: list[int] = []
     for _ in range(40):
-        rig.clock.advance(7)
+        rig.advance(7)
         seen += first(rig.driver.red, rig.driver.drain())
     assert seen == [25 + OUTPUT_MS * k for k in range(7)]
 
 
 def case_clock_error_shows_in_the_rate() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.part.clock_error_ppm = 15000
     rig.driver.configure()
     count = 0
     for _ in range(1000):
-        rig.clock.advance(100)
+        rig.advance(100)
         count += rig.driver.drain()
     assert count == 2537  # 25 Hz * 1.015 for 100 s
 
 
 def case_clock_may_drift_while_it_runs() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     for ppm, outputs in ((0, 250), (-500000, 125), (1000000, 500), (3000000, 1000), (0, 250)):
         rig.part.clock_error_ppm = ppm
         count = 0
         for _ in range(100):
-            rig.clock.advance(100)
+            rig.advance(100)
             count += rig.driver.drain()
         assert abs(count - outputs) <= 1
 
 
 def case_rate_that_is_no_whole_period_does_not_drift() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.part.clock_error_ppm = 7
     rig.driver.configure(1600, 69, averaging=32)
     count = 0
     for _ in range(1000):
-        rig.clock.advance(100)
+        rig.advance(100)
         count += rig.driver.drain()
     assert count == 5000
 
 
 def case_silent_source_drops_the_average_it_broke() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
-    rig.clock.advance(30)
+    rig.advance(30)
     rig.driver.drain()
     rig.light.silent = True
-    rig.clock.advance(1000)
+    rig.advance(1000)
     assert rig.driver.drain() == 0
     rig.light.silent = False
-    rig.clock.advance(40)
+    rig.advance(40)
     assert rig.driver.drain() == 1
     assert rig.driver.red[0] == 1030 + 25
     assert rig.driver.lost == 0
@@ -1006,7 +958,7 @@ def case_silent_source_drops_the_average_it_broke() -> None:
 
 
 def case_status_is_cleared_by_reading() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.part.ambient_overflow()  # not enabled: stays silent
     rig.outputs(1)
@@ -1022,7 +974,7 @@ def case_status_is_cleared_by_reading() -> None:
 
 
 def case_read_pointer_advances_at_the_first_byte_of_a_sample() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.outputs(3)
     pointer = bytearray(1)
@@ -1035,7 +987,7 @@ def case_read_pointer_advances_at_the_first_byte_of_a_sample() -> None:
 
 
 def case_fifo_without_rollover_stops_and_keeps_the_oldest() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.bus.writeto_mem(0x57, 0x08, b"\x40")
     rig.outputs(40)
@@ -1045,7 +997,7 @@ def case_fifo_without_rollover_stops_and_keeps_the_oldest() -> None:
 
 
 def case_almost_full_is_flagged_early_where_asked() -> None:
-    rig = Rig()
+    rig = Oximeter()
     rig.driver.configure()
     rig.bus.writeto_mem(0x57, 0x08, b"\x5f")
     flags = bytearray(1)
@@ -1058,7 +1010,7 @@ def case_almost_full_is_flagged_early_where_asked() -> None:
 
 
 def case_red_only_mode_gives_three_bytes_a_sample() -> None:
-    rig = Rig(Light(0x01234, 0x05678))
+    rig = Oximeter(Light(0x01234, 0x05678))
     rig.driver.configure()
     rig.bus.writeto_mem(0x57, 0x09, b"\x02")
     rig.outputs(2)
@@ -1068,7 +1020,7 @@ def case_red_only_mode_gives_three_bytes_a_sample() -> None:
 
 
 def case_power_on_registers() -> None:
-    rig = Rig()
+    rig = Oximeter()
     data = bytearray(5)
     rig.bus.readfrom_mem_into(0x57, 0x13, data)
     assert data == b"\xff" * 5

@@ -1,67 +1,20 @@
 """What the MCP9808 driver says on the bus and makes of the answers."""
 
+from tests.contract.rigs import ThermometerRig, refused
+
 from vigil_hal.faults import ConfigRefused, NotAnswering, WrongPart
 from vigil_hal.mcp9808 import Mcp9808
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.mcp9808 import SimulatedMcp9808
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
 
-
-class Body:
-    """A source of one temperature."""
-
-    start_us = 0
-    end_us: "int | None" = None
-
-    def __init__(self, centi_c: "int | None") -> None:
-        self.centi_c = centi_c
-
-    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        return False
-
-    def temperature_centi_c(self, time_us: int) -> "int | None":
-        return self.centi_c
-
-
-class Rig:
+class Rig(ThermometerRig):
     """A simulated part on a bus, with its clock, its body and a driver."""
 
-    def __init__(self, centi_c: "int | None" = 3675, maker_id: int = 0x0054, device_id: int = 0x0400) -> None:
-        self.now_ms = (1 << 30) - 1000
-        self.body = Body(centi_c)
-        self.part = SimulatedMcp9808(self.body, lambda: self.now_ms, maker_id=maker_id, device_id=device_id)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Mcp9808(self.bus)
+    gives_nothing_for_s = 2
 
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
-
-    def advance(self, ms: int) -> None:
-        """Let time pass; the clock wraps as a board's does."""
-        self.now_ms = (self.now_ms + ms) % (1 << 30)
-
-    def started(self) -> "Rig":
-        """Set the part up, as the monitor does, and let its first seconds pass."""
-        self.driver.probe()
-        self.driver.configure()
-        for _ in range(2):
-            assert self.driver.read_centi_c() is None
-            self.advance(1000)
-        return self
-
-
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
+    def __init__(self, centi_c: "int | None" = 3675, **options: int) -> None:
+        super().__init__(SimulatedMcp9808, Mcp9808, centi_c, **options)
 
 
 def case_probe_accepts_every_revision_of_the_part() -> None:

@@ -1,67 +1,19 @@
 """What the MLX90614 driver says on the bus and makes of the answers."""
 
+from tests.contract.rigs import Body, ThermometerRig, refused
+
 from vigil_hal.faults import ConfigRefused, NotAnswering, SensorFault, WrongPart
 from vigil_hal.mlx90614 import Mlx90614
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.mlx90614 import SimulatedMlx90614, pec_of
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
 
-
-class Body:
-    """A source of one temperature."""
-
-    start_us = 0
-    end_us: "int | None" = None
-
-    def __init__(self, centi_c: "int | None") -> None:
-        self.centi_c = centi_c
-
-    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        return False
-
-    def temperature_centi_c(self, time_us: int) -> "int | None":
-        return self.centi_c
-
-
-class Rig:
+class Rig(ThermometerRig):
     """A simulated part on a bus, with its clock, its body and a driver."""
 
-    def __init__(self, centi_c: "int | None" = 3671) -> None:
-        self.now_ms = (1 << 30) - 1000
-        self.body = Body(centi_c)
-        self.part = SimulatedMlx90614(self.body, lambda: self.now_ms)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Mlx90614(self.bus)
-
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
-
-    def advance(self, ms: int) -> None:
-        """Let time pass; the clock wraps as a board's does."""
-        self.now_ms = (self.now_ms + ms) % (1 << 30)
-
-    def started(self) -> "Rig":
-        """Set the part up, as the monitor does, and let its first second pass."""
-        self.driver.probe()
-        self.driver.configure()
-        assert self.driver.read_centi_c() is None
-        self.advance(1000)
-        return self
-
-
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
+    def __init__(self, centi_c: "int | None" = 3671, **options: int) -> None:
+        super().__init__(SimulatedMlx90614, Mlx90614, centi_c, **options)
 
 
 def case_pec_is_a_crc_8_of_smbus() -> None:
@@ -144,7 +96,7 @@ def case_no_single_wrong_bit_on_the_wire_makes_a_reading() -> None:
             buffer[self.turned >> 3] ^= 1 << (self.turned & 7)
 
     rig = Rig().started()
-    rig.part = Turning(rig.body, lambda: rig.now_ms)
+    rig.part = Turning(rig.body, rig.clock)
     rig.bus.attach(rig.part)
     rig.advance(1000)
     for bit in range(24):

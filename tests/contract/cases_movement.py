@@ -1,5 +1,7 @@
 """Position, activity and cadence from both accelerometers, and what a broken one may do to the oximeter: nothing."""
 
+from tests.contract.rigs import Board
+
 from vigil_firmware.activity import Activity
 from vigil_firmware.journal import Journal
 from vigil_firmware.journal_memory import MemoryStore
@@ -12,7 +14,6 @@ from vigil_hal.lis3dh import Lis3dh
 from vigil_hal.max30102 import Max30102
 from vigil_hal.mpu6050 import Mpu6050
 from vigil_hal.parts import opened
-from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.lis3dh import SimulatedLis3dh
 from vigil_hal.simulated.mpu6050 import SimulatedMpu6050
 from vigil_hal.simulated.patient import parse_patient
@@ -22,7 +23,6 @@ from vigil_wire.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import MutableSequence
-    from typing import Any
 
 _PATIENT = "time_s,pulse_rate_bpm,spo2_pct,perfusion_pct,temperature_c,noise_pct,contact"
 _HALF_SINE = (0, 21, 41, 59, 74, 87, 95, 99, 99, 95, 87, 74, 59, 41, 21)  # of 100
@@ -326,23 +326,10 @@ def case_broken_accelerometer_says_nothing_and_costs_the_oximeter_nothing() -> N
         assert (house.vitals.position, house.vitals.movement) == (movement.LYING, movement.STILL), trouble
 
 
-class NoPins:
-    """Buses with an I2C bus alone."""
-
-    def __init__(self) -> None:
-        self.i2c = SimulatedI2C()
-
-    def one_wire(self, pin: int) -> "Any":
-        raise ValueError(pin)
-
-    def adc(self, pin: int) -> "Any":
-        raise ValueError(pin)
-
-
 def case_an_axis_that_there_is_none_is_a_fault_and_costs_nothing_else() -> None:
     said: list[str] = []
     house = House(has_accelerometer=False)
-    parts = opened(NoPins(), ({"part": "LIS3DH", "address": 0x18, "head": "up"},), said.append)
+    parts = opened(Board(), ({"part": "LIS3DH", "address": 0x18, "head": "up"},), said.append)
     assert parts.accelerometer is not None
     house.monitor._attach(parts.accelerometer, house.clock.now_ms)
     house.run(25)

@@ -1,70 +1,19 @@
 """What the MPU-6050 driver says on the bus and makes of the answers."""
 
+from tests.contract.rigs import AccelerometerRig, Board, refused
+
 from vigil_hal.acceleration import CAPACITY, Stuck
 from vigil_hal.faults import ConfigRefused, NotAnswering, WrongPart
 from vigil_hal.mpu6050 import Mpu6050, on_board
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.mpu6050 import SimulatedMpu6050
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
 
-
-class Wearer:
-    """Feels `milli_g`, a tremor of few milli-g and, where it swings, a change from conversion to conversion."""
-
-    start_us = 0
-
-    def __init__(self) -> None:
-        self.milli_g = [0, 0, 1000]
-        self.swing_milli_g = 0
-        self.trembles = True
-
-    def acceleration_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        away = self.swing_milli_g * (time_us // 40000 % 5 - 2)
-        tremor = time_us // 40000 % 3 if self.trembles else 0
-        for axis in range(3):
-            out[axis] = self.milli_g[axis] + away + tremor
-        return True
-
-
-class Rig:
+class Rig(AccelerometerRig):
     """A simulated part on a bus, with its clock, its wearer and a driver that is configured."""
 
-    def __init__(self, identity: int = 0x68, fifo_bytes: int = 1024) -> None:
-        self.now_ms = (1 << 30) - 1000
-        self.wearer = Wearer()
-        self.part = SimulatedMpu6050(self.wearer, lambda: self.now_ms, identity=identity, fifo_bytes=fifo_bytes)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Mpu6050(self.bus)
-        self.driver.configure()
-
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
-
-    def advance(self, ms: int) -> None:
-        """Let time pass; the clock wraps as a board's does."""
-        self.now_ms = (self.now_ms + ms) % (1 << 30)
-
-    def seconds(self, count: int) -> int:
-        """Drain five times a second; how many samples came."""
-        total = 0
-        for _ in range(count * 5):
-            self.advance(200)
-            total += self.driver.drain()
-        return total
-
-
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
+    def __init__(self, **options: int) -> None:
+        super().__init__(SimulatedMpu6050, Mpu6050, trembles=True, **options)
 
 
 def case_probe_refuses_its_successors_by_name() -> None:
@@ -242,8 +191,7 @@ def case_axis_that_does_not_move_with_the_others_is_dead() -> None:
 
 def case_board_file_names_address_and_axis() -> None:
     rig = Rig()
-    board = rig
-    board.i2c = rig.bus
+    board = Board(rig.bus)
     driver = on_board(board, {"part": "MPU6050", "address": 0x69, "head": "+z"})
     assert driver.head == 3
     assert "0x69" in refused(NotAnswering, driver.probe)

@@ -1,5 +1,7 @@
 """Lights, buzzers and button, simulated and driven, and a pattern on them, on every runtime."""
 
+from tests.contract.rigs import Clock, error_number
+
 from vigil_firmware import alarm_patterns
 from vigil_firmware.button import Contact
 from vigil_firmware.indicators import OutputPart
@@ -16,33 +18,6 @@ from vigil_hal.simulated.panel import (
     pulses,
 )
 from vigil_wire.conditions import HIGH
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-class Clock:
-    """A clock that the case turns; it wraps soon."""
-
-    def __init__(self) -> None:
-        self.now_ms = (1 << 30) - 1000
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-    def advance(self, ms: int) -> None:
-        """Let time pass."""
-        self.now_ms = ticks_add(self.now_ms, ms)
-
-
-def refused(call: "Callable[[], object]") -> int:
-    """Check that a call raises OSError; return its number."""
-    try:
-        call()
-    except OSError as error:
-        return error.errno or 0
-    raise AssertionError("nothing was raised")
 
 
 def case_light_shows_each_colour() -> None:
@@ -68,7 +43,7 @@ def case_plain_led_is_lit_for_each_colour() -> None:
 def case_broken_led_raises() -> None:
     leds = SimulatedLeds(Clock())
     leds.pins[2].is_broken = True
-    assert refused(lambda: RgbLight(leds.pins[0], leds.pins[1], leds.pins[2]).value(CYAN)) == 5
+    assert error_number(lambda: RgbLight(leds.pins[0], leds.pins[1], leds.pins[2]).value(CYAN)) == 5
 
 
 def case_buzzer_sounds_while_its_level_is_one() -> None:
@@ -94,8 +69,8 @@ def case_buzzer_that_was_set_to_another_tone_comes_back() -> None:
 def case_broken_buzzer_and_motor_raise_and_come_back() -> None:
     pwm, motor = SimulatedPwm(Clock()), SimulatedPin(Clock())
     pwm.is_broken = motor.is_broken = True
-    assert refused(lambda: ToneBuzzer(pwm).value(1)) == 5
-    assert refused(lambda: motor.value(1)) == 5
+    assert error_number(lambda: ToneBuzzer(pwm).value(1)) == 5
+    assert error_number(lambda: motor.value(1)) == 5
     pwm.is_broken = motor.is_broken = False
     ToneBuzzer(pwm).value(1)
     motor.value(1)

@@ -1,48 +1,25 @@
 """What a board's file lists is opened; what is not there, or makes no sense, never stops the rest."""
 
+from tests.contract.rigs import Board, Body, Clock
+
 from vigil_hal.faults import SensorFault
 from vigil_hal.parts import opened
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_hal.tmp117 import Tmp117
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import MutableSequence
-    from typing import Any
-
 _TMP117 = {"part": "TMP117", "address": 0x49, "optional": True}
 
 
-class Body:
-    """A source that has a temperature and no light."""
-
-    start_us = 0
-    end_us: "int | None" = None
-
-    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        return False
-
-    def temperature_centi_c(self, time_us: int) -> "int | None":
-        return 3700
-
-
-class Wired:
-    """Buses with one TMP117 on I2C, and no pins."""
-
-    def __init__(self, device_id: int = 0x0117) -> None:
-        self.i2c = SimulatedI2C(SimulatedTmp117(Body(), lambda: 0, address=0x49, device_id=device_id))
-
-    def one_wire(self, pin: int) -> "Any":
-        raise ValueError(f"there is no pin {pin}")
-
-    def adc(self, pin: int) -> "Any":
-        raise ValueError(f"there is no pin {pin}")
+def wired(device_id: int = 0x0117) -> Board:
+    """Return a board with one TMP117 on I2C, and no pins."""
+    part = SimulatedTmp117(Body(3700), Clock(), address=0x49, device_id=device_id)
+    return Board(SimulatedI2C(part))
 
 
 def case_a_listed_part_is_opened_at_its_address() -> None:
     said: list[str] = []
-    parts = opened(Wired(), (_TMP117,), said.append)
+    parts = opened(wired(), (_TMP117,), said.append)
     assert isinstance(parts.thermometer, Tmp117)
     assert parts.accelerometer is parts.battery is parts.display is None
     assert said == []
@@ -50,21 +27,21 @@ def case_a_listed_part_is_opened_at_its_address() -> None:
 
 def case_an_optional_part_that_does_not_answer_is_gone_without() -> None:
     said: list[str] = []
-    parts = opened(Wired(), ({"part": "TMP117", "address": 0x48, "optional": True},), said.append)
+    parts = opened(wired(), ({"part": "TMP117", "address": 0x48, "optional": True},), said.append)
     assert parts.thermometer is None
     assert len(said) == 1 and said[0].startswith("vigil: no TMP117: ")
 
 
 def case_a_part_that_does_not_answer_is_kept_as_a_fault() -> None:
     said: list[str] = []
-    parts = opened(Wired(), ({"part": "TMP117", "address": 0x48},), said.append)
+    parts = opened(wired(), ({"part": "TMP117", "address": 0x48},), said.append)
     assert parts.thermometer is not None
     assert len(said) == 1 and said[0].startswith("fault: TMP117 at 0x48 does not answer")
 
 
 def case_another_part_at_its_address_is_kept_as_a_fault() -> None:
     said: list[str] = []
-    parts = opened(Wired(device_id=0x0190), (_TMP117,), said.append)
+    parts = opened(wired(device_id=0x0190), (_TMP117,), said.append)
     assert parts.thermometer is not None
     assert len(said) == 1 and said[0].startswith("fault: device id 0x0190")
 
@@ -72,7 +49,7 @@ def case_another_part_at_its_address_is_kept_as_a_fault() -> None:
 def case_a_name_that_is_no_drivers_is_said_and_the_rest_is_opened() -> None:
     for entry in ({"part": "TMP999"}, {}, {"part": "faults"}, {"part": 5}):
         said: list[str] = []
-        parts = opened(Wired(), (entry, _TMP117), said.append)
+        parts = opened(wired(), (entry, _TMP117), said.append)
         assert isinstance(parts.thermometer, Tmp117), entry
         assert len(said) == 1 and said[0].startswith("fault: there is no part "), said
 
@@ -80,7 +57,7 @@ def case_a_name_that_is_no_drivers_is_said_and_the_rest_is_opened() -> None:
 def case_an_entry_that_makes_no_sense_is_a_fault_of_its_part() -> None:
     said: list[str] = []
     entries = ({"part": "ADC_DIVIDER", "pin": 99}, {"part": "SSD1306", "address": 0x3C, "height": 48}, _TMP117)
-    parts = opened(Wired(), entries, said.append)
+    parts = opened(wired(), entries, said.append)
     assert isinstance(parts.thermometer, Tmp117)
     assert parts.display is None
     assert parts.battery is not None and parts.battery.percent() is None

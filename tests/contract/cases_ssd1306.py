@@ -1,5 +1,7 @@
 """What the SSD1306 driver says on the bus, and what is to be seen on the glass."""
 
+from tests.contract.rigs import Board, Rig, error_number, refused
+
 from vigil_hal.faults import NotAnswering
 from vigil_hal.glyphs import BATTERY, CELLS, FIRST
 from vigil_hal.screen import Screen
@@ -7,27 +9,15 @@ from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.ssd1306 import SimulatedSsd1306
 from vigil_hal.ssd1306 import Ssd1306, on_board
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
 _SETUP = b"\xa8\x3f\xd3\x00\x40\xa1\xc8\xda\x12\x81\xcf\xa4\xa6\x2e\xd5\x80\xd9\xf1\xdb\x30\x20\x02\x8d\x14"
 _LETTER_A = CELLS[(65 - FIRST) * 8 : (66 - FIRST) * 8]
 
 
-class Rig:
+class Display(Rig):
     """A simulated part on a bus, and a driver."""
 
     def __init__(self, address: int = 0x3C, height: int = 64) -> None:
-        self.part = SimulatedSsd1306(address, height)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Ssd1306(self.bus, address, height)
-
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
+        super().__init__(SimulatedSsd1306(address, height), lambda bus: Ssd1306(bus, address, height))
 
     def show(self) -> int:
         """Show all; how many calls that took."""
@@ -47,40 +37,17 @@ class Rig:
         self.driver.text(text)
 
 
-def errno_of(call: "Callable[[], object]") -> int:
-    """Check that a call raises OSError; return its number."""
-    try:
-        call()
-    except OSError as error:
-        return error.errno or 0
-    raise AssertionError("nothing was raised")
-
-
-def is_stopped(call: "Callable[[], object]") -> bool:
-    """Whether a call raises OSError."""
-    try:
-        call()
-        return False
-    except OSError:
-        return True
-
-
 def case_asked_whether_it_is_there_it_does_nothing() -> None:
-    rig = Rig()
+    rig = Display()
     log = rig.log()
     rig.driver.probe()
     assert log == [("w", 0x3C, 0x00, b"\xe3")]
     rig.bus.nak(0x3C)
-    try:
-        rig.driver.probe()
-    except NotAnswering as fault:
-        assert str(fault).startswith("SSD1306 at 0x3C does not answer")
-    else:
-        raise AssertionError("it is not there")
+    assert refused(NotAnswering, rig.driver.probe).startswith("SSD1306 at 0x3C does not answer")
 
 
 def case_setting_up_is_one_transfer_of_these_bytes() -> None:
-    rig = Rig()
+    rig = Display()
     log = rig.log()
     rig.driver.configure()
     assert log == [("w", 0x3C, 0x00, _SETUP)]
@@ -88,7 +55,7 @@ def case_setting_up_is_one_transfer_of_these_bytes() -> None:
 
 
 def case_low_display_is_set_up_for_its_height_at_its_address() -> None:
-    rig = Rig(0x3D, 32)
+    rig = Display(0x3D, 32)
     log = rig.log()
     rig.driver.configure()
     assert log == [("w", 0x3D, 0x00, b"\xa8\x1f" + _SETUP[2:8] + b"\x02" + _SETUP[9:])]
@@ -98,7 +65,7 @@ def case_low_display_is_set_up_for_its_height_at_its_address() -> None:
 
 
 def case_picture_comes_before_the_light_so_that_nobody_sees_what_was_in_the_ram() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(0, 0, "A")
     rig.driver.configure()
     log = rig.log()
@@ -110,7 +77,7 @@ def case_picture_comes_before_the_light_so_that_nobody_sees_what_was_in_the_ram(
 
 
 def case_dark_until_all_is_sent() -> None:
-    rig = Rig()
+    rig = Display()
     rig.driver.fill(1)
     rig.driver.configure()
     while not rig.part.is_on:
@@ -120,7 +87,7 @@ def case_dark_until_all_is_sent() -> None:
 
 
 def case_a_small_change_is_two_short_transfers() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(4, 7, "36.7")
     rig.begin()
     log = rig.log()
@@ -133,7 +100,7 @@ def case_a_small_change_is_two_short_transfers() -> None:
 
 
 def case_nothing_is_sent_while_nothing_changes() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(0, 0, "Pulse 72 bpm")
     rig.begin()
     log = rig.log()
@@ -144,7 +111,7 @@ def case_nothing_is_sent_while_nothing_changes() -> None:
 
 
 def case_no_call_sends_more_than_eight_bursts_of_32_bytes() -> None:
-    rig = Rig()
+    rig = Display()
     rig.begin()
     for colour in (1, 0):
         rig.driver.fill(colour)
@@ -157,7 +124,7 @@ def case_no_call_sends_more_than_eight_bursts_of_32_bytes() -> None:
 
 
 def case_changed_number_is_never_seen_half() -> None:
-    rig = Rig()
+    rig = Display()
     seen = []
     rig.begin()
     for spo2, pulse in ((100, 99), (99, 100), (97, 72), (85, 138), (8, 1), (100, 240)):
@@ -177,7 +144,7 @@ def case_changed_number_is_never_seen_half() -> None:
 
 
 def case_every_character_can_be_told_from_all_others() -> None:
-    rig = Rig()
+    rig = Display()
     rig.begin()
     text = "".join([chr(code) for code in range(33, 127)])
     for row in range(6):
@@ -187,7 +154,7 @@ def case_every_character_can_be_told_from_all_others() -> None:
 
 
 def case_text_ends_with_its_row() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(10, 1, "more than six")
     rig.driver.symbol(BATTERY)
     rig.begin()
@@ -210,7 +177,7 @@ def case_numbers_have_all_their_digits() -> None:
 
 
 def case_big_figures_stand_to_the_right_and_dashes_in_their_place() -> None:
-    rig = Rig()
+    rig = Display()
     rig.driver.figures(7, 3, 0, 0)
     rig.driver.figures(0, 3, 8, 0)
     rig.driver.no_figures(2, 2, 3)
@@ -221,7 +188,7 @@ def case_big_figures_stand_to_the_right_and_dashes_in_their_place() -> None:
 
 def case_heading_is_twice_as_high_and_may_be_dark_on_light() -> None:
     for is_inverse in (False, True):
-        rig = Rig()
+        rig = Display()
         rig.put(0, 0, "VERY LOW OXYGEN")
         rig.driver.heading(0, is_inverse)
         rig.begin()
@@ -235,7 +202,7 @@ def case_heading_is_twice_as_high_and_may_be_dark_on_light() -> None:
 
 
 def case_brightness_is_sent_once() -> None:
-    rig = Rig()
+    rig = Display()
     rig.begin()
     log = rig.log()
     for is_bright in (True, False, False, True):
@@ -245,7 +212,7 @@ def case_brightness_is_sent_once() -> None:
 
 
 def case_power_that_was_lost_unnoticed_is_mended_by_setting_up_again() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(0, 0, "SpO2 97 %")
     rig.begin()
     rig.part.brown_out()
@@ -257,7 +224,7 @@ def case_power_that_was_lost_unnoticed_is_mended_by_setting_up_again() -> None:
 
 
 def case_setting_up_again_is_not_seen() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(0, 0, "SpO2 97 %")
     rig.begin()
     rig.driver.configure()
@@ -268,7 +235,7 @@ def case_setting_up_again_is_not_seen() -> None:
 
 
 def case_switched_off_it_is_dark_until_all_is_sent_again() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(0, 0, "SpO2 97 %")
     rig.begin()
     log = rig.log()
@@ -282,13 +249,13 @@ def case_switched_off_it_is_dark_until_all_is_sent_again() -> None:
 
 
 def case_unplugged_display_raises_and_shows_all_when_it_is_back() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(0, 0, "SpO2 97 %")
     rig.begin()
     rig.bus.detach(0x3C)
     rig.put(5, 0, "96")
-    assert errno_of(rig.driver.show) == 19
-    assert errno_of(rig.driver.configure) == 19
+    assert error_number(rig.driver.show) == 19
+    assert error_number(rig.driver.configure) == 19
     rig.bus.attach(rig.part)
     rig.part.brown_out()
     rig.begin()
@@ -296,12 +263,12 @@ def case_unplugged_display_raises_and_shows_all_when_it_is_back() -> None:
 
 
 def case_stuck_bus_raises_and_what_was_not_sent_is_sent_later() -> None:
-    rig = Rig()
+    rig = Display()
     rig.begin()
     rig.driver.fill(1)
     for transfers in (0, 1, 5, 16):
         rig.bus.before(transfers, lambda: setattr(rig.bus, "stuck", True))
-        assert errno_of(rig.show) == 110
+        assert error_number(rig.show) == 110
         rig.bus.stuck = False
     rig.show()
     assert rig.part.lines() == ["{FULL}" * 16] * 8
@@ -309,19 +276,19 @@ def case_stuck_bus_raises_and_what_was_not_sent_is_sent_later() -> None:
 
 def case_missing_acknowledge_at_any_transfer_leaves_nothing_unsent() -> None:
     for transfers in range(12):
-        rig = Rig()
+        rig = Display()
         rig.begin()
         for row in range(8):
             rig.put(0, row, "row " + str(row))
         rig.bus.before(transfers, lambda rig=rig: rig.bus.nak(0x3C))
-        assert errno_of(rig.show) == 19
+        assert error_number(rig.show) == 19
         rig.bus.release(0x3C)
         rig.show()
         assert rig.part.lines() == ["row " + str(row) for row in range(8)]
 
 
 def case_garbled_transfers_are_mended_by_setting_up_again() -> None:
-    rig = Rig()
+    rig = Display()
     rig.put(0, 0, "SpO2 97 %")
     rig.begin()
     rig.driver.fill(1)
@@ -335,7 +302,7 @@ def case_garbled_transfers_are_mended_by_setting_up_again() -> None:
 
 
 def case_test_picture_lights_every_pixel_so_that_a_dead_row_is_seen() -> None:
-    rig = Rig()
+    rig = Display()
     rig.part.dead_rows.add(20)
     rig.part.dead_columns.add(5)
     rig.driver.fill(1)
@@ -346,29 +313,17 @@ def case_test_picture_lights_every_pixel_so_that_a_dead_row_is_seen() -> None:
 
 
 def case_board_file_says_where_it_is_and_how_high() -> None:
-    class Board:
-        i2c = SimulatedI2C(SimulatedSsd1306(0x3D, 32))
-
-        def one_wire(self, pin: int) -> "Any":
-            raise ValueError(pin)
-
-        def adc(self, pin: int) -> "Any":
-            raise ValueError(pin)
-
-    assert on_board(Board(), {"part": "SSD1306", "address": 0x3C}).rows == 8
-    low = on_board(Board(), {"part": "SSD1306", "address": 0x3D, "height": 32})
+    board = Board(SimulatedI2C(SimulatedSsd1306(0x3D, 32)))
+    assert on_board(board, {"part": "SSD1306", "address": 0x3C}).rows == 8
+    low = on_board(board, {"part": "SSD1306", "address": 0x3D, "height": 32})
     low.configure()
     assert low.rows == 4
-    try:
-        on_board(Board(), {"part": "SSD1306", "address": 0x3D, "height": 48})
-    except ValueError as error:
-        assert str(error) == "height is 64 or 32, not 48"
-    else:
-        raise AssertionError("there is none")
+    wrong = {"part": "SSD1306", "address": 0x3D, "height": 48}
+    assert refused(ValueError, lambda: on_board(board, wrong)) == "height is 64 or 32, not 48"
 
 
 def case_whatever_was_written_and_failed_the_glass_shows_what_is_written_last() -> None:
-    rig = Rig()
+    rig = Display()
     rig.begin()
     noise = 12345
     for turn in range(40):
@@ -385,11 +340,11 @@ def case_whatever_was_written_and_failed_the_glass_shows_what_is_written_last() 
                 rig.driver.fill(noise >> 4 & 1)
         if turn & 1:
             rig.bus.before(noise % 9, lambda: setattr(rig.bus, "stuck", True))
-            if not is_stopped(rig.show):
+            if not error_number(rig.show):
                 rig.bus.before(0, lambda: None)
             rig.bus.stuck = False
         rig.show()
-        fresh = Rig()
+        fresh = Display()
         for index in range(128):
             fresh.driver.cells[index] = rig.driver.cells[index]
         for row in range(8):
@@ -444,7 +399,7 @@ def case_part_is_dark_without_its_charge_pump_and_as_turned_as_it_is_told() -> N
 
 
 def case_part_says_whether_it_is_off() -> None:
-    rig = Rig()
+    rig = Display()
     status = bytearray(1)
     rig.bus.readfrom_into(0x3C, status)
     assert status == b"\x40"

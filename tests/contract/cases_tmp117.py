@@ -1,58 +1,18 @@
 """What the TMP117 driver says on the bus and makes of the answers."""
 
+from tests.contract.rigs import ThermometerRig, refused
+
 from vigil_hal.faults import NotAnswering, WrongPart
 from vigil_hal.simulated.bus import SimulatedI2C
 from vigil_hal.simulated.tmp117 import SimulatedTmp117
 from vigil_hal.tmp117 import Tmp117
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableSequence
 
-
-class Body:
-    """A source of one temperature."""
-
-    start_us = 0
-    end_us: "int | None" = None
-
-    def __init__(self, centi_c: "int | None") -> None:
-        self.centi_c = centi_c
-
-    def sample_into(self, time_us: int, out: "MutableSequence[int]") -> bool:
-        return False
-
-    def temperature_centi_c(self, time_us: int) -> "int | None":
-        return self.centi_c
-
-
-class Rig:
+class Rig(ThermometerRig):
     """A simulated part on a bus, with its clock, its body and a driver."""
 
-    def __init__(self, centi_c: "int | None" = 3670, device_id: int = 0x0117) -> None:
-        self.now_ms = (1 << 30) - 1000
-        self.body = Body(centi_c)
-        self.part = SimulatedTmp117(self.body, lambda: self.now_ms, device_id=device_id)
-        self.bus = SimulatedI2C(self.part)
-        self.driver = Tmp117(self.bus)
-
-    def log(self) -> "list[tuple[str, int, int | None, bytes]]":
-        """Start a new log of the bus and return it."""
-        self.bus.log = []
-        return self.bus.log
-
-    def advance(self, ms: int) -> None:
-        """Let time pass; the clock wraps as a board's does."""
-        self.now_ms = (self.now_ms + ms) % (1 << 30)
-
-
-def refused(kind: "type[Exception]", call: "Callable[[], object]") -> str:
-    """Check that a call raises; return what it says."""
-    try:
-        call()
-    except kind as error:
-        return str(error)
-    raise AssertionError("nothing was raised")
+    def __init__(self, centi_c: "int | None" = 3670, **options: int) -> None:
+        super().__init__(SimulatedTmp117, Tmp117, centi_c, **options)
 
 
 def case_probe_accepts_every_revision_of_the_part() -> None:

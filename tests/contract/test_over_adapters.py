@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.contract import rigs
 from tests.contract.kernel_i2c import FOR_SMBUS_ALONE, Kernel, KernelI2C
 
 from vigil_hal.busio_i2c import BusioI2C
@@ -86,7 +87,8 @@ def test_case(kernel: Kernel, monkeypatch: pytest.MonkeyPatch, adapter: str, mod
         "blinka": _over_busio(errno.EREMOTEIO),
     }
     monkeypatch.setattr(Adapted, "adapt", staticmethod(adapts[adapter]), raising=False)
-    monkeypatch.setattr(_MODULES[module], "SimulatedI2C", Adapted)
+    for place in (rigs, _MODULES[module]):
+        monkeypatch.setattr(place, "SimulatedI2C", Adapted, raising=False)
     getattr(_MODULES[module], name)()
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from collections.abc import Sequence
+from functools import cache
 
 from vigil_host.boards import partition_table, uf2
 from vigil_host.boards.description import Board, Partition
@@ -37,6 +38,7 @@ def esp_image(board: Board, app_bytes: int = 5000, chip_id: int | None = None, f
     return image + esp_part(chip_id, _content(app_bytes), flash_code)
 
 
+@cache
 def _content(length: int) -> bytes:
     return bytes(place * place // 3 & 0xFF for place in range(length))
 

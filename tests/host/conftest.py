@@ -18,6 +18,7 @@ import pytest
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
+from tests.host.empty_store import put_empty_store
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
@@ -432,7 +433,7 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: HeldClock) -> Iterator[Store]:
-    with Store.open(tmp_path / "vigil.db", clock=clock) as store:
+    with Store.open(put_empty_store(tmp_path / "vigil.db"), clock=clock) as store:
         store.add_device(keys.device_id(KEY), "Test device")
         yield store
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.host.command_line import refused
 
 from vigil_host import alarm_replay
 from vigil_host.alarm_replay import Row
@@ -52,14 +53,6 @@ def events(file: Path, *options: str) -> list[tuple[Any, ...]]:
     result = replay(file, "--json", *options)
     assert (result.exit_code, result.stderr) == (0, "")
     return [(e["time_s"], e["condition"], e["event"], e["priority"]) for e in json.loads(result.stdout)]
-
-
-def refused(file: Path, *options: str) -> str:
-    """The one line of a command that failed."""
-    result = replay(file, *options)
-    assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
-    return line.removeprefix("Error: ")
 
 
 def test_low_oxygen_is_an_alarm_after_its_delay_and_ends_after_its_off_delay(write: Write) -> None:
@@ -136,7 +129,7 @@ def test_another_profile_and_one_of_ones_own(write: Write, tmp_path: Path) -> No
     own = tmp_path / "own.toml"
     own.write_text('title = "Own"\nversion = 1\n[limits]\nspo2_low_pct = 96\nspo2_delay_s = 3\n')
     assert events(file, "--profile", str(own)) == [(3, "spo2_low", "raised", "medium")]
-    assert "there is no profile 'nurse'" in refused(file, "--profile", "nurse")
+    assert "there is no profile 'nurse'" in refused(replay(file, "--profile", "nurse"))
 
 
 def test_what_latches_says_so(write: Write) -> None:
@@ -184,13 +177,13 @@ def test_a_file_may_have_no_temperature_and_a_mark_of_its_encoding(write: Write)
 )
 def test_a_mistake_is_one_line_that_says_where(write: Write, text: str, problem: str) -> None:
     file = write(text)
-    assert refused(file).startswith(f"{file}{problem}")
+    assert refused(replay(file)).startswith(f"{file}{problem}")
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    assert refused(tmp_path / "none.csv") == f"{tmp_path / 'none.csv'}: No such file or directory"
+    assert refused(replay(tmp_path / "none.csv")) == f"{tmp_path / 'none.csv'}: No such file or directory"
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\xff\xfe")
-    assert "this is no CSV text" in refused(tmp_path / "picture.csv")
+    assert "this is no CSV text" in refused(replay(tmp_path / "picture.csv"))
 
 
 def counts(rows: list[Row]) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bleak.backends.device import BLEDevice
+from tests.host.running import running as running_from_now
 
 from vigil_host import bridge as bridge_module
 from vigil_host import private_file
@@ -38,13 +39,9 @@ def bridge_of(home: Any, air: Any, devices: Devices) -> Callable[..., Bridge]:
 
 @asynccontextmanager
 async def running(bridge: Bridge) -> AsyncIterator[Bridge]:
-    task = asyncio.create_task(bridge.run())
-    await asyncio.sleep(0.05)
-    try:
+    async with running_from_now(bridge):
+        await asyncio.sleep(0.05)  # it hears
         yield bridge
-    finally:
-        await bridge.close()
-        await task
 
 
 def test_from_the_air_to_the_store(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.host.command_line import refused
+from tests.host.empty_store import put_empty_store
 
 from vigil_host import alarm_profiles, emergency_number
 from vigil_host.cli import main
@@ -32,7 +34,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def record(tmp_path: Path) -> Path:
     """A record in which Ada's clip has told its settings."""
-    path = tmp_path / "vigil.db"
+    path = put_empty_store(tmp_path / "vigil.db")
     told = bytearray(records.HEADER_LENGTH + settings.LENGTH + settings.AUTHOR_MOST_BYTES)
     records.pack_header(told, 1, records.SETTINGS, 1, 0, 0)
     length = records.pack_settings(told, IN_FORCE.pack(), b"Dr. Example")
@@ -57,13 +59,6 @@ def told(result: Result) -> str:
     """What a command that succeeded printed."""
     assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout
-
-
-def refused(result: Result) -> str:
-    """The one line on stderr of a command that failed and printed nothing else."""
-    assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
-    return line.removeprefix("Error: ")
 
 
 def test_the_profiles_are_listed_and_explained() -> None:

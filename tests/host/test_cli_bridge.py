@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.host.command_line import refused
 
 from vigil_host.cli import main, service
 from vigil_host.devices import Devices
@@ -36,14 +37,6 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def vigil(*args: object) -> Result:
     """Run the command in this process; what it does not catch is raised."""
     return CliRunner().invoke(main, [*map(str, args)], catch_exceptions=False)
-
-
-def refused(result: Result) -> str:
-    """The one line on stderr of a command that failed and printed nothing else."""
-    assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    return line.removeprefix("Error: ")
 
 
 def free_port() -> int:

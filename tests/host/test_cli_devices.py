@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import segno
 from click.testing import CliRunner, Result
+from tests.host.command_line import refused
+from tests.host.empty_store import put_empty_store
 
 from vigil_host import system_keyring
 from vigil_host.cli import devices as cli_devices
@@ -43,14 +45,6 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def vigil(*args: str, answer: str | None = None) -> Result:
     """Run the command in this process; what it does not catch is raised."""
     return CliRunner().invoke(main, args, input=answer, catch_exceptions=False)
-
-
-def refused(result: Result) -> str:
-    """The one line on stderr of a command that failed and printed nothing else."""
-    assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    return line.removeprefix("Error: ")
 
 
 def told(result: Result) -> str:
@@ -377,7 +371,7 @@ def record(data_folder: Path) -> Path:
             summary.respiration.add(142)
         measured = (status, status, statuses.UNAVAILABLE, status)
         keep(records.VITALS, second, summary.pack(buf, measured, 90, 80, 157, 1 if spo2 == 885 else 0, 0))
-    with Store.open(data_folder / "vigil.db") as store:
+    with Store.open(put_empty_store(data_folder / "vigil.db")) as store:
         store.add_device(ID, "Clip")
         store.commit(ID, 1, raw)
     return data_folder / "vigil.db"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.host.empty_store import put_empty_store
 
 from vigil_host.cli import main
 from vigil_host.config import signing_key_file
@@ -29,7 +30,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def path(data_folder: Path, clock: Any, journal: Any, utc_ms: int) -> Iterator[Path]:
     """The bridge's record: twenty rows of one device among those of another, signed."""
     data_folder.mkdir()
-    path = data_folder / "vigil.db"
+    path = put_empty_store(data_folder / "vigil.db")
     with Store.open(path, clock=clock, signer=Signer.at(signing_key_file())) as store:
         store.add_device("ada", "Ada's clip")
         store.add_device("bob", "Bob's clip")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.host.command_line import refused
 
 from vigil_hal.simulated.patient import built_in_patient
 from vigil_host.cli import main
@@ -36,15 +37,6 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def replay(*args: object) -> Result:
     """Run the command in this process; what it does not catch is raised."""
     return CliRunner().invoke(main, ["replay", *map(str, args)], catch_exceptions=False)
-
-
-def refused(result: Result) -> str:
-    """The one line on stderr of a command that failed and printed nothing else."""
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("Error: ")
-    return line.removeprefix("Error: ")
 
 
 def test_one_row_a_second_with_exactly_these_columns(recording: Path) -> None:

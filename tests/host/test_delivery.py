@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.host.empty_store import put_empty_store
 from tests.host.ntfy import NtfyServer
 
 from vigil_host import words
@@ -53,6 +54,7 @@ class Home:
         self.device_id = device_id
         self.server = server
         self.clock = Clocks()
+        put_empty_store(folder / "vigil.db")
         self.store = self._open()
         self.people(ada={"role": "patient"}, ben={}, cleo={})
         self.delivery = self._delivery()

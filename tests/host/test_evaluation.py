@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.host.command_line import refused
 
 from vigil_hal.simulated.patient import parse_patient
 from vigil_host.cli import main
@@ -36,14 +37,6 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluate(*args: object) -> Result:
     """Run the command in this process; what it does not catch is raised."""
     return CliRunner().invoke(main, ["evaluate", *map(str, args)], catch_exceptions=False)
-
-
-def refused(result: Result) -> str:
-    """The one line on stderr of a command that failed and printed nothing else."""
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    return line.removeprefix("Error: ")
 
 
 def test_errors_are_those_of_what_was_published() -> None:

@@ -16,6 +16,7 @@ import pytest
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
+from tests.host.running import running, running_room
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -60,24 +61,16 @@ class House:
         bridge = Bridge(self.home.store, self.devices, self.air.scanner, self._own_client, known_rooms=self.known)
         async with page_of(bridge, self.home.store, Access(), "127.0.0.1", self.port) as self.address:
             self.port = int(self.address.rstrip("/").rpartition(":")[2])
-            running = asyncio.create_task(bridge.run())
-            await asyncio.sleep(0.05)
-            try:
+            async with running(bridge):
+                await asyncio.sleep(0.05)
                 yield bridge
-            finally:
-                await bridge.close()
-                await running
 
     @asynccontextmanager
     async def room(self, known: KnownRoom, air: Any = None, client: Any = None) -> AsyncIterator[Room]:
         """Run a room bridge."""
         room = Room(self.address, known.key, (air or self.far).scanner, client or self.home.device.client)
-        running = asyncio.create_task(room.run())
-        try:
+        async with running_room(room):
             yield room
-        finally:
-            running.cancel()
-            await asyncio.wait((running,))
 
     def _own_client(self, device: BLEDevice, disconnected: Callable[[Any], None]) -> Any:
         self.own_clients += 1

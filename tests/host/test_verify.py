@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.host.empty_store import put_empty_store
 
 from vigil_host.store import Gap, Store, StoreError, chain
 from vigil_host.store.chain import Signer, SigningError
@@ -24,7 +25,7 @@ def signer() -> Signer:
 def path(tmp_path: Path, clock: Any, signer: Signer, journal: Any, utc_ms: int, mocker: Any) -> Iterator[Path]:
     """A record of thirty rows, with a checkpoint at row 12, 24 and, from the closing, 30."""
     mocker.patch.object(chain, "SIGN_ROWS", 12)
-    path = tmp_path / "vigil.db"
+    path = put_empty_store(tmp_path / "vigil.db")
     with Store.open(path, clock=clock, signer=signer) as store:
         store.add_device("d", "Device")
         for number in range(ROWS):

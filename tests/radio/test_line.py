@@ -15,6 +15,8 @@ import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
+from tests.host.empty_store import put_empty_store
+from tests.host.running import running
 
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.storage import provision
@@ -102,7 +104,7 @@ class Home:
     def __init__(self, air: Air, folder: Path, key: bytes = KEY) -> None:
         """Know one device, by its key."""
         self.air = air
-        self.path = folder / f"{key.hex()}.db"
+        self.path = put_empty_store(folder / f"{key.hex()}.db")
         self.store = Store.open(self.path)
         self.devices = Devices(folder / f"{key.hex()}.toml")
         self.device_id = self.devices.add(keys.setup_code(key)).id
@@ -117,12 +119,8 @@ class Home:
             lambda device, gone: BleakClient(device, gone, backend=AirClient, air=self.air),
             is_alone=True,  # the device's time flies: turns would be over before anything is said
         )
-        running = asyncio.create_task(bridge.run())
-        try:
+        async with running(bridge):
             yield bridge
-        finally:
-            await bridge.close()
-            await running
 
     def rows(self, what: str) -> list[Any]:
         """Ask the database itself."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bleak import BleakClient, BleakScanner
+from tests.host.running import running, running_room
 from tests.radio.test_line import Home, Wearable, settled
 
 from vigil_host.bridge import Bridge
@@ -45,13 +46,8 @@ class House:
             is_alone=True,  # the device's time flies: turns would be over before anything is said
         )
         page = page_of(bridge, self.home.store, Access(), "127.0.0.1", 0)
-        async with page as self.address:
-            running = asyncio.create_task(bridge.run())
-            try:
-                yield bridge
-            finally:
-                await bridge.close()
-                await running
+        async with page as self.address, running(bridge):
+            yield bridge
 
     @asynccontextmanager
     async def room(self, known: KnownRoom) -> AsyncIterator[None]:
@@ -62,12 +58,8 @@ class House:
             lambda heard: BleakScanner(heard, backend=AirScanner, air=self.air),
             lambda device, gone: BleakClient(device, gone, backend=AirClient, air=self.air),
         )
-        running = asyncio.create_task(room.run())
-        try:
+        async with running_room(room):
             yield
-        finally:
-            running.cancel()
-            await asyncio.wait((running,))
 
 
 @pytest.fixture

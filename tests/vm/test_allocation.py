@@ -25,7 +25,7 @@ from vigil_hal import acceleration, adc_divider, lis3dh, max17048, max30102, mpu
 from vigil_hal.adc_divider import AdcDivider
 from vigil_hal.max17048 import Max17048
 from vigil_hal.max30102 import Max30102
-from vigil_host.vm.heap import heap_growth, large_frames
+from vigil_host.vm.heap import heap_growth, heap_growths, large_frames
 from vigil_host.vm.runner import Runtime
 
 _SETUP = """
@@ -157,16 +157,17 @@ _LARGE = {
 
 @pytest.mark.parametrize("bpm", [40, 72, 180])
 @pytest.mark.parametrize("swing", [2, 20, 200])
-@pytest.mark.parametrize("function", ["add", "judge", "second"])
-def test_signal_makes_no_object(runtime: Runtime, function: str, swing: int, bpm: int) -> None:
+def test_signal_makes_no_object(runtime: Runtime, swing: int, bpm: int) -> None:
     setup = _SETUP.replace("{swing}", str(swing)).replace("{bpm}", str(bpm))
-    assert heap_growth(runtime, setup, function, calls=60) == 0
+    growths = heap_growths(runtime, setup, ("add", "judge", "second"), calls=60)
+    assert not any(growths.values()), growths
 
 
-@pytest.mark.parametrize("function", ["rescale", "drain", "step", "evaluate", "breathe", "long_run"])
-def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime, function: str) -> None:
+def test_sampler_respiration_and_alarms_make_no_object(runtime: Runtime) -> None:
     setup = _SETUP.replace("{swing}", "20").replace("{bpm}", "72")
-    assert heap_growth(runtime, setup, function, calls=60) == 0
+    functions = ("rescale", "drain", "step", "evaluate", "breathe", "long_run")
+    growths = heap_growths(runtime, setup, functions, calls=60)
+    assert not any(growths.values()), growths
 
 
 _MOTION_SETUP = """
@@ -210,9 +211,10 @@ assert motion.is_moving == ({milli_g} > 0)
 
 
 @pytest.mark.parametrize("milli_g", [0, 3, 150])
-@pytest.mark.parametrize("function", ["step", "doubt", "many"])
-def test_motion_makes_no_object(runtime: Runtime, function: str, milli_g: int) -> None:
-    assert heap_growth(runtime, _MOTION_SETUP.replace("{milli_g}", str(milli_g)), function, calls=60) == 0
+def test_motion_makes_no_object(runtime: Runtime, milli_g: int) -> None:
+    setup = _MOTION_SETUP.replace("{milli_g}", str(milli_g))
+    growths = heap_growths(runtime, setup, ("step", "doubt", "many"), calls=60)
+    assert not any(growths.values()), growths
 
 
 _ACCELEROMETER_SETUP = """
@@ -246,10 +248,10 @@ def many():
 
 
 @pytest.mark.parametrize(("module", "driver"), [("lis3dh", "Lis3dh"), ("mpu6050", "Mpu6050")])
-@pytest.mark.parametrize("function", ["drain", "many"])
-def test_accelerometers_make_no_object(runtime: Runtime, function: str, module: str, driver: str) -> None:
+def test_accelerometers_make_no_object(runtime: Runtime, module: str, driver: str) -> None:
     setup = _ACCELEROMETER_SETUP.replace("{module}", module).replace("{driver}", driver)
-    assert heap_growth(runtime, setup, function, calls=60) == 0
+    growths = heap_growths(runtime, setup, ("drain", "many"), calls=60)
+    assert not any(growths.values()), growths
 
 
 _WEARER_SETUP = """

@@ -7,13 +7,14 @@ import pytest
 from vigil_host.vm.contract import Case, find_cases, run_cases
 from vigil_host.vm.runner import MicroPythonVm, Runtime
 
-_FILES = sorted((Path(__file__).resolve().parents[1] / "contract").glob("cases_*.py"))
+_FOLDER = Path(__file__).resolve().parents[1] / "contract"
+_FILES = sorted(_FOLDER.glob("cases_*.py"))
 
 
 @pytest.fixture(scope="module")
 def outcomes(runtime: Runtime) -> dict[Case, str]:
     """Return each case's traceback, all run once in one VM."""
-    return run_cases(runtime, _FILES)
+    return run_cases(runtime, _FILES, {"tests/contract/rigs.py": _FOLDER / "rigs.py"})
 
 
 @pytest.mark.contract
@@ -36,7 +37,7 @@ def test_each_case_is_reported_by_itself(vm: MicroPythonVm, tmp_path: Path) -> N
     broken.write_text("import nothing_of_that_name\ndef case_never():\n    pass\n")
     sums = tmp_path / "sums.py"
     sums.write_text("def add(a, b):\n    return a + b\n")
-    outcomes = run_cases(vm, [good, broken], helpers=[sums])
+    outcomes = run_cases(vm, [good, broken], helpers={"sums.py": sums})
     assert [str(case) for case in outcomes] == [
         "cases_good.case_passes",
         "cases_good.case_fails",

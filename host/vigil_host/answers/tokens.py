@@ -9,15 +9,15 @@ a token can answer that message, and do nothing else with it.
 
 import base64
 import binascii
-import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import struct
 from pathlib import Path
 from typing import NamedTuple
+
+from vigil_host import private_file
 
 KEY_FILE = "answer-key"
 GOOD_FOR_S = 24 * 3600
@@ -61,7 +61,7 @@ class Tokens:
         """
         try:
             if not path.exists():
-                _write_new_key(path)
+                private_file.make(path, secrets.token_hex(_KEY_BYTES).encode())
             path.chmod(0o600)
             key = bytes.fromhex(path.read_text(encoding="ascii"))
         except OSError as error:
@@ -102,16 +102,3 @@ class Tokens:
 def drill(utc_s: int) -> Token:
     """Return a token that answers a drill."""
     return Token(DRILL, secrets.randbits(48), utc_s)
-
-
-def _write_new_key(path: Path) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(part, path)  # never over a key that another process has made meanwhile
-    finally:
-        part.unlink(missing_ok=True)

@@ -5,13 +5,13 @@ forward, delay or withhold what that room hears, and read none of it.
 """
 
 import json
-import os
 import secrets
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vigil_host import private_file
 from vigil_wire import keys
 
 MAX_NAME_LENGTH = 32
@@ -116,13 +116,7 @@ def _checked(name: object) -> str:
 
 def _write_secret(path: Path, text: str) -> None:
     """Replace the file in one step, for its owner only."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        private_file.replace(path, text)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise RoomsError(f"{path} cannot be written: {error.strerror}") from error

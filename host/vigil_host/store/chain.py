@@ -11,7 +11,6 @@ signature of "vigil checkpoint 1" | id of the newest row u64 | utc_ms s64 | that
 Whoever has the signing key can write another history: what the chain proves is that nobody else did.
 """
 
-import os
 import struct
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,8 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from vigil_host import private_file
 
 GENESIS = bytes(32)
 SIGN_ROWS = 1000
@@ -70,7 +71,8 @@ class Signer:
         """
         try:
             if not path.exists():
-                _write_new_key(path)
+                new = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+                private_file.make(path, new)
             key = load_pem_private_key(path.read_bytes(), None)
         except OSError as error:
             raise SigningError(f"the signing key {path} cannot be read: {error.strerror}") from error
@@ -93,18 +95,3 @@ def is_signed(public_key: bytes, signature: bytes, head: Head, utc_ms: int) -> b
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def _write_new_key(path: Path) -> None:
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(part, path)  # never over a key that another process has made meanwhile
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()

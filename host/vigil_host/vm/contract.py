@@ -5,7 +5,7 @@ Pytest runs the same functions on CPython, so that one suite holds for both runt
 
 import ast
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +53,10 @@ def find_cases(files: Iterable[Path]) -> list[Case]:
     ]
 
 
-def run_cases(runtime: Runtime, files: Iterable[Path], helpers: Iterable[Path] = ()) -> dict[Case, str]:
+def run_cases(runtime: Runtime, files: Iterable[Path], helpers: Mapping[str, Path] | None = None) -> dict[Case, str]:
     """Run every case of `files` in one VM; returns each one's traceback, "" where it passed.
 
-    `helpers` are further modules, or data files, that the cases import or open by name.
+    `helpers` are further modules, or data files, by the name under which the cases import or open them.
     """
     files = list(files)
     cases = find_cases(files)
@@ -65,7 +65,8 @@ def run_cases(runtime: Runtime, files: Iterable[Path], helpers: Iterable[Path] =
         _RUN_CASES,
         files_in={
             "cases.json": json.dumps(modules).encode(),
-            **{file.name: file.read_bytes() for file in [*files, *helpers]},
+            **{file.name: file.read_bytes() for file in files},
+            **{name: file.read_bytes() for name, file in (helpers or {}).items()},
         },
         files_out=["report.txt"],
     )

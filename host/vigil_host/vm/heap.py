@@ -9,7 +9,7 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vigil_host.vm.runner import Runtime
@@ -30,15 +30,18 @@ def _grown(function, calls):
         function()
     return gc.mem_alloc() - before
 
+def _growth(function, baseline):
+    for _ in range({warm_up}):
+        function()
+        baseline()
+    _grown(_nothing, 1)
+    empty = _grown(baseline, {calls})
+    return _grown(function, {calls}) - empty
+
 gc.disable()
-for _ in range({warm_up}):
-    {function}()
-    {baseline}()
-_grown(_nothing, 1)
-_empty = _grown({baseline}, {calls})
-_full = _grown({function}, {calls})
-with open("growth.json", "w") as _file:
-    json.dump(_full - _empty, _file)
+_growths = [_growth(_each, {baseline}) for _each in ({functions},)]
+with open("growths.json", "w") as _file:
+    json.dump(_growths, _file)
 """
 
 
@@ -57,11 +60,23 @@ def heap_growth(
     where given, `baseline`: what the measured code needs of the test's own fakes, whose growth is subtracted. The
     `warm_up` calls before let first-time allocations pass. Raises VmError with the traceback where the code fails.
     """
-    text = setup + _MEASURE.format(function=function, baseline=baseline, calls=calls, warm_up=warm_up)
-    result = runtime.run(text, files_out=["growth.json"]).check()
-    growth = json.loads(result.files["growth.json"])
-    assert isinstance(growth, int)
+    (growth,) = heap_growths(runtime, setup, (function,), calls=calls, warm_up=warm_up, baseline=baseline).values()
     return growth
+
+
+def heap_growths(
+    runtime: Runtime,
+    setup: str,
+    functions: Sequence[str],
+    *,
+    calls: int = 200,
+    warm_up: int = 2,
+    baseline: str = "_nothing",
+) -> dict[str, int]:
+    """Return `heap_growth` of each of `functions`, measured one after another in one VM, so that `setup` runs once."""
+    text = setup + _MEASURE.format(functions=", ".join(functions), baseline=baseline, calls=calls, warm_up=warm_up)
+    result = runtime.run(text, files_out=["growths.json"]).check()
+    return dict(zip(functions, json.loads(result.files["growths.json"]), strict=True))
 
 
 def frame_words(function: Callable[..., Any]) -> int:

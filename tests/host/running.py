@@ -1,0 +1,30 @@
+"""A bridge, or a room bridge, that runs while a test does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from vigil_host.bridge import Bridge
+from vigil_host.rooms.room import Room
+
+
+@asynccontextmanager
+async def running(bridge: Bridge) -> AsyncIterator[Bridge]:
+    """Run it, and close it at the end."""
+    task = asyncio.create_task(bridge.run())
+    try:
+        yield bridge
+    finally:
+        await bridge.close()
+        await task
+
+
+@asynccontextmanager
+async def running_room(room: Room) -> AsyncIterator[Room]:
+    """Run it until the end, and break it off there."""
+    task = asyncio.create_task(room.run())
+    try:
+        yield room
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
