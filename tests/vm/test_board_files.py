@@ -2,9 +2,11 @@
 
 import __future__
 
+import ast
 import builtins
 import dis
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
 
@@ -114,6 +116,33 @@ def test_no_name_is_lost_on_the_way_to_the_board() -> None:
     for path, source in sources().items():
         read, bound = names_in(compile(source, path, "exec", without_annotations))
         assert read - bound - set(dir(builtins)) - {"__name__", "__annotations__"} == set(), path
+
+
+def test_no_attribute_is_lost_on_the_way_to_the_board() -> None:
+    """Also where a class has those of one that it extends, which is in another module."""
+    trees = {path: ast.parse(source) for path, source in sources().items()}
+    bound = {path: set(private_names(tree, bound=True)) for path, tree in trees.items()}
+    for path, tree in trees.items():
+        named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        extended = {base.id for node in tree.body if isinstance(node, ast.ClassDef) for base in node.bases}  # type: ignore[attr-defined]
+        homes = [
+            other for other in trees
+            for node in trees[other].body if isinstance(node, ast.ClassDef) and node.name in named & extended
+        ]  # fmt: skip
+        assert set(private_names(tree, bound=False)) <= bound[path].union(*(bound[home] for home in homes)), path
+        original = set(private_names(ast.parse(asset(path).read_text()), bound=True))
+        for home in homes:
+            shared = original.intersection(private_names(ast.parse(asset(home).read_text()), bound=True))
+            assert bound[path] & bound[home] == shared, (path, home)
+
+
+def private_names(tree: ast.AST, *, bound: bool) -> Iterator[str]:
+    """Return the private attributes and methods that are bound in a module, or those that are asked for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) == bound and node.attr[0] == "_":
+            yield node.attr
+        elif bound and isinstance(node, ast.FunctionDef):
+            yield node.name
 
 
 def test_the_boards_sources_replay_as_ours_do(vm: MicroPythonVm, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Shortens the names that mean something in one module only: `_longest_gap_ms` becomes `_17`.
 
 On a board each different name is text and a place in a table that grows by doubling, in one piece; when they are short,
-modules share them. It is done to private names, and to arguments that no call names. Strings and all other names stay,
-and so do lines: a traceback's module and line fit the sources, and only a private function's name in it does not.
+modules share them. It is done to private names, and to arguments that no call names, but not in modules of which one
+extends a class of the other, whose private names it has too. Strings and all other names stay, and so do lines: a
+traceback's module and line fit the sources, and only a private function's name in it does not.
 """
 
 import ast
@@ -24,7 +25,21 @@ def with_short_names(sources: dict[str, str], others: list[str]) -> dict[str, st
     trees = {path: ast.parse(source) for path, source in sources.items()}
     everything = [*trees.values(), *(ast.parse(source) for source in others)]
     in_calls = {node.arg for tree in everything for node in ast.walk(tree) if isinstance(node, ast.keyword)}
-    return {path: _renamed(source, sorted(_own_names(trees[path]) - in_calls)) for path, source in sources.items()}
+    apart = _related(trees)
+    return {
+        path: source if path in apart else _renamed(source, sorted(_own_names(trees[path]) - in_calls))
+        for path, source in sources.items()
+    }
+
+
+def _related(trees: dict[str, ast.Module]) -> set[str]:
+    """The modules with a class that extends one of another module, and those others: there, private names meet."""
+    classes = [(path, node) for path, tree in trees.items() for node in tree.body if isinstance(node, ast.ClassDef)]
+    homes = {node.name: path for path, node in classes}
+    pairs = [
+        {path, homes.get(base.id, path)} for path, node in classes for base in node.bases if isinstance(base, ast.Name)
+    ]
+    return set().union(*(pair for pair in pairs if len(pair) > 1))
 
 
 def _renamed(source: str, names: list[str]) -> str:
