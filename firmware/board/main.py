@@ -18,6 +18,14 @@ import time
 import bluetooth
 import machine
 
+if sys.platform != "rp2":
+    # An ESP32's heap grows into the memory that NimBLE needs, whose start can then end in a panic: so it takes its part
+    # before all else. The peripheral starts it anew. On an rp2 the heap has its own memory, and BTstack starts once.
+    try:
+        bluetooth.BLE().active(True)
+    except OSError as error:
+        print("vigil: Bluetooth does not start at once:", error)
+
 from vigil_firmware.device import Device
 from vigil_firmware.monitor import STEP_MS
 from vigil_firmware.pattern_player import TICK_MS

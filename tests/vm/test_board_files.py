@@ -46,6 +46,8 @@ print(replay.__file__, pulse_oximeter.__file__)
 
 _PINS = """
 import sys
+import bluetooth
+bluetooth.BLE.active = lambda radio, on: None
 import machine, main
 
 def bus(number, *, sda, scl, freq):
@@ -58,7 +60,24 @@ print(*(pin for _, pin, _ in machine.pin_writes))
 main.start()
 """
 
+_RADIO = """
+import sys
+import bluetooth
+
+class Radio:
+    def active(self, on):
+        print(on, [name for name in sys.modules if name.startswith("vigil_")])
+        if len(sys.argv) > 1:
+            raise OSError(19)
+
+bluetooth.BLE = Radio
+import main
+print("vigil_firmware.device" in sys.modules)
+"""
+
 _ADC = """
+import bluetooth
+bluetooth.BLE.active = lambda radio, on: None
 import main
 
 class Adc:
@@ -70,6 +89,14 @@ class Adc:
 
 print(*(main.PlainAdc(Adc(counts)).read_uv() for counts in (0, 1, 32768, 65535)))
 """
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_radio_has_its_memory_before_vigil_is_loaded(vm: MicroPythonVm, fails: bool) -> None:
+    files = {"main.py": Path("firmware/board/main.py").read_bytes()}
+    said = vm.run(_RADIO, ["fails"] * fails, files_in=files).check().stdout.splitlines()
+    trouble = ["vigil: Bluetooth does not start at once: [Errno 19] ENODEV"] * fails
+    assert said == ["True []", *trouble, "True"]
 
 
 def test_a_port_without_calibrated_readings_tells_microvolts(vm: MicroPythonVm) -> None:
