@@ -27,10 +27,22 @@ _PROGRAMS = Path(__file__).resolve().parents[1] / "flash/on_board"  # that `vigi
 _SIMULATED = (
     "vigil_firmware/simulation/__init__.py",
     "vigil_firmware/simulation/parts.py",
-    *(f"vigil_hal/{name}.py" for name in ("adc_divider", "max17048", "tmp117")),
+    *(f"vigil_hal/{name}.py" for name in ("adc_divider", "lis3dh", "max17048", "tmp117")),
     *(
         f"vigil_hal/simulated/{name}.py"
-        for name in ("__init__", "bus", "cell", "max17048", "max30102", "patient", "recording", "table", "tmp117")
+        for name in (
+            "__init__",
+            "bus",
+            "cell",
+            "conversions",
+            "lis3dh",
+            "max17048",
+            "max30102",
+            "patient",
+            "recording",
+            "table",
+            "tmp117",
+        )
     ),
 )
 
