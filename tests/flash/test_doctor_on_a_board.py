@@ -41,7 +41,8 @@ GOOD = {
             "part_id": 0x15, "revision": 3, "samples": 25, "lost": 0, "sampled_us": 251_000, "die_centi_c": 2850,
         },
     },
-    "free_heap_bytes": 90_000, "file_system_bytes": 1 << 20, "free_file_bytes": 600_000, "clock_hz": 240_000_000,
+    "heap_bytes": 300_000, "frozen": "",
+    "file_system_bytes": 1 << 20, "free_file_bytes": 600_000, "clock_hz": 240_000_000,
     "year": 2000, "radio": {"address": "a0b7654c1122"},
 }  # fmt: skip
 
@@ -55,7 +56,7 @@ def found_on(flash: Path, setup: str, exit_code: int) -> dict[str, tuple[str, st
 
 def test_a_wired_board_is_well(flash: Path) -> None:
     found = found_on(flash, WIRED, 0)
-    assert list(found) == ["Board", "Bus", "MAX30102", "FIFO", "Die", "TMP117", "Heap", "Flash", "Clock", "Radio"]
+    assert list(found) == ["Board", "Bus", "MAX30102", "FIFO", "Die", "TMP117", "Memory", "Flash", "Clock", "Radio"]
     assert {verdict for verdict, _, _ in found.values()} == {"good"}
     assert found["Bus"][1] == "0x36, 0x48, 0x57 answer on SDA 21, SCL 22"
     assert found["Die"][1] == "30.0 C"
@@ -87,7 +88,8 @@ def test_another_part_at_the_oximeters_address(flash: Path) -> None:
         ({"sensors": {**GOOD["sensors"], "oximeter": {**GOOD["sensors"]["oximeter"], "lost": 31}}}, "FIFO"),  # type: ignore[dict-item,index]
         ({"sensors": {**GOOD["sensors"], "oximeter": {**GOOD["sensors"]["oximeter"], "die_centi_c": 8000}}}, "Die"),  # type: ignore[dict-item,index]
         ({"sensors": {**GOOD["sensors"], "thermometer": {"address": 0x48, "part_id": 0x75}}}, "TMP117"),  # type: ignore[dict-item]
-        ({"free_heap_bytes": 8_000}, "Heap"),
+        ({"heap_bytes": 180_000}, "Memory"),
+        ({"heap_bytes": 78_000, "frozen": "vigil-sources-"}, "Memory"),
         ({"free_file_bytes": 8_000}, "Flash"),
         ({"radio": {"error": "ImportError no module named 'bluetooth'"}}, "Radio"),
     ],

@@ -1,8 +1,8 @@
 """The files that go onto a board: Vigil's packages as bytecode, and boot.py, main.py and board.json to be read.
 
 The sources are those that `mip` installs (firmware/package.json), without the drivers of parts that the board has not,
-made into .mpy by mpy-cross. A board takes a .py
-before a .mpy of the same name: where mip has been, its .py files must go first.
+made into .mpy by mpy-cross. A board takes a .py before a .mpy of the same name: where mip has been, its .py files must
+go first.
 
 Nothing is compiled natively: docs/boards.md says why.
 """
@@ -47,14 +47,20 @@ _SIMULATED = (
 )
 
 
-def file_set(board: Board) -> dict[str, bytes]:
-    """The content of each file by its path on the board, but for the key and the settings; raises ImageError."""
+def file_set(board: Board, *, is_frozen: bool = False) -> dict[str, bytes]:
+    """The content of each file by its path on the board, but for the key and the settings; raises ImageError.
+
+    `is_frozen`: the packages are in the board's MicroPython, and no files.
+    """
     if not board.runs_micropython:
         raise ImageError(f"{board.name} runs Linux: Vigil is installed on it as on any computer, nothing is flashed")
+    readable = {**readable_files(), "board.json": board_json(board)}
+    if is_frozen:
+        return readable
     needless = {driver.path for driver in drivers().values()} - {part.driver.path for part in board.parts}
     without = {str(PurePosixPath(path).with_suffix(".mpy")) for path in needless}
     packages = {path: code for path, code in compiled(board.chip.architecture).items() if path not in without}
-    return {**readable_files(), "board.json": board_json(board), **packages}
+    return {**readable, **packages}
 
 
 def readable_files() -> dict[str, bytes]:
