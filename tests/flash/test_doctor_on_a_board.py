@@ -32,6 +32,14 @@ from vigil_hal.simulated.max30102 import SimulatedMax30102
 _part = SimulatedMax30102(endless_source("patient", ""), time.ticks_ms, part_id=0x11)
 machine.attach_i2c(SimulatedI2C(_part))
 """
+DEAF = """
+import bluetooth
+
+def fail(radio, on=None):
+    raise OSError(19)
+
+bluetooth.BLE.active = fail
+"""
 GOOD = {
     "platform": "esp32", "machine": "M", "version": "v1",
     "pins": {"i2c": 0, "sda": 21, "scl": 22, "parts": [{"part": "TMP117", "address": 0x48}]},
@@ -71,6 +79,12 @@ def test_a_board_without_its_sensors(flash: Path) -> None:
 def test_a_part_at_an_unexpected_address(flash: Path) -> None:
     verdict, found, _ = found_on(flash, STRAY, 1)["MAX30102"]
     assert (verdict, found) == ("bad", "does not answer at 0x57; a part that does not belong here is at 0x5A")
+
+
+def test_a_radio_that_does_not_start_hides_nothing_else(flash: Path) -> None:
+    found = found_on(flash, DEAF, 1)
+    assert found["Radio"][:2] == ("bad", "Bluetooth does not start: OSError [Errno 19] ENODEV")
+    assert found["Memory"][0] == "good"
 
 
 def test_another_part_at_the_oximeters_address(flash: Path) -> None:

@@ -184,10 +184,10 @@ def test_a_board_with_little_memory_can_do_with_vigil_frozen_in(flash: Path, tmp
     frozen.write(tmp_path / "frozen")
     with SocketBoard(flash, frozen=tmp_path / "frozen", setup=SMALL.format(free=76)) as board:
         done = vigil("flash", "--board", BOARD, "--port", board.url, "--sensors", "simulated")
-        assert "96 KiB, of which Vigil needs 88" in done.stderr
+        assert "96 KiB, of which Vigil needs 92" in done.stderr
         assert done.exit_code == 0
         found = {each["subject"]: each for each in json.loads(vigil("doctor", "--port", board.url, "--json").stdout)}
-        assert found["Memory"]["found"] == "96 KiB beside Bluetooth, of which Vigil needs 88"
+        assert found["Memory"]["found"] == "96 KiB beside Bluetooth, of which Vigil needs 92"
         assert found["Memory"]["verdict"] == "good"
 
 

@@ -13,10 +13,10 @@ FROM_FILES_KIB, FROM_FILES_WITHOUT_SERVICES_KIB = 196, 184
 FROZEN_KIB, FROZEN_WITHOUT_SERVICES_KIB = 80, 76
 SIMULATED = "simulated"
 MORE_KIB = {
-    "accelerometer": (20, 4),
-    "battery": (4, 1),
-    "display": (20, 4),
-    SIMULATED: (40, 8),
+    "accelerometer": (20, 8),
+    "battery": (4, 2),
+    "display": (20, 8),
+    SIMULATED: (40, 12),
 }
 """By kind of part, from files and frozen; `SIMULATED`: simulated sensors in place of wired ones."""
 

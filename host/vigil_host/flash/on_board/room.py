@@ -3,19 +3,29 @@
 import gc
 import json
 
-import bluetooth
-
 _LITTLE_BYTES = 32 * 1024  # that may be taken where Bluetooth is started: after much it can end in a panic
+
+
+def started():
+    """The radio, if it was off and could be started."""
+    try:
+        import bluetooth
+
+        ble = bluetooth.BLE()
+        if not ble.active() and gc.mem_alloc() <= _LITTLE_BYTES:
+            ble.active(True)
+            return ble
+    except (ImportError, OSError):
+        pass  # whoever asks for the radio itself is told: the doctor, and the monitor when it starts
+    return None
+
 
 try:
     from vigil_frozen import SOURCES
 except ImportError:
     SOURCES = ""
 gc.collect()
-ble = bluetooth.BLE()
-is_ours = not ble.active() and gc.mem_alloc() <= _LITTLE_BYTES
-if is_ours:
-    ble.active(True)
+radio = started()
 heap_bytes = gc.mem_alloc() + gc.mem_free()
 try:
     import esp32
@@ -25,6 +35,6 @@ try:
     heap_bytes += sum(regions) - max(regions)
 except ImportError:
     pass
-if is_ours:
-    ble.active(False)
+if radio is not None:
+    radio.active(False)
 print(json.dumps({"heap_bytes": heap_bytes, "frozen": SOURCES}))
