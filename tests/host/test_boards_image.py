@@ -362,6 +362,7 @@ def test_boards_are_listed_and_explained() -> None:
     assert "<!--" not in explained
     (one,) = json.loads(vigil("boards", "esp32-devkitc", "--json").stdout)
     assert (one["image"], one["flash_offset"], one["can_pair"]) == ("ESP32_GENERIC", 0x1000, True)
+    assert one["needed_kib"] > one["free_kib"] > one["needed_frozen_kib"]  # with Bluetooth off
     assert len(json.loads(vigil("boards", "--json").stdout)) == len(_BOARDS)
     unknown = vigil("boards", "esp8266")
     assert (unknown.exit_code, unknown.stderr.count("\n")) == (1, 1)

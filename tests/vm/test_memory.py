@@ -41,4 +41,4 @@ def test_who_flashes_a_board_is_told_what_is_measured(
 ) -> None:
     """The smallest heap to live in is a few per cent more than what is held in it at last."""
     held_kib = memory.measured(vm, memory._IN_CALLS, seconds=5, services=services)["all"] / 1024
-    assert 1.04 * held_kib < told_kib < 1.14 * held_kib, "run benchmarks/memory.py on a native VM: boards/memory.py"
+    assert held_kib < told_kib < 1.14 * held_kib, "run benchmarks/memory.py on a native VM: boards/memory.py"
