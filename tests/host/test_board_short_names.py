@@ -30,6 +30,7 @@ def test_private_names_and_arguments_are(text: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("text", "after"),
     [
+        ("self.x = 'x: %d'", "self._0 = 'x: %d'"),
         ("RATES = ()\ndef rate(): return RATES", "_0 = ()\ndef _1(): return _0"),
         ("def rate(): return x.rate", "def _0(): return x._0"),
         ("class Lamp:\n    def shine(self): self.lit = 1", "class _0:\n    def _1(self): self._0 = 1"),
@@ -64,6 +65,7 @@ def test_a_public_one_is_the_same_everywhere_and_apart_from_all_that_it_meets() 
         "self.__class__.__name__",
         "x = 1\nx.x('x')",
         "self.x = getattr(self, 'x')",
+        "self.x = self.y = 'y x z'",
         "self.append = bus.append",
         "import bus\nself.x = bus.x",
         "class Fault(ValueError):\n    pass\nclass Worse(Fault):\n    pass",

