@@ -34,10 +34,10 @@ MOST_BLOCK_BYTES = 8 * 1024
 HEAP_BYTES = 128 * 1024
 ROOMY_BYTES = 1024 * 1024
 NAMED = """
+from vigil_wire.link import Session, hello
+Session.begin.seal.open.out.is_open
 device.monitor.vitals.pulse_rate.value_or
-link.Session.begin.seal.open.out.is_open
-link.hello
-"""  # of the firmware, by memory_in_vm.py: these names must not be shortened
+"""  # of the firmware, by memory_in_vm.py: it must be there, by these names
 BLOCK_BYTES = 16  # of MicroPython's heap with 32-bit words
 _FROZEN = "import sys\nsys.path.insert(0, '.frozen')\n"
 _BEGIN = "import memory_in_vm as memory\nmemory.going = memory.steps({seconds}, *{names})\n"

@@ -36,14 +36,15 @@ def test_what_is_named_nowhere_goes(text: str) -> None:
 def test_what_is_named_stays(named: str) -> None:
     text = "def f():\n    return 1"
     assert left(f"{text}\n{named}") == f"{text}\n{named}"
-    assert left(text, other=f"from m import f\n{named}") == left(text, program=named) == text
+    named = f"from m import f\n{named}"
+    assert left(text, other=named) == left(text, program=named) == text
 
 
 @pytest.mark.parametrize("named", ["x.f", "g(f=1)"])
 def test_what_may_be_named_stays(named: str) -> None:
     text = "def f():\n    return 1"
-    assert left(text, other=f"import m\n{named}") == left(text, program=named) == text
-    assert left(text, other=named) == ""
+    assert left(text, other=f"import m\n{named}") == left(text, program=f"import m\n{named}") == text
+    assert left(text, other=named) == left(text, program=named) == ""
 
 
 def test_what_a_module_has_of_the_same_name_does_not_keep_it() -> None:
@@ -64,7 +65,7 @@ def test_what_others_import_stays() -> None:
 
 def test_of_an_import_what_is_used_stays() -> None:
     text = "from a import (\n    b,\n    c as d,\n    e,\n)\nx = d"
-    assert left(text, program="x") == "from a import c as d\n\n\n\n\nx = d"
+    assert left(text, program="from m import x") == "from a import c as d\n\n\n\n\nx = d"
 
 
 _CLASS = """

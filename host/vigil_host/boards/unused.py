@@ -17,17 +17,18 @@ def without_unused(sources: dict[str, str], others: list[str]) -> dict[str, str]
     """The sources of modules, by path, without it. `others`: what else runs on a board, and stays as it is."""
     trees = {path: ast.parse(source) for path, source in sources.items()}
     lines = {path: source.split("\n") for path, source in sources.items()}
-    by_others = set().union(*(_Names(ast.parse(source)).anything for source in others))
+    programs = [_Names(ast.parse(source)) for source in others]
     names = {path: _Names(tree) for path, tree in trees.items()}
     changed = set(trees)
     while changed:
         for path in changed:
             names[path] = _Names(trees[path])
-        anywhere = by_others.union(*(found.anything for found in names.values()))
+        everybody = [*programs, *names.values()]
+        anywhere = set().union(*(found.anything for found in everybody))
         changed = {
             path
             for path, tree in trees.items()
-            if _lessen(tree, lines[path], names[path].named, by_others | _of_module(path, names), anywhere)
+            if _lessen(tree, lines[path], names[path].named, _of_module(path, names[path], everybody), anywhere)
         }
     return {path: "\n".join(kept) for path, kept in lines.items()}
 
@@ -73,11 +74,11 @@ class _Names:
                         self._look(child)
 
 
-def _of_module(path: str, names: dict[str, _Names]) -> set[str]:
-    """What is named, by itself or other modules, of what is at the top of a module."""
+def _of_module(path: str, own: _Names, everybody: list[_Names]) -> set[str]:
+    """What is named, by itself or others, of what is at the top of a module."""
     module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    found = set(names[path].read)
-    for other in names.values():
+    found = set(own.read)
+    for other in everybody:
         found |= other.words
         found.update(name for home, name in other.imported if home == module)
         if (module, "") in other.imported or other.is_dynamic:
