@@ -67,7 +67,7 @@ def test_a_public_one_is_the_same_everywhere_and_apart_from_all_that_it_meets() 
         "self.x = getattr(self, 'x')",
         "self.x = self.y = 'y x z'",
         "self.append = bus.append",
-        "import bus\nself.x = bus.x",
+        "import bus\nself.x = bus.y.x",
         "class Fault(ValueError):\n    pass\nclass Worse(Fault):\n    pass",
         "from x.y import z\nself.x = z",
         "def print(bytes):\n    return bytes",

@@ -169,9 +169,12 @@ def _from_outside(tree: ast.Module, trees: dict[str, ast.Module]) -> Iterator[st
                 outside.update(module.split("."), *_words(aliases))
     yield from outside
     for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in outside:
-                yield name
+        if isinstance(node, ast.Attribute):
+            whose = node.value
+            while isinstance(whose, ast.Attribute):
+                whose = whose.value
+            if isinstance(whose, ast.Name) and whose.id in outside:
+                yield node.attr
 
 
 def _words(aliases: list[ast.alias]) -> Iterator[list[str]]:
