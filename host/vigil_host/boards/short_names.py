@@ -75,8 +75,9 @@ def _shared(
     for name in sorted(homes, key=lambda name: (-len(homes[name]), name)):
         give(name, homes[name])
     for path in sorted(own):
-        for name in sorted(own[path]):
-            give(name, {path})
+        kin = {other for other in own if other in extended[path] or path in extended[other]}
+        for name in sorted(own[path].difference(short[path])):
+            give(name, {other for other in kin if name in roles[other]} if _PRIVATE.fullmatch(name) else {path})
     return short
 
 
