@@ -8,7 +8,34 @@ A condition holds while its signal (`vigil_firmware.alarm_signals`) is beyond it
 over when valid readings are within the limit, by the hysteresis, as long as its off-delay.
 """
 
-from collections import namedtuple
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    class Kind(NamedTuple):
+        """A row: what a condition is.
+
+        signal: an attribute of alarm_signals.Signals. side: of the limit, where it holds. limit, in the signal's unit,
+        and on_delay (s): a number, or the name of the setting that has it. off_delay: s. hysteresis: in the signal's
+        unit. worse_by: it sounds again so far beyond where it was acknowledged; 0: it does not get worse. latches:
+        whether it stays, when it is over, until it is acknowledged.
+        """
+
+        priority: int
+        signal: str
+        side: int
+        limit: int | str
+        on_delay: int | str
+        off_delay: int
+        hysteresis: int
+        worse_by: int
+        latches: int
+
+
+if not TYPE_CHECKING:  # MicroPython has no NamedTuple, and nothing smaller that has attributes
+    from collections import namedtuple
+
+    Kind = namedtuple("Kind", "priority signal side limit on_delay off_delay hysteresis worse_by latches")
 
 NONE = 0
 LOW = 1
@@ -22,15 +49,6 @@ ABOVE = 1
 NEVER = 0
 IF_SET = 1  # where the setting `latching` is 1
 ALWAYS = 2
-
-
-# A row: what a condition is.
-#
-# signal: an attribute of alarm_signals.Signals. side: of the limit, where it holds. limit, in the signal's unit, and
-# on_delay (s): a number, or the name of the setting that has it. off_delay: s. hysteresis: in the signal's unit.
-# worse_by: it sounds again so far beyond where it was acknowledged; 0: it does not get worse. latches: whether it
-# stays, when it is over, until it is acknowledged. A namedtuple, since a board has no smaller thing with attributes.
-Kind = namedtuple("Kind", "priority signal side limit on_delay off_delay hysteresis worse_by latches")
 
 # fmt: off
 TABLE = (

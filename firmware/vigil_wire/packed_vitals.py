@@ -33,6 +33,7 @@ _PLAIN = bytes([
     _FLAGS, 1, 4,
 ])
 # fmt: on
+_PLAIN_END = 48
 # Offset of a mean that its least and its most follow, bits of the mean, bits of each distance from it, what the mean's
 # code starts at, "no value".
 _SPREADS = (
@@ -71,8 +72,8 @@ class VitalsPacker:
         """Fill in a vitals record from its milliseconds of the day on."""
         self._record = record
         self._open(data, start)
-        for at in range(0, len(_PLAIN), 3):
-            self._take_plain(_PLAIN[at], _PLAIN[at + 1], _PLAIN[at + 2])
+        for at in range(0, _PLAIN_END, 3):
+            self._take_plain(at)
         for spread in _SPREADS:
             self._take_spread(spread)
 
@@ -87,12 +88,15 @@ class VitalsPacker:
         return different == 0
 
     def _put_all(self) -> None:
-        for at in range(0, len(_PLAIN), 3):
-            value = _word(self._record, _PLAIN[at], _PLAIN[at + 1])
-            self._put(value, _PLAIN[at + 2])
+        for at in range(0, _PLAIN_END, 3):
+            self._put_plain(at)
         for spread in _SPREADS:
             self._put_spread(spread)
         self._put(1, 1)
+
+    def _put_plain(self, at: int) -> None:
+        value = _word(self._record, _PLAIN[at], _PLAIN[at + 1])
+        self._put(value, _PLAIN[at + 2])
 
     def _put_spread(self, spread: "tuple[int, int, int, int, int]") -> None:
         mean = _word(self._record, spread[0], 2)
@@ -106,11 +110,11 @@ class VitalsPacker:
         other = _word(self._record, spread[0] + 4, 2)
         self._put(other - mean, spread[2])
 
-    def _take_plain(self, offset: int, length: int, bits: int) -> None:
-        code = self._take(bits)
-        if code == (1 << bits) - 1 and offset != _FLAGS:
-            code = (1 << length * 8) - 1
-        _set_word(self._record, offset, length, code)
+    def _take_plain(self, at: int) -> None:
+        code = self._take(_PLAIN[at + 2])
+        if code == (1 << _PLAIN[at + 2]) - 1 and _PLAIN[at] != _FLAGS:
+            code = (1 << _PLAIN[at + 1] * 8) - 1
+        _set_word(self._record, _PLAIN[at], _PLAIN[at + 1], code)
 
     def _take_spread(self, spread: "tuple[int, int, int, int, int]") -> None:
         mean = self._take(spread[1])
