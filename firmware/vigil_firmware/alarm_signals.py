@@ -75,7 +75,6 @@ class Signals:
         self.clock_unset = Measurement()  # s
         self.restarted = Measurement()
         self.equipment = Equipment()
-        self._vitals = Vitals()
         self._fall = _Fall()
         self._baseline = _Baseline()
         self.use(settings)

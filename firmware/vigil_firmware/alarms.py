@@ -37,6 +37,7 @@ STANDBY_MOST_MIN = 480
 _NO_EVIDENCE = 0
 _FOR = 1
 _AGAINST = 2
+_NOT_CONTRARY = -1  # no reading says that it should change
 _MEDIUM_AFTER_MS = 60_000  # without a reading
 _FORGOTTEN_MS = DAY_MS  # what was seen so long before the next reading begins no alarm
 _WORRY_SPO2_DECI_PCT = 30
@@ -54,7 +55,10 @@ STATE_LENGTH = struct.calcsize(_STATE)
 
 
 class Condition:
-    """One condition: whether it is active and sounds, and for how long the evidence has pointed the other way."""
+    """One condition: whether it is active and sounds, and for how long the evidence has pointed the other way.
+
+    There are many: with more than twelve attributes each takes half as much memory again.
+    """
 
     def __init__(self, number: int, settings: "Settings") -> None:
         self.number = number
@@ -64,18 +68,15 @@ class Condition:
         self.is_latched = False  # over, and kept until it is acknowledged
         self.is_acknowledged = False
         self.onset_ms = 0  # tick at which the evidence for the last change began
-        self._is_contrary = False
-        self._within_ms = 0
+        self._contrary_ms = _NOT_CONTRARY  # of an active one: for how long readings were within its limit
         self._acknowledged_ms = 0
         self._acknowledged_value = 0
         self.use(settings)
 
     def use(self, settings: "Settings") -> None:
-        """Take limit and delays, which settings may have."""
-        kind = self.kind
-        self._limit = _setting(kind.limit, settings)
-        self._on_delay_ms = _setting(kind.on_delay, settings) * 1000
-        self._latches = kind.latches == conditions.ALWAYS or kind.latches == settings.latching == conditions.IF_SET
+        """Take limit and delay, which settings may have."""
+        self._settings = settings
+        self._limit = _setting(self.kind.limit, settings)  # here, for each second wants it
 
     def judge(self, signal: "Measurement", elapsed_ms: int, now_ms: int) -> int:
         """Take one second's reading in; the event that it makes, or 0."""
@@ -88,17 +89,17 @@ class Condition:
             self.is_acknowledged = False
             return conditions.SOUNDS_AGAIN
         if (evidence == _FOR) == self.is_active or self.is_latched:
-            self._is_contrary = False
+            self._contrary_ms = _NOT_CONTRARY
             return 0
-        if not self._is_contrary:
-            self._is_contrary = True
+        if self._contrary_ms == _NOT_CONTRARY:
             self.onset_ms = now_ms
-            self._within_ms = 0
+            self._contrary_ms = 0
         elif self.is_active:
-            self._within_ms += elapsed_ms
+            self._contrary_ms += elapsed_ms
         if self.is_active:
-            return self._end() if self._within_ms >= self.kind.off_delay * 1000 else 0
-        return self._begin() if ticks_diff(now_ms, self.onset_ms) >= self._on_delay_ms else 0
+            return self._end() if self._contrary_ms >= self.kind.off_delay * 1000 else 0
+        on_delay_ms = _setting(self.kind.on_delay, self._settings) * 1000
+        return self._begin() if ticks_diff(now_ms, self.onset_ms) >= on_delay_ms else 0
 
     def acknowledge(self, signal: "Measurement", now_ms: int) -> None:
         """Silence it, from now on and where its signal stands."""
@@ -122,7 +123,8 @@ class Condition:
 
     def clear(self) -> None:
         """End it."""
-        self.is_active = self.is_latched = self.is_acknowledged = self._is_contrary = False
+        self.is_active = self.is_latched = self.is_acknowledged = False
+        self._contrary_ms = _NOT_CONTRARY
         self.priority = self.kind.priority
 
     def restore(self, priority: int, is_latched: bool, is_acknowledged: bool, now_ms: int) -> None:
@@ -145,18 +147,20 @@ class Condition:
 
     def _forget(self, now_ms: int) -> None:
         """Let go of evidence that is too old to be told by ticks."""
-        if self._is_contrary and ticks_diff(now_ms, self.onset_ms) >= _FORGOTTEN_MS:
-            self._is_contrary = False
+        if self._contrary_ms != _NOT_CONTRARY and ticks_diff(now_ms, self.onset_ms) >= _FORGOTTEN_MS:
+            self._contrary_ms = _NOT_CONTRARY
 
     def _begin(self) -> int:
         self.is_active = True
-        self._is_contrary = False
+        self._contrary_ms = _NOT_CONTRARY
         return conditions.RAISED
 
     def _end(self) -> int:
-        if self._latches and not self.is_acknowledged:
+        latches = self.kind.latches
+        must_stay = latches == conditions.ALWAYS or latches == self._settings.latching == conditions.IF_SET
+        if must_stay and not self.is_acknowledged:
             self.is_latched = True
-            self._is_contrary = False
+            self._contrary_ms = _NOT_CONTRARY
             return conditions.LATCHED
         self.clear()
         return conditions.CLEARED
