@@ -16,7 +16,6 @@ Adverts are what alarms are heard by, so nobody may stop them for long: see vigi
 """
 
 from vigil_firmware import attribute_table
-from vigil_firmware.bluetooth_stacks import BTSTACK, stack_of
 from vigil_firmware.bonds import Bonds
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vigil_firmware.attribute_table import Service
+    from vigil_firmware.bluetooth_stacks import Stack
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.standard_services import StandardServices
     from vigil_firmware.storage import Storage
@@ -106,6 +106,8 @@ class Peripheral:
         log: "Callable[[str], None]",
         now_ms: int,
     ) -> None:
+        from vigil_firmware.bluetooth_stacks import BTSTACK, stack_of
+
         self._monitor = monitor
         self._storage = storage
         self._random = random
@@ -131,11 +133,13 @@ class Peripheral:
         self._notify_bound = self._notify  # once: each binding is an object
         self._bluetooth = bluetooth
         self._ble = bluetooth.BLE()
-        self._stack = stack_of(self._ble)
-        self._standard = self._standard_services()
+        stack = stack_of(self._ble)
+        self._can_pair = stack.can_pair
+        self._standard = self._standard_services(stack)
+        self._refuse_overflow(stack)
         self._start_radio()
         self._address_ms = now_ms
-        is_btstack = self._stack.name == BTSTACK.name
+        is_btstack = stack.name == BTSTACK.name
         self._changes_address = storage.settings.standard_services == SERVICES_OFF and not is_btstack
         self._is_address_due = self._changes_address
         self._door = Door(is_btstack, now_ms)
@@ -162,7 +166,7 @@ class Peripheral:
     def flags(self) -> int:
         """What hosts are told of the device: link.ADDRESS_CHANGES, link.CAN_PAIR, link.FEELS_MOVEMENT."""
         flags = link.ADDRESS_CHANGES if self._changes_address else 0
-        if self._stack.can_pair:
+        if self._can_pair:
             flags |= link.CAN_PAIR
         return flags | link.FEELS_MOVEMENT if self._monitor.has_accelerometer else flags
 
@@ -215,20 +219,33 @@ class Peripheral:
         if self._standard is not None:
             self._standard.step(self._connections, self._second, self._notify_bound)
 
-    def _standard_services(self) -> "StandardServices | None":
+    def _standard_services(self, stack: "Stack") -> "StandardServices | None":
         """Return what tells phones and gateways; None, and its modules are not in memory, where nobody may be told."""
         services = self._storage.settings.standard_services
-        if services == SERVICES_BONDED and not self._stack.can_pair:
+        if services == SERVICES_BONDED and not stack.can_pair:
             self._log(
                 "link: standard services are off: a board with %s cannot pair, so 'bonded' could tell nobody; "
-                "set standard_services to off, or to open for everybody" % self._stack.name
+                "set standard_services to off, or to open for everybody" % stack.name
             )
             return None
         if services == SERVICES_OFF:
             return None
         from vigil_firmware.standard_services import StandardServices
 
-        return StandardServices(self._monitor, self._storage.settings, self._stack)
+        return StandardServices(self._monitor, self._storage.settings, stack)
+
+    def _services(self) -> "list[Service]":
+        """All that is registered, ours first."""
+        return [OURS] if self._standard is None else [OURS] + self._standard.services
+
+    def _refuse_overflow(self, stack: "Stack") -> None:
+        """Refuse services that a stack's attribute table has no room for: BTstack overflows silently."""
+        needed = attribute_table.size_bytes(self._services())
+        if stack.table_bytes is not None and needed > stack.table_bytes:
+            raise RadioError(
+                "the services need %d bytes of %s's attribute table, which has %d: set standard_services to 0"
+                % (needed, stack.name, stack.table_bytes)
+            )
 
     def _advertise(self) -> None:
         self._must_advertise = False
@@ -304,17 +321,8 @@ class Peripheral:
             return  # BTstack on a Pico W of the official build cannot pair, and so trusts nobody
 
     def _register(self, bluetooth: "BluetoothModule") -> None:
-        """Register all services, ours first, and refuse a table that did not take them: BTstack overflows silently."""
-        services: list[Service] = [OURS]
-        if self._standard is not None:
-            services += self._standard.services
-        needed, room = attribute_table.size_bytes(services), self._stack.table_bytes
-        if room is not None and needed > room:
-            raise RadioError(
-                "the services need %d bytes of %s's attribute table, which has %d: set standard_services to 0"
-                % (needed, self._stack.name, room)
-            )
-        handles = self._ble.gatts_register_services(attribute_table.registrable(bluetooth.UUID, services))
+        """Register all services, and refuse a table that did not take them."""
+        handles = self._ble.gatts_register_services(attribute_table.registrable(bluetooth.UUID, self._services()))
         flat = [handle for service in handles for handle in service]
         for index in range(1, len(flat)):
             if flat[index] <= flat[index - 1]:

@@ -10,7 +10,6 @@ import sys
 
 from vigil_firmware import VERSION
 from vigil_firmware.listener import NONE
-from vigil_firmware.service_sets import READ, WRITE, services_on
 from vigil_firmware.spot_checks import SpotChecks
 from vigil_wire import battery, current_time, device_information, health_thermometer, heart_rate, plx, racp
 from vigil_wire.settings import SERVICES_OPEN
@@ -118,6 +117,8 @@ class StandardServices:
 
     def _offered(self, stack: "Stack") -> "list[Service]":
         """What the stack's set has of what this board has, with the permissions that the setting asks for."""
+        from vigil_firmware.service_sets import READ, WRITE, services_on
+
         read = 0 if self.is_open else _READ_AUTHENTICATED
         write = 0 if self.is_open else _WRITE_AUTHENTICATED
         offered: list[Service] = []
