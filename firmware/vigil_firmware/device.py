@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _BOOT_AT = 5  # in a record
 # What a device needs while it is built and never after. Each is imported where it is used, and nothing of it is kept.
-_OF_THE_START = ("bluetooth_stacks", "journal_opening", "service_sets")
+_OF_THE_START = ("attribute_table", "bluetooth_stacks", "journal_opening", "service_sets")
 
 
 class Device:

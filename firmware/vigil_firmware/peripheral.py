@@ -15,7 +15,6 @@ it. Not a resolvable one: NimBLE makes those with a published key.
 Adverts are what alarms are heard by, so nobody may stop them for long: see vigil_firmware.door.
 """
 
-from vigil_firmware import attribute_table
 from vigil_firmware.bonds import Bonds
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
@@ -106,6 +105,7 @@ class Peripheral:
         log: "Callable[[str], None]",
         now_ms: int,
     ) -> None:
+        from vigil_firmware import attribute_table
         from vigil_firmware.bluetooth_stacks import BTSTACK, stack_of
 
         self._monitor = monitor
@@ -136,7 +136,9 @@ class Peripheral:
         stack = stack_of(self._ble)
         self._can_pair = stack.can_pair
         self._standard = self._standard_services(stack)
-        self._refuse_overflow(stack)
+        trouble = attribute_table.trouble_with(self._services(), stack)
+        if trouble:  # BTstack overflows silently
+            raise RadioError(trouble)
         self._start_radio()
         self._address_ms = now_ms
         is_btstack = stack.name == BTSTACK.name
@@ -221,14 +223,13 @@ class Peripheral:
 
     def _standard_services(self, stack: "Stack") -> "StandardServices | None":
         """Return what tells phones and gateways; None, and its modules are not in memory, where nobody may be told."""
+        from vigil_firmware.bluetooth_stacks import trouble_with
+
         services = self._storage.settings.standard_services
-        if services == SERVICES_BONDED and not stack.can_pair:
-            self._log(
-                "link: standard services are off: a board with %s cannot pair, so 'bonded' could tell nobody; "
-                "set standard_services to off, or to open for everybody" % stack.name
-            )
-            return None
-        if services == SERVICES_OFF:
+        trouble = trouble_with(services, stack)
+        if trouble:
+            self._log("link: " + trouble)
+        if trouble or services == SERVICES_OFF:
             return None
         from vigil_firmware.standard_services import StandardServices
 
@@ -237,15 +238,6 @@ class Peripheral:
     def _services(self) -> "list[Service]":
         """All that is registered, ours first."""
         return [OURS] if self._standard is None else [OURS] + self._standard.services
-
-    def _refuse_overflow(self, stack: "Stack") -> None:
-        """Refuse services that a stack's attribute table has no room for: BTstack overflows silently."""
-        needed = attribute_table.size_bytes(self._services())
-        if stack.table_bytes is not None and needed > stack.table_bytes:
-            raise RadioError(
-                "the services need %d bytes of %s's attribute table, which has %d: set standard_services to 0"
-                % (needed, stack.name, stack.table_bytes)
-            )
 
     def _advertise(self) -> None:
         self._must_advertise = False
@@ -322,7 +314,11 @@ class Peripheral:
 
     def _register(self, bluetooth: "BluetoothModule") -> None:
         """Register all services, and refuse a table that did not take them."""
-        handles = self._ble.gatts_register_services(attribute_table.registrable(bluetooth.UUID, self._services()))
+        made = []
+        for uuid, characteristics in self._services():
+            flagged = [(bluetooth.UUID(each), flags) for each, flags in characteristics]
+            made.append((bluetooth.UUID(uuid), tuple(flagged)))
+        handles = self._ble.gatts_register_services(made)
         flat = [handle for service in handles for handle in service]
         for index in range(1, len(flat)):
             if flat[index] <= flat[index - 1]:

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
         listener: "Listener"
 
 
-_READ_AUTHENTICATED = 0x0400
-_WRITE_AUTHENTICATED = 0x2000
-
 TEMPERATURE_EVERY_S = 5
 _LONGEST = 20  # what an indication holds before any MTU is agreed
 _UNCONFIRMED_S = 30  # then the attribute protocol gives an indication up
@@ -117,21 +114,15 @@ class StandardServices:
 
     def _offered(self, stack: "Stack") -> "list[Service]":
         """What the stack's set has of what this board has, with the permissions that the setting asks for."""
-        from vigil_firmware.service_sets import READ, WRITE, services_on
+        from vigil_firmware.service_sets import authenticated, services_on
 
-        read = 0 if self.is_open else _READ_AUTHENTICATED
-        write = 0 if self.is_open else _WRITE_AUTHENTICATED
-        offered: list[Service] = []
-        for service, characteristics in services_on(stack):
-            if service == battery.SERVICE_UUID and not self._monitor.has_battery:
-                continue
-            if service == health_thermometer.SERVICE_UUID and not self._monitor.has_thermometer:
-                continue
-            guarded = []
-            for uuid, flags in characteristics:
-                guarded.append((uuid, flags | (read if flags & READ else 0) | (write if flags & WRITE else 0)))
-            offered.append((service, tuple(guarded)))
-        return offered
+        lacking = []
+        if not self._monitor.has_battery:
+            lacking.append(battery.SERVICE_UUID)
+        if not self._monitor.has_thermometer:
+            lacking.append(health_thermometer.SERVICE_UUID)
+        offered = [service for service in services_on(stack) if service[0] not in lacking]
+        return offered if self.is_open else authenticated(offered)
 
     def _may_hear(self, connection: "Connection") -> bool:
         return connection.is_trusted or self.is_open
