@@ -15,11 +15,10 @@ it. Not a resolvable one: NimBLE makes those with a published key.
 Adverts are what alarms are heard by, so nobody may stop them for long: see vigil_firmware.door.
 """
 
-from vigil_firmware.bonds import Bonds
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
 from vigil_firmware.listener import Listener
-from vigil_firmware.storage import BONDS_MOST_BYTES, RESERVED_SHIFT
+from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
 from vigil_wire import advert, keys, link
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from vigil_firmware.attribute_table import Service
     from vigil_firmware.bluetooth_stacks import Stack
+    from vigil_firmware.bonds import Bonds
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.standard_services import StandardServices
     from vigil_firmware.storage import Storage
@@ -124,7 +124,6 @@ class Peripheral:
         self._connections: list[Connection] = []
         self.refused = [0] * len(link.REFUSALS)
         self._must_advertise = True
-        self._bonds = Bonds(storage.bonds, BONDS_MOST_BYTES)
         self._is_pairing_open = False  # since `_pairing_ms`
         self._pairing_ms = now_ms
         self._turned_away: list[int] = []  # handles of connections to drop
@@ -135,6 +134,7 @@ class Peripheral:
         self._ble = bluetooth.BLE()
         stack = stack_of(self._ble)
         self._can_pair = stack.can_pair
+        self._bonds = _bonds_of(storage) if stack.can_pair else None
         self._standard = self._standard_services(stack)
         trouble = attribute_table.trouble_with(self._services(), stack)
         if trouble:  # BTstack overflows silently
@@ -279,14 +279,21 @@ class Peripheral:
         """Keep what an authenticated pairing has left, on flash too, and close pairing in time."""
         if self._is_pairing_open and ticks_diff(self._now_ms, self._pairing_ms) >= _PAIRING_OPEN_MS:
             self._is_pairing_open = False
+        bonds = self._bonds
+        if bonds is None:
+            return
         for connection in self._connections:
             if connection.is_pairing and connection.is_trusted:
-                if self._bonds.is_changed and self._bonds.keep():
+                if bonds.is_changed and bonds.keep():
                     self._log("link: the oldest bond is forgotten: there was no room for another")
                 connection.is_pairing = ticks_diff(self._now_ms, connection.since_ms) < _BONDING_MS
-        if self._bonds.must_save:
-            self._bonds.must_save = False
-            self._storage.save_bonds(self._bonds.packed())
+        if bonds.must_save:
+            bonds.must_save = False
+            self._storage.save_bonds(bonds.packed())
+
+    def _undo_bonds(self) -> None:
+        if self._bonds is not None:
+            self._bonds.undo()
 
     def _end_turned_away(self) -> None:
         while self._turned_away:
@@ -422,7 +429,7 @@ class Peripheral:
         # Bound anew, not changed: the event of its end may come at any moment.
         self._connections = [each for each in self._connections if each is not connection]
         if not connection.is_trusted:
-            self._bonds.undo()
+            self._undo_bonds()
 
     def _hang_up(self, handle: int) -> None:
         self._is_ending = self._door.is_silent_in_link
@@ -464,6 +471,8 @@ class Peripheral:
             connection = self._find(data[0])
             if connection is not None:
                 self._encrypted(connection, bool(data[1]) and bool(data[2]))
+        elif self._bonds is None:
+            pass  # what follows is about pairing
         elif event == _GET_SECRET:
             return self._bonds.get(data[0], data[1], None if data[2] is None else bytes(data[2]))
         elif event == _SET_SECRET:
@@ -481,7 +490,7 @@ class Peripheral:
             self._turned_away.remove(handle)
         connection = self._find(handle)  # none where it was dropped
         if connection is None:
-            self._bonds.undo()
+            self._undo_bonds()
         else:
             self._forget(connection)
             if self._is_stranger(connection):
@@ -528,3 +537,11 @@ class Peripheral:
             if connection.handle == handle:
                 return connection
         return None
+
+
+def _bonds_of(storage: "Storage") -> "Bonds":
+    """Return the bonds that are kept. Where the stack cannot pair, what handles them is not in memory."""
+    from vigil_firmware.bonds import Bonds
+    from vigil_firmware.storage import BONDS_MOST_BYTES
+
+    return Bonds(storage.bonds, BONDS_MOST_BYTES)
