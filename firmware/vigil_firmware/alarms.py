@@ -176,17 +176,16 @@ class Alarms:
 
     `bits`, `acknowledged_bits`, `latched_bits`: one bit for each condition that is so; those who show them may read
     `visible` (the highest active priority), `audible` (the highest that sounds) and `top` (the number of the condition
-    to name first, -1 where there is none). `equipment` is the caller's to fill in. `revision` is another number after
-    every change.
+    to name first, -1 where there is none). Of `signals` those of the equipment are the caller's to fill in. `revision`
+    is another number after every change.
     """
 
     def __init__(self, settings: "Settings", announce: "Announce") -> None:
         self._announce_to = announce
         self.revision = 0
-        self._signals = Signals(settings)
-        self.equipment = self._signals.equipment
+        self.signals = Signals(settings)
         self._conditions = [Condition(number, settings) for number in range(len(conditions.TABLE))]
-        self._watched = [self._signals.of(kind.signal) for kind in conditions.TABLE]
+        self._watched = [self.signals.of(kind.signal) for kind in conditions.TABLE]
         self.bits = 0
         self.acknowledged_bits = 0
         self.latched_bits = 0
@@ -214,10 +213,10 @@ class Alarms:
     def apply(self, settings: "Settings") -> None:
         """Take new limits into use. What is active stays so until readings clear it, or nothing watches it any more."""
         self._settings = settings
-        self._signals.use(settings)
+        self.signals.use(settings)
         for condition in self._conditions:
             condition.use(settings)
-            if condition.is_active and not self._signals.is_watched(condition.kind.signal):
+            if condition.is_active and not self.signals.is_watched(condition.kind.signal):
                 condition.clear()
                 self._tell(condition, conditions.CLEARED, NO_VALUE, self._now_ms)
         self._rank()
@@ -228,8 +227,9 @@ class Alarms:
         self._is_off = is_off(vitals)
         if self.standby_left_ms:
             self._mind_standby(vitals.pulse_rate, elapsed_ms)
-        self._signals.take(vitals, self.is_standby, self._is_named(vitals))
+        self.signals.take(vitals, self.is_standby, self._is_named(vitals))
         self._judge(min(elapsed_ms, _ELAPSED_MOST_MS))
+        self.signals.restarted.say(False)  # an event, not a state
         self._count_unread(vitals, elapsed_ms)
         self._worry(vitals)
         self._rise()
@@ -379,7 +379,7 @@ class Alarms:
                 self._tell_judged(condition, event)
 
     def _tell_judged(self, condition: Condition, event: int) -> None:
-        self._tell(condition, event, self._signals.shown(condition.kind), condition.onset_ms)
+        self._tell(condition, event, self.signals.shown(condition.kind), condition.onset_ms)
 
     def _count_unread(self, vitals: "Vitals", elapsed_ms: int) -> None:
         if is_read(vitals) or (self.standby_left_ms and self._is_off):
@@ -434,7 +434,7 @@ class Alarms:
             self.resume_audio(self._now_ms)
         for condition in self._conditions:
             if condition.is_active and condition.must_sound_again(self._watched[condition.number], self._now_ms):
-                self._tell(condition, conditions.SOUNDS_AGAIN, self._signals.shown(condition.kind), self._now_ms)
+                self._tell(condition, conditions.SOUNDS_AGAIN, self.signals.shown(condition.kind), self._now_ms)
 
     def _rank(self) -> None:
         """Find what is to be shown and what is to sound. One that is covered by a worse one does neither."""

@@ -96,7 +96,7 @@ class Device:
         fault = monitor.sampler.fault or monitor.oximetry_fault or monitor.thermometer_fault
         fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
         panel_fault = self._panel_fault()
-        monitor.alarms.equipment.is_panel_faulty = panel_fault != ""
+        monitor.alarms.signals.panel_fault.say(panel_fault != "")
         fault = fault or panel_fault or monitor.battery_fault
         if fault != self.fault and self.monitor.second:  # in its first second a sensor may still be starting
             self.fault = fault
