@@ -17,7 +17,6 @@ Adverts are what alarms are heard by, so nobody may stop them for long: see vigi
 
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
-from vigil_firmware.listener import Listener
 from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
 from vigil_wire import advert, keys, link
@@ -79,7 +78,7 @@ class RadioError(Exception):
 class Connection:
     """One central: its end of the record link, and what the stack says of its security."""
 
-    def __init__(self, handle: int, end: LinkEnd, now_ms: int) -> None:
+    def __init__(self, handle: int, end: LinkEnd, now_ms: int, listener: "Any") -> None:
         self.handle = handle
         self.end = end
         self.since_ms = now_ms
@@ -90,7 +89,7 @@ class Connection:
         self.is_proven = False  # the host has shown that it knows the device key
         self.is_trusted = False  # encrypted and authenticated by the stack
         self.frames: list[bytearray] = []  # written by the central, not yet looked at
-        self.listener = Listener()  # of the standard services
+        self.listener = listener  # of the standard services, where there are any
 
 
 class Peripheral:
@@ -461,7 +460,7 @@ class Peripheral:
                 self._standard.written(connection, data[1])
         elif event == _INDICATE_DONE:
             connection = self._find(data[0])
-            if connection is not None:
+            if connection is not None and self._standard is not None:
                 connection.listener.confirm(data[2])
         elif event == _MTU_EXCHANGED:
             connection = self._find(data[0])
@@ -508,7 +507,8 @@ class Peripheral:
             return self._notify(handle, self._stream, frame)
 
         end = LinkEnd(self._storage.device_key, self._monitor, send, self)
-        self._connections.append(Connection(handle, end, self._now_ms))
+        listener = None if self._standard is None else self._standard.listener()
+        self._connections.append(Connection(handle, end, self._now_ms, listener))
         # The stack stops advertising at a connection; where it can go on, others still hear.
         self._must_advertise = True
 

@@ -9,7 +9,7 @@ read is medical.
 import sys
 
 from vigil_firmware import VERSION
-from vigil_firmware.listener import NONE
+from vigil_firmware.listener import NONE, Listener
 from vigil_firmware.spot_checks import SpotChecks
 from vigil_wire import battery, current_time, device_information, health_thermometer, heart_rate, plx, racp
 from vigil_wire.settings import SERVICES_OPEN
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from vigil_firmware.attribute_table import Service
     from vigil_firmware.bluetooth_stacks import Stack
-    from vigil_firmware.listener import Listener
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.vitals import Measurement
     from vigil_hal.seams import BLE
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
         handle: int
         is_trusted: bool  # encrypted and authenticated
-        listener: "Listener"
+        listener: Listener
 
 
 TEMPERATURE_EVERY_S = 5
@@ -78,6 +77,10 @@ class StandardServices:
         ):
             if uuid in self._handles:
                 ble.gatts_write(self._handles[uuid], value)
+
+    def listener(self) -> Listener:
+        """What a connection that begins has to hold."""
+        return Listener()
 
     def step(self, connections: "Sequence[Connection]", second: int, notify: "Notify") -> None:
         """Tell connections that may hear what is new; call it often, for one indication goes out at a time."""
