@@ -7,7 +7,6 @@ and the time; the caller owns the clock, the watchdog and the loop.
 import struct
 import sys
 
-import vigil_firmware
 from vigil_firmware.button import Button
 from vigil_firmware.indicators import Indicators
 from vigil_firmware.monitor import Monitor
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
 
 _BOOT_AT = 5  # in a record
 # What a device needs while it is built and never after. Each is imported where it is used, and nothing of it is kept.
-_OF_THE_START = ("attribute_table", "bluetooth_stacks", "journal_opening", "service_sets")
+_OF_THE_START = (
+    "vigil_firmware.attribute_table",
+    "vigil_firmware.bluetooth_stacks",
+    "vigil_firmware.journal_opening",
+    "vigil_firmware.service_sets",
+    "vigil_hal.parts",
+)
 
 
 class Device:
@@ -139,8 +144,9 @@ def _let_go_of_the_start() -> None:
     """Give a board the memory back that the modules of the start take; where there is plenty, they stay."""
     if sys.implementation.name == "micropython":
         for name in _OF_THE_START:
-            if sys.modules.pop("vigil_firmware." + name, None):
-                delattr(vigil_firmware, name)
+            if sys.modules.pop(name, None):
+                package, module = name.split(".")
+                delattr(sys.modules[package], module)
 
 
 def _newest_boot(journal: "Journal") -> int:
