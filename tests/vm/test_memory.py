@@ -1,11 +1,15 @@
 """What the running firmware holds stays small, its code from files too; benchmarks/memory.py measures all."""
 
+import ast
+import json
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from vigil_firmware import device
+from vigil_host.boards.file_set import sources
 from vigil_host.vm.runner import MicroPythonVm
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -29,3 +33,19 @@ def test_a_built_and_linked_device_takes_its_share(vm: MicroPythonVm, memory: Si
     assert taken["built"] + taken["run"] <= _MOST_BYTES
     assert taken["all"] <= _MOST_FROM_FILES_BYTES
     assert taken["largest"] <= memory.MOST_BLOCK_BYTES
+
+
+def test_what_only_the_start_needs_is_gone_after_it(vm: MicroPythonVm, memory: SimpleNamespace) -> None:
+    ended = memory.lived(vm, memory._IN_CALLS, 0, []).check()
+    assert not set(device._OF_THE_START) & set(json.loads(ended.files["results.json"])["modules"])
+
+
+def test_nothing_that_stays_holds_what_only_the_start_needs() -> None:
+    start = set(device._OF_THE_START)
+    modules = {path.removesuffix(".py").replace("/", "."): source for path, source in sources().items()}
+    assert start <= set(modules)
+    for name in modules.keys() - start:
+        for node in ast.parse(modules[name]).body:
+            if isinstance(node, ast.ImportFrom):
+                imported = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+                assert not start & imported, f"{name} imports for good what only the start needs"
