@@ -35,7 +35,6 @@ from vigil_hal.buzzer import TONE_HZ, ToneBuzzer
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.light import RgbLight
 from vigil_hal.panel import Panel
-from vigil_hal.parts import Parts, opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,6 +162,8 @@ def in_segments():
 
 def sensors():
     """Return the bus of the oximeter and the other parts: this board's own, or simulated ones."""
+    from vigil_hal.parts import Parts, opened  # here: no more is needed of it
+
     pin = pins()
     if pin.get("sensors") == "simulated":
         from vigil_firmware.simulation.parts import Parts as Simulated

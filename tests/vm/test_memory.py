@@ -1,11 +1,15 @@
 """What the running firmware holds stays small, its code from files too; benchmarks/memory.py measures all."""
 
+import ast
+import json
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from vigil_firmware import device
+from vigil_host.boards.file_set import sources
 from vigil_host.boards.memory import FROM_FILES_KIB, FROM_FILES_WITHOUT_SERVICES_KIB
 from vigil_host.vm.runner import MicroPythonVm
 from vigil_wire.settings import SERVICES_OFF, SERVICES_OPEN
@@ -42,3 +46,19 @@ def test_who_flashes_a_board_is_told_what_is_measured(
     """The smallest heap to live in is a few per cent more than what is held in it at last."""
     held_kib = memory.measured(vm, memory._IN_CALLS, seconds=5, services=services)["all"] / 1024
     assert held_kib < told_kib < 1.14 * held_kib, "run benchmarks/memory.py on a native VM: boards/memory.py"
+
+
+def test_what_only_the_start_needs_is_gone_after_it(vm: MicroPythonVm, memory: SimpleNamespace) -> None:
+    ended = memory.lived(vm, memory._IN_CALLS, 0, []).check()
+    assert not set(device._OF_THE_START) & set(json.loads(ended.files["results.json"])["modules"])
+
+
+def test_nothing_that_stays_holds_what_only_the_start_needs() -> None:
+    start = set(device._OF_THE_START)
+    modules = {path.removesuffix(".py").replace("/", "."): source for path, source in sources().items()}
+    assert start <= set(modules)
+    for name in modules.keys() - start:
+        for node in ast.parse(modules[name]).body:
+            if isinstance(node, ast.ImportFrom):
+                imported = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+                assert not start & imported, f"{name} imports for good what only the start needs"
