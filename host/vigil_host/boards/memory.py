@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 from vigil_host.boards.description import Board
 
-FROM_FILES_KIB, FROM_FILES_WITHOUT_SERVICES_KIB = 196, 184
-FROZEN_KIB, FROZEN_WITHOUT_SERVICES_KIB = 80, 76
+FROM_FILES_KIB, FROM_FILES_WITHOUT_SERVICES_KIB = 164, 152
+FROZEN_KIB, FROZEN_WITHOUT_SERVICES_KIB = 76, 68
 SIMULATED = "simulated"
 MORE_KIB = {
     "accelerometer": (20, 8),
     "battery": (4, 2),
     "display": (20, 8),
-    SIMULATED: (40, 12),
+    SIMULATED: (32, 12),
 }
 """By kind of part, from files and frozen; `SIMULATED`: simulated sensors in place of wired ones."""
 
