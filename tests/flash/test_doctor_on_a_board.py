@@ -102,8 +102,8 @@ def test_another_part_at_the_oximeters_address(flash: Path) -> None:
         ({"sensors": {**GOOD["sensors"], "oximeter": {**GOOD["sensors"]["oximeter"], "lost": 31}}}, "FIFO"),  # type: ignore[dict-item,index]
         ({"sensors": {**GOOD["sensors"], "oximeter": {**GOOD["sensors"]["oximeter"], "die_centi_c": 8000}}}, "Die"),  # type: ignore[dict-item,index]
         ({"sensors": {**GOOD["sensors"], "thermometer": {"address": 0x48, "part_id": 0x75}}}, "TMP117"),  # type: ignore[dict-item]
-        ({"heap_bytes": 180_000}, "Memory"),
-        ({"heap_bytes": 78_000, "frozen": "vigil-sources-"}, "Memory"),
+        ({"heap_bytes": 100_000}, "Memory"),
+        ({"heap_bytes": 60_000, "frozen": "vigil-sources-"}, "Memory"),
         ({"free_file_bytes": 8_000}, "Flash"),
         ({"radio": {"error": "ImportError no module named 'bluetooth'"}}, "Radio"),
     ],
