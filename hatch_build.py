@@ -107,7 +107,6 @@ class CustomBuildHook(BuildHookInterface[BuilderConfig]):
                     str(Path(self.root, "boards")): "vigil_host/_boards",
                     str(Path(self.root, "firmware/board")): "vigil_host/_firmware/board",
                     str(Path(self.root, "firmware/package.json")): "vigil_host/_firmware/package.json",
-                    str(Path(self.root, "firmware/manifest.py")): "vigil_host/_firmware/manifest.py",
                 }
             )
 

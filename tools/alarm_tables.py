@@ -49,13 +49,13 @@ def _conditions() -> str:
     settings = Settings()
     rows = [("alarm", "when", "for", "priority", "ends after", "kept until acknowledged")]
     for priority in (conditions.HIGH, conditions.MEDIUM, conditions.LOW):
-        for kind in conditions.TABLE:
+        for name, kind in zip(conditions.NAMES, conditions.TABLE, strict=True):
             if kind.priority == priority:
                 lasts_s = _setting(kind.on_delay, settings)
                 rows.append(
                     (
-                        _alarm(kind.name).title,
-                        _when(kind, settings),
+                        _alarm(name).title,
+                        _when(name, kind, settings),
                         f"{lasts_s} s" if lasts_s else "at once",
                         conditions.PRIORITY_NAMES[priority],
                         f"{kind.off_delay} s" if kind.off_delay else "at once",
@@ -65,9 +65,9 @@ def _conditions() -> str:
     return _table(rows)
 
 
-def _when(kind: Kind, settings: Settings) -> str:
+def _when(condition: str, kind: Kind, settings: Settings) -> str:
     if kind.signal not in _SIGNALS:
-        return _alarm(kind.name).meaning.removesuffix(".")
+        return _alarm(condition).meaning.removesuffix(".")
     name, unit, divisor = _SIGNALS[kind.signal]
     side = "below" if kind.side == conditions.BELOW else "above"
     return f"{name} {side} {_setting(kind.limit, settings) / divisor:g}{unit}"

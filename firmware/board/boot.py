@@ -1,10 +1,11 @@
-"""Runs first on an ESP32: keeps the serial port for Vigil's own lines and leaves Wi-Fi off."""
+"""Runs first on an ESP32: keeps the serial port for Vigil's own lines.
+
+Wi-Fi is off unless somebody asks for it, and stays so: `network.WLAN` alone takes its memory, and never gives it back.
+"""
 
 import sys
 
 if sys.platform == "esp32":
     import esp
-    import network
 
     esp.osdebug(None)
-    network.WLAN(network.WLAN.IF_STA).active(False)

@@ -10,6 +10,7 @@ A board whose board.json has `"sensors": "simulated"` needs none, and shows a ma
 Light and sound have a timer of their own, since a step of the device may last longer than a pulse.
 """
 
+import gc
 import json
 import os
 import sys
@@ -17,6 +18,14 @@ import time
 
 import bluetooth
 import machine
+
+if sys.platform != "rp2":
+    # An ESP32's heap grows into the memory that NimBLE needs, whose start can then end in a panic: so it takes its part
+    # before all else. The peripheral starts it anew. On an rp2 the heap has its own memory, and BTstack starts once.
+    try:
+        bluetooth.BLE().active(True)
+    except OSError as error:
+        print("vigil: Bluetooth does not start at once:", error)
 
 from vigil_firmware.device import Device
 from vigil_firmware.monitor import STEP_MS
@@ -26,7 +35,6 @@ from vigil_hal.buzzer import TONE_HZ, ToneBuzzer
 from vigil_hal.file_blocks import FileBlocks
 from vigil_hal.light import RgbLight
 from vigil_hal.panel import Panel
-from vigil_hal.parts import Parts, opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +58,7 @@ FREE_SEGMENTS = 24  # left to the file system, which moves what it writes
 WATCHDOG_MS = 8_000
 WATCHDOG_AFTER_MS = 3_000  # until then whoever wants to mend the board can stop it, and no watchdog is left
 SELF_TEST_S = 3  # what a sensor that is not there needs to be noticed
+MOVING_BYTES = 80 * 1024  # free, so that a simulated accelerometer has its 20 KiB beside all that is still to come
 TIMERS = {"esp32": (0, 1)}  # of the maintenance and of the signals; elsewhere timers have no number
 RESTART_AFTER_MS = 2_000
 
@@ -153,16 +162,26 @@ def in_segments():
 
 def sensors():
     """Return the bus of the oximeter and the other parts: this board's own, or simulated ones."""
+    from vigil_hal.parts import Parts, opened  # here: no more is needed of it
+
     pin = pins()
     if pin.get("sensors") == "simulated":
         from vigil_firmware.simulation.parts import Parts as Simulated
-        from vigil_firmware.simulation.parts import endless_source
+        from vigil_firmware.simulation.parts import endless_source, moving_of
 
         print("vigil: SIMULATED sensors: what this board tells is about nobody")
         source = endless_source("patient", "")
-        simulated = Simulated(source, source.has_temperature, time.ticks_ms)  # pyright: ignore[reportArgumentType]
+        gc.collect()
+        has_room = gc.mem_free() >= MOVING_BYTES
+        simulated = Simulated(
+            source,
+            source.has_temperature,
+            time.ticks_ms,  # pyright: ignore[reportArgumentType] - an int everywhere but in the stubs
+            moving=moving_of(source) if has_room else None,
+        )
         parts = Parts()
         parts.thermometer, parts.battery = simulated.thermometer, simulated.battery
+        parts.accelerometer = simulated.accelerometer
         return simulated.bus, parts
     freq_hz = pin.get("i2c_hz", I2C_HZ)
     i2c = machine.I2C(pin["i2c"], sda=machine.Pin(pin["sda"]), scl=machine.Pin(pin["scl"]), freq=freq_hz)

@@ -34,24 +34,11 @@ _SOURCES = {
 }
 
 
-class Equipment:
-    """What the device says of itself; None: not known, or there is no such part."""
-
-    def __init__(self) -> None:
-        self.rate_error_permille: int | None = None  # without its sign
-        self.battery_pct: int | None = None
-        self.unsent_pct: int | None = None  # of the journal's room, what no host has yet
-        self.is_storage_faulty = False
-        self.is_panel_faulty = False  # light, sound, display or button
-        self.is_accelerometer_faulty = False
-        self.is_battery_faulty = False
-        self.bridge_silent_s: int | None = None  # None: none has ever been here
-        self.clock_unset_s: int | None = None
-        self.was_reset_by_watchdog = False
-
-
 class Signals:
-    """The signals of the newest second; see the names in `vigil_wire.conditions.TABLE`."""
+    """The signals of the newest second; see the names in `vigil_wire.conditions.TABLE`.
+
+    Those from `rate_error` on are the caller's to fill in, with `know` or `say`.
+    """
 
     def __init__(self, settings: "Settings") -> None:
         self.spo2 = Measurement()  # 0.1 %, with the guard taken off
@@ -64,18 +51,18 @@ class Signals:
         self.no_reading = Measurement()
         self.sensor_fault = Measurement()
         self.low_perfusion = Measurement()
-        self.rate_error = Measurement()  # permille, without its sign
+        self.rate_error = Measurement()  # permille, without its sign; unknown: nobody knows, or there is no such part
         self.battery = Measurement()  # %
-        self.unsent = Measurement()  # % of the journal
+        self.unsent = Measurement()  # % of the journal's room, what no host has yet
         self.storage_fault = Measurement()
-        self.panel_fault = Measurement()
+        self.panel_fault = Measurement()  # light, sound, display or button
         self.accelerometer_fault = Measurement()
         self.battery_fault = Measurement()
-        self.bridge_silent = Measurement()  # s
+        self.bridge_silent = Measurement()  # s; unknown: none has ever been here
         self.clock_unset = Measurement()  # s
-        self.restarted = Measurement()
-        self.equipment = Equipment()
-        self._vitals = Vitals()
+        self.restarted = Measurement()  # by the watchdog
+        for fault in (self.storage_fault, self.panel_fault, self.accelerometer_fault, self.battery_fault):
+            fault.say(False)
         self._fall = _Fall()
         self._baseline = _Baseline()
         self.use(settings)
@@ -116,26 +103,12 @@ class Signals:
             self._withhold_vitals()
         else:
             self._take_vitals(vitals)
-        _say(self.sensor_off, is_off(vitals) and not is_away)
-        _say(self.sensor_fault, _has_fault(vitals))
-        _say(self.low_perfusion, vitals.pulse_rate.status == statuses.LOW_PERFUSION)
+        self.sensor_off.say(is_off(vitals) and not is_away)
+        self.sensor_fault.say(_has_fault(vitals))
+        self.low_perfusion.say(vitals.pulse_rate.status == statuses.LOW_PERFUSION)
         # Until an alarm says that the sensor is off or broken the wait for a reading goes on, so that a sensor that
         # comes and goes is not passed over.
-        _say(self.no_reading, not (is_named or is_away or is_read(vitals)))
-        self._take_equipment(self.equipment)
-
-    def _take_equipment(self, equipment: Equipment) -> None:
-        _know(self.rate_error, equipment.rate_error_permille)
-        _know(self.battery, equipment.battery_pct)
-        _know(self.unsent, equipment.unsent_pct)
-        _say(self.storage_fault, equipment.is_storage_faulty)
-        _say(self.panel_fault, equipment.is_panel_faulty)
-        _say(self.accelerometer_fault, equipment.is_accelerometer_faulty)
-        _say(self.battery_fault, equipment.is_battery_faulty)
-        _know(self.bridge_silent, equipment.bridge_silent_s)
-        _know(self.clock_unset, equipment.clock_unset_s)
-        _say(self.restarted, equipment.was_reset_by_watchdog)
-        equipment.was_reset_by_watchdog = False  # an event, not a state
+        self.no_reading.say(not (is_named or is_away or is_read(vitals)))
 
     def _take_vitals(self, vitals: Vitals) -> None:
         _copy(vitals.pulse_rate, self.pulse_rate)
@@ -240,14 +213,3 @@ def _has_fault(vitals: Vitals) -> bool:
 def _copy(measurement: Measurement, signal: Measurement) -> None:
     signal.value = measurement.value
     signal.status = measurement.status
-
-
-def _say(signal: Measurement, is_so: bool) -> None:
-    signal.publish(1 if is_so else 0, statuses.VALIDATED)
-
-
-def _know(signal: Measurement, value: "int | None") -> None:
-    if value is None:
-        signal.withhold(statuses.UNAVAILABLE)
-    else:
-        signal.publish(value, statuses.VALIDATED)

@@ -37,6 +37,7 @@ STANDBY_MOST_MIN = 480
 _NO_EVIDENCE = 0
 _FOR = 1
 _AGAINST = 2
+_NOT_CONTRARY = -1  # no reading says that it should change
 _MEDIUM_AFTER_MS = 60_000  # without a reading
 _FORGOTTEN_MS = DAY_MS  # what was seen so long before the next reading begins no alarm
 _WORRY_SPO2_DECI_PCT = 30
@@ -54,7 +55,10 @@ STATE_LENGTH = struct.calcsize(_STATE)
 
 
 class Condition:
-    """One condition: whether it is active and sounds, and for how long the evidence has pointed the other way."""
+    """One condition: whether it is active and sounds, and for how long the evidence has pointed the other way.
+
+    There are many: with more than twelve attributes each takes half as much memory again.
+    """
 
     def __init__(self, number: int, settings: "Settings") -> None:
         self.number = number
@@ -64,18 +68,15 @@ class Condition:
         self.is_latched = False  # over, and kept until it is acknowledged
         self.is_acknowledged = False
         self.onset_ms = 0  # tick at which the evidence for the last change began
-        self._is_contrary = False
-        self._within_ms = 0
+        self._contrary_ms = _NOT_CONTRARY  # of an active one: for how long readings were within its limit
         self._acknowledged_ms = 0
         self._acknowledged_value = 0
         self.use(settings)
 
     def use(self, settings: "Settings") -> None:
-        """Take limit and delays, which settings may have."""
-        kind = self.kind
-        self._limit = _setting(kind.limit, settings)
-        self._on_delay_ms = _setting(kind.on_delay, settings) * 1000
-        self._latches = kind.latches == conditions.ALWAYS or kind.latches == settings.latching == conditions.IF_SET
+        """Take limit and delay, which settings may have."""
+        self._settings = settings
+        self._limit = _setting(self.kind.limit, settings)  # here, for each second wants it
 
     def judge(self, signal: "Measurement", elapsed_ms: int, now_ms: int) -> int:
         """Take one second's reading in; the event that it makes, or 0."""
@@ -88,17 +89,17 @@ class Condition:
             self.is_acknowledged = False
             return conditions.SOUNDS_AGAIN
         if (evidence == _FOR) == self.is_active or self.is_latched:
-            self._is_contrary = False
+            self._contrary_ms = _NOT_CONTRARY
             return 0
-        if not self._is_contrary:
-            self._is_contrary = True
+        if self._contrary_ms == _NOT_CONTRARY:
             self.onset_ms = now_ms
-            self._within_ms = 0
+            self._contrary_ms = 0
         elif self.is_active:
-            self._within_ms += elapsed_ms
+            self._contrary_ms += elapsed_ms
         if self.is_active:
-            return self._end() if self._within_ms >= self.kind.off_delay * 1000 else 0
-        return self._begin() if ticks_diff(now_ms, self.onset_ms) >= self._on_delay_ms else 0
+            return self._end() if self._contrary_ms >= self.kind.off_delay * 1000 else 0
+        on_delay_ms = _setting(self.kind.on_delay, self._settings) * 1000
+        return self._begin() if ticks_diff(now_ms, self.onset_ms) >= on_delay_ms else 0
 
     def acknowledge(self, signal: "Measurement", now_ms: int) -> None:
         """Silence it, from now on and where its signal stands."""
@@ -122,7 +123,8 @@ class Condition:
 
     def clear(self) -> None:
         """End it."""
-        self.is_active = self.is_latched = self.is_acknowledged = self._is_contrary = False
+        self.is_active = self.is_latched = self.is_acknowledged = False
+        self._contrary_ms = _NOT_CONTRARY
         self.priority = self.kind.priority
 
     def restore(self, priority: int, is_latched: bool, is_acknowledged: bool, now_ms: int) -> None:
@@ -145,18 +147,20 @@ class Condition:
 
     def _forget(self, now_ms: int) -> None:
         """Let go of evidence that is too old to be told by ticks."""
-        if self._is_contrary and ticks_diff(now_ms, self.onset_ms) >= _FORGOTTEN_MS:
-            self._is_contrary = False
+        if self._contrary_ms != _NOT_CONTRARY and ticks_diff(now_ms, self.onset_ms) >= _FORGOTTEN_MS:
+            self._contrary_ms = _NOT_CONTRARY
 
     def _begin(self) -> int:
         self.is_active = True
-        self._is_contrary = False
+        self._contrary_ms = _NOT_CONTRARY
         return conditions.RAISED
 
     def _end(self) -> int:
-        if self._latches and not self.is_acknowledged:
+        latches = self.kind.latches
+        must_stay = latches == conditions.ALWAYS or latches == self._settings.latching == conditions.IF_SET
+        if must_stay and not self.is_acknowledged:
             self.is_latched = True
-            self._is_contrary = False
+            self._contrary_ms = _NOT_CONTRARY
             return conditions.LATCHED
         self.clear()
         return conditions.CLEARED
@@ -172,17 +176,16 @@ class Alarms:
 
     `bits`, `acknowledged_bits`, `latched_bits`: one bit for each condition that is so; those who show them may read
     `visible` (the highest active priority), `audible` (the highest that sounds) and `top` (the number of the condition
-    to name first, -1 where there is none). `equipment` is the caller's to fill in. `revision` is another number after
-    every change.
+    to name first, -1 where there is none). Of `signals` those of the equipment are the caller's to fill in. `revision`
+    is another number after every change.
     """
 
     def __init__(self, settings: "Settings", announce: "Announce") -> None:
         self._announce_to = announce
         self.revision = 0
-        self._signals = Signals(settings)
-        self.equipment = self._signals.equipment
+        self.signals = Signals(settings)
         self._conditions = [Condition(number, settings) for number in range(len(conditions.TABLE))]
-        self._watched = [self._signals.of(kind.signal) for kind in conditions.TABLE]
+        self._watched = [self.signals.of(kind.signal) for kind in conditions.TABLE]
         self.bits = 0
         self.acknowledged_bits = 0
         self.latched_bits = 0
@@ -210,10 +213,10 @@ class Alarms:
     def apply(self, settings: "Settings") -> None:
         """Take new limits into use. What is active stays so until readings clear it, or nothing watches it any more."""
         self._settings = settings
-        self._signals.use(settings)
+        self.signals.use(settings)
         for condition in self._conditions:
             condition.use(settings)
-            if condition.is_active and not self._signals.is_watched(condition.kind.signal):
+            if condition.is_active and not self.signals.is_watched(condition.kind.signal):
                 condition.clear()
                 self._tell(condition, conditions.CLEARED, NO_VALUE, self._now_ms)
         self._rank()
@@ -224,8 +227,9 @@ class Alarms:
         self._is_off = is_off(vitals)
         if self.standby_left_ms:
             self._mind_standby(vitals.pulse_rate, elapsed_ms)
-        self._signals.take(vitals, self.is_standby, self._is_named(vitals))
+        self.signals.take(vitals, self.is_standby, self._is_named(vitals))
         self._judge(min(elapsed_ms, _ELAPSED_MOST_MS))
+        self.signals.restarted.say(False)  # an event, not a state
         self._count_unread(vitals, elapsed_ms)
         self._worry(vitals)
         self._rise()
@@ -375,7 +379,7 @@ class Alarms:
                 self._tell_judged(condition, event)
 
     def _tell_judged(self, condition: Condition, event: int) -> None:
-        self._tell(condition, event, self._signals.shown(condition.kind), condition.onset_ms)
+        self._tell(condition, event, self.signals.shown(condition.kind), condition.onset_ms)
 
     def _count_unread(self, vitals: "Vitals", elapsed_ms: int) -> None:
         if is_read(vitals) or (self.standby_left_ms and self._is_off):
@@ -430,7 +434,7 @@ class Alarms:
             self.resume_audio(self._now_ms)
         for condition in self._conditions:
             if condition.is_active and condition.must_sound_again(self._watched[condition.number], self._now_ms):
-                self._tell(condition, conditions.SOUNDS_AGAIN, self._signals.shown(condition.kind), self._now_ms)
+                self._tell(condition, conditions.SOUNDS_AGAIN, self.signals.shown(condition.kind), self._now_ms)
 
     def _rank(self) -> None:
         """Find what is to be shown and what is to sound. One that is covered by a worse one does neither."""

@@ -12,8 +12,9 @@ Services are declared as (UUID, ((UUID, flags), ...)), a UUID being an integer o
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Sequence
+
+    from vigil_firmware.bluetooth_stacks import Stack
 
     Uuid = int | str
     Service = tuple[Uuid, tuple[tuple[Uuid, int], ...]]
@@ -47,12 +48,16 @@ def service_bytes(service: "Service") -> int:
     return size
 
 
-def registrable(uuid_class: "Callable[[Uuid], Any]", services: "Sequence[Service]") -> "list[Any]":
-    """Return the services as `bluetooth.BLE.gatts_register_services` takes them."""
-    made = []
-    for uuid, characteristics in services:
-        made.append((uuid_class(uuid), tuple([(uuid_class(each), flags) for each, flags in characteristics])))
-    return made
+def trouble_with(services: "Sequence[Service]", stack: "Stack") -> str:
+    """Return why a stack has no room for these services; "" where it has."""
+    needed = size_bytes(services)
+    if stack.table_bytes is None or needed <= stack.table_bytes:
+        return ""
+    return "the services need %d bytes of %s's attribute table, which has %d: set standard_services to 0" % (
+        needed,
+        stack.name,
+        stack.table_bytes,
+    )
 
 
 def _uuid_bytes(uuid: "Uuid") -> int:

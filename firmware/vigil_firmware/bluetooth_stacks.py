@@ -2,6 +2,8 @@
 
 import sys
 
+from vigil_wire.settings import SERVICES_BONDED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vigil_hal.seams import BLE
@@ -40,3 +42,13 @@ def stack_of(ble: "BLE") -> Stack:
     except ValueError:
         return BTSTACK
     return PAIRING_BTSTACK if sys.platform == "rp2" else NIMBLE
+
+
+def trouble_with(standard_services: int, stack: Stack) -> str:
+    """Return why these standard services would tell nobody on a stack; "" where they would."""
+    if standard_services != SERVICES_BONDED or stack.can_pair:
+        return ""
+    return (
+        "standard services are off: a board with %s cannot pair, so 'bonded' could tell nobody; "
+        "set standard_services to off, or to open for everybody" % stack.name
+    )

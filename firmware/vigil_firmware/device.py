@@ -5,10 +5,10 @@ and the time; the caller owns the clock, the watchdog and the loop.
 """
 
 import struct
+import sys
 
 from vigil_firmware.button import Button
 from vigil_firmware.indicators import Indicators
-from vigil_firmware.journal_opening import open_journal
 from vigil_firmware.monitor import Monitor
 from vigil_firmware.peripheral import Peripheral
 from vigil_firmware.storage import Storage
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 
 _BOOT_AT = 5  # in a record
+# What a device needs while it is built and never after. Each is imported where it is used, and nothing of it is kept.
+_OF_THE_START = (
+    "vigil_firmware.attribute_table",
+    "vigil_firmware.bluetooth_stacks",
+    "vigil_firmware.journal_opening",
+    "vigil_firmware.service_sets",
+    "vigil_hal.parts",
+)
 
 
 class Device:
@@ -55,6 +63,8 @@ class Device:
             log("storage: " + self.storage.problem)
         if self.storage.is_new:
             log("vigil: this device's setup code, shown once: " + keys.setup_code(self.storage.device_key))
+        from vigil_firmware.journal_opening import open_journal
+
         journal = open_journal(journal_stores, random, log)
         newest_boot = _newest_boot(journal)
         if newest_boot >= 0 and self.storage.pass_boot(newest_boot):
@@ -78,6 +88,7 @@ class Device:
         if panel is not None and panel.button is not None:
             self.button = Button(panel.button, self.monitor.alarms, self.peripheral.open_pairing, now_ms)
         self._button_done = 0
+        _let_go_of_the_start()
         log("vigil: device %s, boot %d" % (keys.device_id(self.storage.device_key), self.storage.boot))
 
     def step(self, now_ms: int) -> None:
@@ -90,7 +101,7 @@ class Device:
         fault = monitor.sampler.fault or monitor.oximetry_fault or monitor.thermometer_fault
         fault = fault or monitor.accelerometer_fault or monitor.journal.fault or self.storage.fault
         panel_fault = self._panel_fault()
-        monitor.alarms.equipment.is_panel_faulty = panel_fault != ""
+        monitor.alarms.signals.panel_fault.say(panel_fault != "")
         fault = fault or panel_fault or monitor.battery_fault
         if fault != self.fault and self.monitor.second:  # in its first second a sensor may still be starting
             self.fault = fault
@@ -127,6 +138,15 @@ class Device:
     def _panel_fault(self) -> str:
         fault = "" if self.indicators is None else self.indicators.fault
         return fault or ("" if self.button is None else self.button.contact.fault)
+
+
+def _let_go_of_the_start() -> None:
+    """Give a board the memory back that the modules of the start take; where there is plenty, they stay."""
+    if sys.implementation.name == "micropython":
+        for name in _OF_THE_START:
+            if sys.modules.pop(name, None):
+                package, module = name.split(".")
+                delattr(sys.modules[package], module)
 
 
 def _newest_boot(journal: "Journal") -> int:

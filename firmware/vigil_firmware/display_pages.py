@@ -51,6 +51,14 @@ _REASONS = (
     "no sensor", "", "", "", "measuring ...", "sensor is off", "weak blood flow", "poor signal", "erratic signal",
     "out of range", "sensor fault", "not watched",
 )  # fmt: skip
+# What a display calls each condition (vigil_wire.conditions), by its number: at most 16 characters.
+TEXTS = (
+    "Low oxygen", "Slow pulse", "Fast pulse", "Low temperature", "High temperature", "Sensor is off", "No reading",
+    "Sensor fault", "VERY LOW OXYGEN", "OXYGEN FALLING", "VERY SLOW PULSE", "VERY FAST PULSE", "VERY COLD",
+    "VERY HOT", "SLOW BREATHING", "Fast breathing", "Warmer or colder", "Weak blood flow", "Sensor off speed",
+    "Battery low", "Battery empty", "Memory filling", "Memory fault", "Light or sound", "Clock is not set",
+    "It was restarted", "No bridge", "Motion sensor", "Battery unknown",
+)  # fmt: skip
 _PRIORITIES = ("", "LOW", "MEDIUM", "HIGH")
 _BRIDGE_SILENT_S = 900  # as the condition "No bridge" has it
 
@@ -117,7 +125,7 @@ class Pages:
         display = self._display
         priority = self._monitor.alarms.priority_of(number)
         display.fill(0)
-        self._heading(conditions.TABLE[number].text, priority == HIGH)
+        self._heading(TEXTS[number], priority == HIGH)
         display.at(0, 2)
         if display.rows == _FEW_ROWS:
             self._say_about(conditions.TABLE[number].signal)
@@ -416,7 +424,7 @@ class Pages:
         top = self._monitor.alarms.top
         if top < 0:
             return False
-        self._display.text(conditions.TABLE[top].text)
+        self._display.text(TEXTS[top])
         return True
 
     def _rounded(self, index: int) -> int:

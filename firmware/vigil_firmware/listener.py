@@ -1,4 +1,4 @@
-"""What a connection is owed by the standard services; each has one, though a device may offer none."""
+"""What a connection is owed by the standard services."""
 
 NONE = -1  # no op code: a request may have any of 0 to 255
 

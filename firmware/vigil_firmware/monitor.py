@@ -98,7 +98,7 @@ class Monitor:
         self._save_alarms = save_alarms
         self._standby_parts = -1
         self.alarms = Alarms(settings, self._announce)
-        self.alarms.equipment.was_reset_by_watchdog = reset_cause == _RESET_BY_WATCHDOG
+        self.alarms.signals.restarted.say(reset_cause == _RESET_BY_WATCHDOG)
         self.alarms.restore(alarm_state, now_ms)
         self._keep(records.BOOT, records.pack_boot(journal.buf, reset_cause, VERSION, self.alarms.bits))
         self._keep_settings(b"")
@@ -326,20 +326,20 @@ class Monitor:
         return flags
 
     def _look_at_equipment(self) -> None:
-        equipment = self.alarms.equipment
+        signals = self.alarms.signals
         sampler = self.sampler
-        equipment.rate_error_permille = abs(sampler.rate_error_permille) if sampler.is_rate_known else None
+        signals.rate_error.know(abs(sampler.rate_error_permille) if sampler.is_rate_known else None)
         battery = self.battery_pct
-        equipment.battery_pct = None if battery == records.NO_U8 else battery
+        signals.battery.know(None if battery == records.NO_U8 else battery)
         journal = self.journal
-        equipment.is_storage_faulty = bool(journal.fault or self.storage_fault)
-        equipment.is_accelerometer_faulty = self.accelerometer_fault != ""
-        equipment.is_battery_faulty = self.battery_fault != ""
-        equipment.unsent_pct = journal.unsent_pct if journal.acknowledged >= 0 else None
-        equipment.clock_unset_s = 0 if self.utc.is_set else min(self.second, _LONG_S)
+        signals.storage_fault.say(bool(journal.fault or self.storage_fault))
+        signals.accelerometer_fault.say(self.accelerometer_fault != "")
+        signals.battery_fault.say(self.battery_fault != "")
+        signals.unsent.know(journal.unsent_pct if journal.acknowledged >= 0 else None)
+        signals.clock_unset.know(0 if self.utc.is_set else min(self.second, _LONG_S))
         if self._bridge_silent_s >= 0:
             self._bridge_silent_s = min(self._bridge_silent_s + 1, _LONG_S)
-            equipment.bridge_silent_s = self._bridge_silent_s
+            signals.bridge_silent.know(self._bridge_silent_s)
 
     def _mark_standby(self) -> None:
         """Say of each reading that is missing that the sensor is off on purpose."""

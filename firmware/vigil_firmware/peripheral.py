@@ -15,13 +15,9 @@ it. Not a resolvable one: NimBLE makes those with a published key.
 Adverts are what alarms are heard by, so nobody may stop them for long: see vigil_firmware.door.
 """
 
-from vigil_firmware import attribute_table
-from vigil_firmware.bluetooth_stacks import BTSTACK, stack_of
-from vigil_firmware.bonds import Bonds
 from vigil_firmware.door import REST_MS, TURN_MS, Door
 from vigil_firmware.link_end import LinkEnd
-from vigil_firmware.listener import Listener
-from vigil_firmware.storage import BONDS_MOST_BYTES, RESERVED_SHIFT
+from vigil_firmware.storage import RESERVED_SHIFT
 from vigil_firmware.ticks import ticks_diff
 from vigil_wire import advert, keys, link
 from vigil_wire.settings import SERVICES_BONDED, SERVICES_OFF
@@ -32,6 +28,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from vigil_firmware.attribute_table import Service
+    from vigil_firmware.bluetooth_stacks import Stack
+    from vigil_firmware.bonds import Bonds
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.standard_services import StandardServices
     from vigil_firmware.storage import Storage
@@ -80,7 +78,7 @@ class RadioError(Exception):
 class Connection:
     """One central: its end of the record link, and what the stack says of its security."""
 
-    def __init__(self, handle: int, end: LinkEnd, now_ms: int) -> None:
+    def __init__(self, handle: int, end: LinkEnd, now_ms: int, listener: "Any") -> None:
         self.handle = handle
         self.end = end
         self.since_ms = now_ms
@@ -91,7 +89,7 @@ class Connection:
         self.is_proven = False  # the host has shown that it knows the device key
         self.is_trusted = False  # encrypted and authenticated by the stack
         self.frames: list[bytearray] = []  # written by the central, not yet looked at
-        self.listener = Listener()  # of the standard services
+        self.listener = listener  # of the standard services, where there are any
 
 
 class Peripheral:
@@ -106,6 +104,9 @@ class Peripheral:
         log: "Callable[[str], None]",
         now_ms: int,
     ) -> None:
+        from vigil_firmware import attribute_table
+        from vigil_firmware.bluetooth_stacks import BTSTACK, stack_of
+
         self._monitor = monitor
         self._storage = storage
         self._random = random
@@ -122,7 +123,6 @@ class Peripheral:
         self._connections: list[Connection] = []
         self.refused = [0] * len(link.REFUSALS)
         self._must_advertise = True
-        self._bonds = Bonds(storage.bonds, BONDS_MOST_BYTES)
         self._is_pairing_open = False  # since `_pairing_ms`
         self._pairing_ms = now_ms
         self._turned_away: list[int] = []  # handles of connections to drop
@@ -131,11 +131,16 @@ class Peripheral:
         self._notify_bound = self._notify  # once: each binding is an object
         self._bluetooth = bluetooth
         self._ble = bluetooth.BLE()
-        self._stack = stack_of(self._ble)
-        self._standard = self._standard_services()
+        stack = stack_of(self._ble)
+        self._can_pair = stack.can_pair
+        self._bonds = _bonds_of(storage) if stack.can_pair else None
+        self._standard = self._standard_services(stack)
+        trouble = attribute_table.trouble_with(self._services(), stack)
+        if trouble:  # BTstack overflows silently
+            raise RadioError(trouble)
         self._start_radio()
         self._address_ms = now_ms
-        is_btstack = self._stack.name == BTSTACK.name
+        is_btstack = stack.name == BTSTACK.name
         self._changes_address = storage.settings.standard_services == SERVICES_OFF and not is_btstack
         self._is_address_due = self._changes_address
         self._door = Door(is_btstack, now_ms)
@@ -162,7 +167,7 @@ class Peripheral:
     def flags(self) -> int:
         """What hosts are told of the device: link.ADDRESS_CHANGES, link.CAN_PAIR, link.FEELS_MOVEMENT."""
         flags = link.ADDRESS_CHANGES if self._changes_address else 0
-        if self._stack.can_pair:
+        if self._can_pair:
             flags |= link.CAN_PAIR
         return flags | link.FEELS_MOVEMENT if self._monitor.has_accelerometer else flags
 
@@ -215,20 +220,23 @@ class Peripheral:
         if self._standard is not None:
             self._standard.step(self._connections, self._second, self._notify_bound)
 
-    def _standard_services(self) -> "StandardServices | None":
+    def _standard_services(self, stack: "Stack") -> "StandardServices | None":
         """Return what tells phones and gateways; None, and its modules are not in memory, where nobody may be told."""
+        from vigil_firmware.bluetooth_stacks import trouble_with
+
         services = self._storage.settings.standard_services
-        if services == SERVICES_BONDED and not self._stack.can_pair:
-            self._log(
-                "link: standard services are off: a board with %s cannot pair, so 'bonded' could tell nobody; "
-                "set standard_services to off, or to open for everybody" % self._stack.name
-            )
-            return None
-        if services == SERVICES_OFF:
+        trouble = trouble_with(services, stack)
+        if trouble:
+            self._log("link: " + trouble)
+        if trouble or services == SERVICES_OFF:
             return None
         from vigil_firmware.standard_services import StandardServices
 
-        return StandardServices(self._monitor, self._storage.settings, self._stack)
+        return StandardServices(self._monitor, self._storage.settings, stack)
+
+    def _services(self) -> "list[Service]":
+        """All that is registered, ours first."""
+        return [OURS] if self._standard is None else [OURS] + self._standard.services
 
     def _advertise(self) -> None:
         self._must_advertise = False
@@ -270,14 +278,21 @@ class Peripheral:
         """Keep what an authenticated pairing has left, on flash too, and close pairing in time."""
         if self._is_pairing_open and ticks_diff(self._now_ms, self._pairing_ms) >= _PAIRING_OPEN_MS:
             self._is_pairing_open = False
+        bonds = self._bonds
+        if bonds is None:
+            return
         for connection in self._connections:
             if connection.is_pairing and connection.is_trusted:
-                if self._bonds.is_changed and self._bonds.keep():
+                if bonds.is_changed and bonds.keep():
                     self._log("link: the oldest bond is forgotten: there was no room for another")
                 connection.is_pairing = ticks_diff(self._now_ms, connection.since_ms) < _BONDING_MS
-        if self._bonds.must_save:
-            self._bonds.must_save = False
-            self._storage.save_bonds(self._bonds.packed())
+        if bonds.must_save:
+            bonds.must_save = False
+            self._storage.save_bonds(bonds.packed())
+
+    def _undo_bonds(self) -> None:
+        if self._bonds is not None:
+            self._bonds.undo()
 
     def _end_turned_away(self) -> None:
         while self._turned_away:
@@ -304,17 +319,12 @@ class Peripheral:
             return  # BTstack on a Pico W of the official build cannot pair, and so trusts nobody
 
     def _register(self, bluetooth: "BluetoothModule") -> None:
-        """Register all services, ours first, and refuse a table that did not take them: BTstack overflows silently."""
-        services: list[Service] = [OURS]
-        if self._standard is not None:
-            services += self._standard.services
-        needed, room = attribute_table.size_bytes(services), self._stack.table_bytes
-        if room is not None and needed > room:
-            raise RadioError(
-                "the services need %d bytes of %s's attribute table, which has %d: set standard_services to 0"
-                % (needed, self._stack.name, room)
-            )
-        handles = self._ble.gatts_register_services(attribute_table.registrable(bluetooth.UUID, services))
+        """Register all services, and refuse a table that did not take them."""
+        made = []
+        for uuid, characteristics in self._services():
+            flagged = [(bluetooth.UUID(each), flags) for each, flags in characteristics]
+            made.append((bluetooth.UUID(uuid), tuple(flagged)))
+        handles = self._ble.gatts_register_services(made)
         flat = [handle for service in handles for handle in service]
         for index in range(1, len(flat)):
             if flat[index] <= flat[index - 1]:
@@ -418,7 +428,7 @@ class Peripheral:
         # Bound anew, not changed: the event of its end may come at any moment.
         self._connections = [each for each in self._connections if each is not connection]
         if not connection.is_trusted:
-            self._bonds.undo()
+            self._undo_bonds()
 
     def _hang_up(self, handle: int) -> None:
         self._is_ending = self._door.is_silent_in_link
@@ -450,7 +460,7 @@ class Peripheral:
                 self._standard.written(connection, data[1])
         elif event == _INDICATE_DONE:
             connection = self._find(data[0])
-            if connection is not None:
+            if connection is not None and self._standard is not None:
                 connection.listener.confirm(data[2])
         elif event == _MTU_EXCHANGED:
             connection = self._find(data[0])
@@ -460,6 +470,8 @@ class Peripheral:
             connection = self._find(data[0])
             if connection is not None:
                 self._encrypted(connection, bool(data[1]) and bool(data[2]))
+        elif self._bonds is None:
+            pass  # what follows is about pairing
         elif event == _GET_SECRET:
             return self._bonds.get(data[0], data[1], None if data[2] is None else bytes(data[2]))
         elif event == _SET_SECRET:
@@ -477,7 +489,7 @@ class Peripheral:
             self._turned_away.remove(handle)
         connection = self._find(handle)  # none where it was dropped
         if connection is None:
-            self._bonds.undo()
+            self._undo_bonds()
         else:
             self._forget(connection)
             if self._is_stranger(connection):
@@ -495,7 +507,8 @@ class Peripheral:
             return self._notify(handle, self._stream, frame)
 
         end = LinkEnd(self._storage.device_key, self._monitor, send, self)
-        self._connections.append(Connection(handle, end, self._now_ms))
+        listener = None if self._standard is None else self._standard.listener()
+        self._connections.append(Connection(handle, end, self._now_ms, listener))
         # The stack stops advertising at a connection; where it can go on, others still hear.
         self._must_advertise = True
 
@@ -524,3 +537,11 @@ class Peripheral:
             if connection.handle == handle:
                 return connection
         return None
+
+
+def _bonds_of(storage: "Storage") -> "Bonds":
+    """Return the bonds that are kept. Where the stack cannot pair, what handles them is not in memory."""
+    from vigil_firmware.bonds import Bonds
+    from vigil_firmware.storage import BONDS_MOST_BYTES
+
+    return Bonds(storage.bonds, BONDS_MOST_BYTES)

@@ -9,38 +9,42 @@ from vigil_wire import battery, current_time, device_information, health_thermom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vigil_firmware.attribute_table import Service
     from vigil_firmware.bluetooth_stacks import Stack
 
-READ = 0x0002
-WRITE = 0x0008
+_READ = 0x0002
+_WRITE = 0x0008
+_READ_AUTHENTICATED = 0x0400
+_WRITE_AUTHENTICATED = 0x2000
 
 _CONTINUOUS = (plx.CONTINUOUS_UUID, NOTIFY)
-_FEATURES = (plx.FEATURES_UUID, READ)
+_FEATURES = (plx.FEATURES_UUID, _READ)
 _TEMPERATURE = (health_thermometer.MEASUREMENT_UUID, INDICATE)
-_SITE = (health_thermometer.TYPE_UUID, READ)
-_MANUFACTURER = (device_information.MANUFACTURER_UUID, READ)
-_MODEL = (device_information.MODEL_UUID, READ)
-_FIRMWARE = (device_information.FIRMWARE_UUID, READ)
+_SITE = (health_thermometer.TYPE_UUID, _READ)
+_MANUFACTURER = (device_information.MANUFACTURER_UUID, _READ)
+_MODEL = (device_information.MODEL_UUID, _READ)
+_FIRMWARE = (device_information.FIRMWARE_UUID, _READ)
 _HEART_RATE = (
     heart_rate.SERVICE_UUID,
-    ((heart_rate.MEASUREMENT_UUID, NOTIFY), (heart_rate.LOCATION_UUID, READ)),
+    ((heart_rate.MEASUREMENT_UUID, NOTIFY), (heart_rate.LOCATION_UUID, _READ)),
 )
-_BATTERY = (battery.SERVICE_UUID, ((battery.LEVEL_UUID, READ | NOTIFY),))
+_BATTERY = (battery.SERVICE_UUID, ((battery.LEVEL_UUID, _READ | NOTIFY),))
 
 
 _ON_NIMBLE = (
     (
         plx.SERVICE_UUID,
-        ((plx.SPOT_CHECK_UUID, INDICATE), _CONTINUOUS, _FEATURES, (racp.CONTROL_POINT_UUID, WRITE | INDICATE)),
+        ((plx.SPOT_CHECK_UUID, INDICATE), _CONTINUOUS, _FEATURES, (racp.CONTROL_POINT_UUID, _WRITE | INDICATE)),
     ),
-    (health_thermometer.SERVICE_UUID, (_TEMPERATURE, _SITE, (health_thermometer.INTERVAL_UUID, READ))),
+    (health_thermometer.SERVICE_UUID, (_TEMPERATURE, _SITE, (health_thermometer.INTERVAL_UUID, _READ))),
     _HEART_RATE,
     _BATTERY,
-    (current_time.SERVICE_UUID, ((current_time.CURRENT_TIME_UUID, READ | NOTIFY),)),
+    (current_time.SERVICE_UUID, ((current_time.CURRENT_TIME_UUID, _READ | NOTIFY),)),
     (
         device_information.SERVICE_UUID,
-        (_MANUFACTURER, _MODEL, _FIRMWARE, (device_information.HARDWARE_UUID, READ)),
+        (_MANUFACTURER, _MODEL, _FIRMWARE, (device_information.HARDWARE_UUID, _READ)),
     ),
 )
 _ON_BTSTACK = (
@@ -55,3 +59,18 @@ _ON_BTSTACK = (
 def services_on(stack: "Stack") -> "tuple[Service, ...]":
     """Return what is offered on a stack."""
     return _ON_BTSTACK if stack.name == BTSTACK.name else _ON_NIMBLE
+
+
+def authenticated(services: "Sequence[Service]") -> "list[Service]":
+    """Return the same services, to be read and written on an authenticated link only."""
+    guarded: list[Service] = []
+    for service, characteristics in services:
+        each = []
+        for uuid, flags in characteristics:
+            if flags & _READ:
+                flags |= _READ_AUTHENTICATED
+            if flags & _WRITE:
+                flags |= _WRITE_AUTHENTICATED
+            each.append((uuid, flags))
+        guarded.append((service, tuple(each)))
+    return guarded

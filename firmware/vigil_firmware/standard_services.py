@@ -9,8 +9,7 @@ read is medical.
 import sys
 
 from vigil_firmware import VERSION
-from vigil_firmware.listener import NONE
-from vigil_firmware.service_sets import READ, WRITE, services_on
+from vigil_firmware.listener import NONE, Listener
 from vigil_firmware.spot_checks import SpotChecks
 from vigil_wire import battery, current_time, device_information, health_thermometer, heart_rate, plx, racp
 from vigil_wire.settings import SERVICES_OPEN
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from vigil_firmware.attribute_table import Service
     from vigil_firmware.bluetooth_stacks import Stack
-    from vigil_firmware.listener import Listener
     from vigil_firmware.monitor import Monitor
     from vigil_firmware.vitals import Measurement
     from vigil_hal.seams import BLE
@@ -35,11 +33,8 @@ if TYPE_CHECKING:
 
         handle: int
         is_trusted: bool  # encrypted and authenticated
-        listener: "Listener"
+        listener: Listener
 
-
-_READ_AUTHENTICATED = 0x0400
-_WRITE_AUTHENTICATED = 0x2000
 
 TEMPERATURE_EVERY_S = 5
 _LONGEST = 20  # what an indication holds before any MTU is agreed
@@ -83,6 +78,10 @@ class StandardServices:
             if uuid in self._handles:
                 ble.gatts_write(self._handles[uuid], value)
 
+    def listener(self) -> Listener:
+        """What a connection that begins has to hold."""
+        return Listener()
+
     def step(self, connections: "Sequence[Connection]", second: int, notify: "Notify") -> None:
         """Tell connections that may hear what is new; call it often, for one indication goes out at a time."""
         if second != self._second:
@@ -118,19 +117,15 @@ class StandardServices:
 
     def _offered(self, stack: "Stack") -> "list[Service]":
         """What the stack's set has of what this board has, with the permissions that the setting asks for."""
-        read = 0 if self.is_open else _READ_AUTHENTICATED
-        write = 0 if self.is_open else _WRITE_AUTHENTICATED
-        offered: list[Service] = []
-        for service, characteristics in services_on(stack):
-            if service == battery.SERVICE_UUID and not self._monitor.has_battery:
-                continue
-            if service == health_thermometer.SERVICE_UUID and not self._monitor.has_thermometer:
-                continue
-            guarded = []
-            for uuid, flags in characteristics:
-                guarded.append((uuid, flags | (read if flags & READ else 0) | (write if flags & WRITE else 0)))
-            offered.append((service, tuple(guarded)))
-        return offered
+        from vigil_firmware.service_sets import authenticated, services_on
+
+        lacking = []
+        if not self._monitor.has_battery:
+            lacking.append(battery.SERVICE_UUID)
+        if not self._monitor.has_thermometer:
+            lacking.append(health_thermometer.SERVICE_UUID)
+        offered = [service for service in services_on(stack) if service[0] not in lacking]
+        return offered if self.is_open else authenticated(offered)
 
     def _may_hear(self, connection: "Connection") -> bool:
         return connection.is_trusted or self.is_open

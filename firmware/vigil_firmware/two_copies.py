@@ -24,15 +24,16 @@ class TwoCopies:
     def __init__(self, blocks: "BlockDevice", first_block: int, most_bytes: int = 128) -> None:
         self._blocks = blocks
         self._first_block = first_block
-        self._buf = bytearray(_HEADER_LENGTH + most_bytes + 2)
+        self._most_bytes = most_bytes
         self._current = 1
         self._generation = 0
 
     def read(self) -> "bytearray | None":
         """The newest blob that was written whole; None when there is none."""
         newest = None
+        buf = bytearray(_HEADER_LENGTH + self._most_bytes + 2)
         for copy in (0, 1):
-            found = self._read_copy(copy)
+            found = self._read_copy(copy, buf)
             if found is not None and (newest is None or (found[0] - self._generation) & 0xFFFF < 0x8000):
                 self._generation, newest = found
                 self._current = copy
@@ -42,16 +43,16 @@ class TwoCopies:
         """Make `blob` the newest; the previous one stays readable until this one is whole."""
         length = _HEADER_LENGTH + len(blob)
         self.read()
-        struct.pack_into(_HEADER, self._buf, 0, len(blob), (self._generation + 1) & 0xFFFF)
-        self._buf[_HEADER_LENGTH:length] = blob
-        struct.pack_into("<H", self._buf, length, crc16(self._buf, length))
+        buf = bytearray(length + 2)
+        struct.pack_into(_HEADER, buf, 0, len(blob), (self._generation + 1) & 0xFFFF)
+        buf[_HEADER_LENGTH:length] = blob
+        struct.pack_into("<H", buf, length, crc16(buf, length))
         block = self._first_block + 1 - self._current
         self._blocks.ioctl(_ERASE, block)
-        self._blocks.writeblocks(block, memoryview(self._buf)[: length + 2], 0)
+        self._blocks.writeblocks(block, buf, 0)
         self._blocks.ioctl(_SYNC, 0)
 
-    def _read_copy(self, copy: int) -> "tuple[int, bytearray] | None":
-        buf = self._buf
+    def _read_copy(self, copy: int, buf: bytearray) -> "tuple[int, bytearray] | None":
         self._blocks.readblocks(self._first_block + copy, buf, 0)
         blob_length, generation = struct.unpack_from(_HEADER, buf, 0)
         length = _HEADER_LENGTH + blob_length

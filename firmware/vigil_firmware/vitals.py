@@ -24,6 +24,17 @@ class Measurement:
         """No reading, because of `status`."""
         self.status = status
 
+    def know(self, value: "int | None") -> None:
+        """A value that is sure; None: nobody knows it."""
+        if value is None:
+            self.status = statuses.UNAVAILABLE
+        else:
+            self.publish(value, statuses.VALIDATED)
+
+    def say(self, is_so: bool) -> None:
+        """Something is so (1), or it is not (0)."""
+        self.publish(1 if is_so else 0, statuses.VALIDATED)
+
     def value_or(self, none: int) -> int:
         """The value, or `none` where there is no reading."""
         return self.value if statuses.has_value(self.status) else none

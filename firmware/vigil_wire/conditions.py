@@ -8,6 +8,35 @@ A condition holds while its signal (`vigil_firmware.alarm_signals`) is beyond it
 over when valid readings are within the limit, by the hysteresis, as long as its off-delay.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    class Kind(NamedTuple):
+        """A row: what a condition is.
+
+        signal: an attribute of alarm_signals.Signals. side: of the limit, where it holds. limit, in the signal's unit,
+        and on_delay (s): a number, or the name of the setting that has it. off_delay: s. hysteresis: in the signal's
+        unit. worse_by: it sounds again so far beyond where it was acknowledged; 0: it does not get worse. latches:
+        whether it stays, when it is over, until it is acknowledged.
+        """
+
+        priority: int
+        signal: str
+        side: int
+        limit: int | str
+        on_delay: int | str
+        off_delay: int
+        hysteresis: int
+        worse_by: int
+        latches: int
+
+
+if not TYPE_CHECKING:  # MicroPython has no NamedTuple, and nothing smaller that has attributes
+    from collections import namedtuple
+
+    Kind = namedtuple("Kind", "priority signal side limit on_delay off_delay hysteresis worse_by latches")
+
 NONE = 0
 LOW = 1
 MEDIUM = 2
@@ -21,88 +50,100 @@ NEVER = 0
 IF_SET = 1  # where the setting `latching` is 1
 ALWAYS = 2
 
-
-class Kind:
-    """A row: what a condition is.
-
-    text: what a display says, at most 16 characters. signal: an attribute of alarm_signals.Signals. side: of the limit,
-    where it holds. limit, in the signal's unit, and on_delay (s): a number, or the name of the setting that has it.
-    off_delay: s. latches: whether it stays, when it is over, until it is acknowledged. worse_by: it sounds again so far
-    beyond where it was acknowledged; 0: it does not get worse.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        priority: int,
-        text: str,
-        signal: str,
-        side: int,
-        limit: "int | str",
-        on_delay: "int | str",
-        off_delay: int,
-        hysteresis: int = 0,
-        worse_by: int = 0,
-        latches: int = NEVER,
-    ) -> None:
-        self.name = name
-        self.priority = priority
-        self.text = text
-        self.signal = signal
-        self.side = side
-        self.limit = limit
-        self.on_delay = on_delay
-        self.off_delay = off_delay
-        self.hysteresis = hysteresis
-        self.worse_by = worse_by
-        self.latches = latches
-
-
 # fmt: off
 TABLE = (
-    Kind("spo2_low", MEDIUM, "Low oxygen", "spo2", BELOW, "spo2_low_deci_pct", "spo2_delay_s", 5, 10, 30),
-    Kind("pulse_rate_low", MEDIUM, "Slow pulse", "pulse_rate", BELOW, "pulse_rate_low_deci_bpm", "pulse_rate_delay_s",
-         5, 20, 150),
-    Kind("pulse_rate_high", MEDIUM, "Fast pulse", "pulse_rate", ABOVE, "pulse_rate_high_deci_bpm",
-         "pulse_rate_delay_s", 5, 20, 150),
-    Kind("temperature_low", MEDIUM, "Low temperature", "temperature", BELOW, "temperature_low_centi_c",
-         "temperature_delay_s", 30, 20, 50),
-    Kind("temperature_high", MEDIUM, "High temperature", "temperature", ABOVE, "temperature_high_centi_c",
-         "temperature_delay_s", 30, 20, 50),
-    Kind("sensor_off", LOW, "Sensor is off", "sensor_off", ABOVE, 0, 5, 1),
-    Kind("no_reading", LOW, "No reading", "no_reading", ABOVE, 0, 20, 1),
-    Kind("sensor_fault", MEDIUM, "Sensor fault", "sensor_fault", ABOVE, 0, 2, 1),
-    Kind("spo2_very_low", HIGH, "VERY LOW OXYGEN", "spo2", BELOW, "spo2_very_low_deci_pct", "spo2_emergency_delay_s",
-         5, 10, 30, IF_SET),
-    Kind("spo2_falling", HIGH, "OXYGEN FALLING", "spo2_fall", ABOVE, "spo2_fall_deci_pct", 1, 5, 20, 30, IF_SET),
-    Kind("pulse_rate_very_low", HIGH, "VERY SLOW PULSE", "pulse_rate", BELOW, "pulse_rate_very_low_deci_bpm",
-         "pulse_rate_emergency_delay_s", 5, 20, 150, IF_SET),
-    Kind("pulse_rate_very_high", HIGH, "VERY FAST PULSE", "pulse_rate", ABOVE, "pulse_rate_very_high_deci_bpm",
-         "pulse_rate_emergency_delay_s", 5, 20, 150, IF_SET),
-    Kind("temperature_very_low", HIGH, "VERY COLD", "temperature", BELOW, "temperature_very_low_centi_c",
-         "temperature_delay_s", 30, 20, 50, IF_SET),
-    Kind("temperature_very_high", HIGH, "VERY HOT", "temperature", ABOVE, "temperature_very_high_centi_c",
-         "temperature_delay_s", 30, 20, 50, IF_SET),
-    Kind("respiration_low", HIGH, "SLOW BREATHING", "respiration", BELOW, "respiration_low_deci_per_min",
-         "respiration_delay_s", 5, 10, 20, IF_SET),
-    Kind("respiration_high", MEDIUM, "Fast breathing", "respiration", ABOVE, "respiration_high_deci_per_min",
-         "respiration_delay_s", 5, 10, 40),
-    Kind("temperature_change", LOW, "Warmer or colder", "temperature_change", ABOVE, 150, 255, 60, 30),
-    Kind("low_perfusion", LOW, "Weak blood flow", "low_perfusion", ABOVE, 0, 30, 5),
-    Kind("wrong_sample_rate", LOW, "Sensor off speed", "rate_error", ABOVE, 50, 60, 60, 10),
-    Kind("battery_low", LOW, "Battery low", "battery", BELOW, 20, 60, 60, 3),
-    Kind("battery_critical", MEDIUM, "Battery empty", "battery", BELOW, 8, 30, 60, 3),
-    Kind("journal_nearly_full", LOW, "Memory filling", "unsent", ABOVE, 80, 60, 60, 5),
-    Kind("storage_fault", MEDIUM, "Memory fault", "storage_fault", ABOVE, 0, 10, 60),
-    Kind("panel_fault", MEDIUM, "Light or sound", "panel_fault", ABOVE, 0, 5, 60),
-    Kind("clock_unset", LOW, "Clock is not set", "clock_unset", ABOVE, 600, 0, 0),
-    Kind("restarted", LOW, "It was restarted", "restarted", ABOVE, 0, 0, 0, latches=ALWAYS),
-    Kind("bridge_not_seen", LOW, "No bridge", "bridge_silent", ABOVE, 900, 0, 0),
-    Kind("accelerometer_fault", LOW, "Motion sensor", "accelerometer_fault", ABOVE, 0, 10, 60),
-    Kind("battery_fault", LOW, "Battery unknown", "battery_fault", ABOVE, 0, 10, 60),
+    # spo2_low
+    Kind(MEDIUM, "spo2", BELOW, "spo2_low_deci_pct", "spo2_delay_s", 5, 10, 30, NEVER),
+    # pulse_rate_low
+    Kind(MEDIUM, "pulse_rate", BELOW, "pulse_rate_low_deci_bpm", "pulse_rate_delay_s", 5, 20, 150, NEVER),
+    # pulse_rate_high
+    Kind(MEDIUM, "pulse_rate", ABOVE, "pulse_rate_high_deci_bpm", "pulse_rate_delay_s", 5, 20, 150, NEVER),
+    # temperature_low
+    Kind(MEDIUM, "temperature", BELOW, "temperature_low_centi_c", "temperature_delay_s", 30, 20, 50, NEVER),
+    # temperature_high
+    Kind(MEDIUM, "temperature", ABOVE, "temperature_high_centi_c", "temperature_delay_s", 30, 20, 50, NEVER),
+    # sensor_off
+    Kind(LOW, "sensor_off", ABOVE, 0, 5, 1, 0, 0, NEVER),
+    # no_reading
+    Kind(LOW, "no_reading", ABOVE, 0, 20, 1, 0, 0, NEVER),
+    # sensor_fault
+    Kind(MEDIUM, "sensor_fault", ABOVE, 0, 2, 1, 0, 0, NEVER),
+    # spo2_very_low
+    Kind(HIGH, "spo2", BELOW, "spo2_very_low_deci_pct", "spo2_emergency_delay_s", 5, 10, 30, IF_SET),
+    # spo2_falling
+    Kind(HIGH, "spo2_fall", ABOVE, "spo2_fall_deci_pct", 1, 5, 20, 30, IF_SET),
+    # pulse_rate_very_low
+    Kind(HIGH, "pulse_rate", BELOW, "pulse_rate_very_low_deci_bpm", "pulse_rate_emergency_delay_s", 5, 20, 150, IF_SET),
+    # pulse_rate_very_high
+    Kind(HIGH, "pulse_rate", ABOVE, "pulse_rate_very_high_deci_bpm", "pulse_rate_emergency_delay_s", 5, 20, 150,
+         IF_SET),
+    # temperature_very_low
+    Kind(HIGH, "temperature", BELOW, "temperature_very_low_centi_c", "temperature_delay_s", 30, 20, 50, IF_SET),
+    # temperature_very_high
+    Kind(HIGH, "temperature", ABOVE, "temperature_very_high_centi_c", "temperature_delay_s", 30, 20, 50, IF_SET),
+    # respiration_low
+    Kind(HIGH, "respiration", BELOW, "respiration_low_deci_per_min", "respiration_delay_s", 5, 10, 20, IF_SET),
+    # respiration_high
+    Kind(MEDIUM, "respiration", ABOVE, "respiration_high_deci_per_min", "respiration_delay_s", 5, 10, 40, NEVER),
+    # temperature_change
+    Kind(LOW, "temperature_change", ABOVE, 150, 255, 60, 30, 0, NEVER),
+    # low_perfusion
+    Kind(LOW, "low_perfusion", ABOVE, 0, 30, 5, 0, 0, NEVER),
+    # wrong_sample_rate
+    Kind(LOW, "rate_error", ABOVE, 50, 60, 60, 10, 0, NEVER),
+    # battery_low
+    Kind(LOW, "battery", BELOW, 20, 60, 60, 3, 0, NEVER),
+    # battery_critical
+    Kind(MEDIUM, "battery", BELOW, 8, 30, 60, 3, 0, NEVER),
+    # journal_nearly_full
+    Kind(LOW, "unsent", ABOVE, 80, 60, 60, 5, 0, NEVER),
+    # storage_fault
+    Kind(MEDIUM, "storage_fault", ABOVE, 0, 10, 60, 0, 0, NEVER),
+    # panel_fault
+    Kind(MEDIUM, "panel_fault", ABOVE, 0, 5, 60, 0, 0, NEVER),
+    # clock_unset
+    Kind(LOW, "clock_unset", ABOVE, 600, 0, 0, 0, 0, NEVER),
+    # restarted
+    Kind(LOW, "restarted", ABOVE, 0, 0, 0, 0, 0, ALWAYS),
+    # bridge_not_seen
+    Kind(LOW, "bridge_silent", ABOVE, 900, 0, 0, 0, 0, NEVER),
+    # accelerometer_fault
+    Kind(LOW, "accelerometer_fault", ABOVE, 0, 10, 60, 0, 0, NEVER),
+    # battery_fault
+    Kind(LOW, "battery_fault", ABOVE, 0, 10, 60, 0, 0, NEVER),
 )
 # fmt: on
-NAMES = tuple([kind.name for kind in TABLE])
+NAMES = (
+    "spo2_low",
+    "pulse_rate_low",
+    "pulse_rate_high",
+    "temperature_low",
+    "temperature_high",
+    "sensor_off",
+    "no_reading",
+    "sensor_fault",
+    "spo2_very_low",
+    "spo2_falling",
+    "pulse_rate_very_low",
+    "pulse_rate_very_high",
+    "temperature_very_low",
+    "temperature_very_high",
+    "respiration_low",
+    "respiration_high",
+    "temperature_change",
+    "low_perfusion",
+    "wrong_sample_rate",
+    "battery_low",
+    "battery_critical",
+    "journal_nearly_full",
+    "storage_fault",
+    "panel_fault",
+    "clock_unset",
+    "restarted",
+    "bridge_not_seen",
+    "accelerometer_fault",
+    "battery_fault",
+)  # fmt: skip
 PRIORITIES = tuple([kind.priority for kind in TABLE])
 
 SPO2_LOW = 0

@@ -109,6 +109,6 @@ def decode_interval(data: "bytes | bytearray | memoryview") -> int:
 
 
 def _checked(site: int) -> int:
-    if site not in SITE_NAMES:
+    if not 1 <= site <= len(SITE_NAMES):
         raise ValueError(f"no temperature site has the number {site}")
     return site

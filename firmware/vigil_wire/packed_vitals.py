@@ -12,25 +12,28 @@ LENGTH = 25
 _FLAGS = 47
 
 # Offset in the record, bytes, bits. All bits set stand for all bits of the record's value set: "no value", which only
-# flags do not have.
-_PLAIN = (
-    (9, 2, 16),  # milliseconds of the day
-    (11, 2, 11),
-    (13, 1, 6),  # seconds covered, with pulse rate, with SpO2
-    (14, 1, 6),
-    (15, 1, 6),
-    (16, 1, 7),  # quality
-    (17, 1, 4),  # statuses
-    (18, 1, 4),
-    (19, 1, 4),
-    (20, 1, 7),  # battery
-    (39, 2, 12),  # perfusion index
-    (41, 1, 8),  # alarm bits, the first sixteen
-    (42, 2, 8),
-    (44, 2, 10),  # respiration rate
-    (46, 1, 4),
-    (_FLAGS, 1, 4),
-)
+# flags do not have. Flat, since on a board each tuple of three takes 32 bytes; made of a list, which is not kept.
+# fmt: off
+_PLAIN = bytes([
+    9, 2, 16,  # milliseconds of the day
+    11, 2, 11,
+    13, 1, 6,  # seconds covered, with pulse rate, with SpO2
+    14, 1, 6,
+    15, 1, 6,
+    16, 1, 7,  # quality
+    17, 1, 4,  # statuses
+    18, 1, 4,
+    19, 1, 4,
+    20, 1, 7,  # battery
+    39, 2, 12,  # perfusion index
+    41, 1, 8,  # alarm bits, the first sixteen
+    42, 2, 8,
+    44, 2, 10,  # respiration rate
+    46, 1, 4,
+    _FLAGS, 1, 4,
+])
+# fmt: on
+_PLAIN_END = 48
 # Offset of a mean that its least and its most follow, bits of the mean, bits of each distance from it, what the mean's
 # code starts at, "no value".
 _SPREADS = (
@@ -69,8 +72,8 @@ class VitalsPacker:
         """Fill in a vitals record from its milliseconds of the day on."""
         self._record = record
         self._open(data, start)
-        for plain in _PLAIN:
-            self._take_plain(plain)
+        for at in range(0, _PLAIN_END, 3):
+            self._take_plain(at)
         for spread in _SPREADS:
             self._take_spread(spread)
 
@@ -85,12 +88,15 @@ class VitalsPacker:
         return different == 0
 
     def _put_all(self) -> None:
-        for plain in _PLAIN:
-            value = _word(self._record, plain[0], plain[1])
-            self._put(value, plain[2])
+        for at in range(0, _PLAIN_END, 3):
+            self._put_plain(at)
         for spread in _SPREADS:
             self._put_spread(spread)
         self._put(1, 1)
+
+    def _put_plain(self, at: int) -> None:
+        value = _word(self._record, _PLAIN[at], _PLAIN[at + 1])
+        self._put(value, _PLAIN[at + 2])
 
     def _put_spread(self, spread: "tuple[int, int, int, int, int]") -> None:
         mean = _word(self._record, spread[0], 2)
@@ -104,11 +110,11 @@ class VitalsPacker:
         other = _word(self._record, spread[0] + 4, 2)
         self._put(other - mean, spread[2])
 
-    def _take_plain(self, plain: "tuple[int, int, int]") -> None:
-        code = self._take(plain[2])
-        if code == (1 << plain[2]) - 1 and plain[0] != _FLAGS:
-            code = (1 << plain[1] * 8) - 1
-        _set_word(self._record, plain[0], plain[1], code)
+    def _take_plain(self, at: int) -> None:
+        code = self._take(_PLAIN[at + 2])
+        if code == (1 << _PLAIN[at + 2]) - 1 and _PLAIN[at] != _FLAGS:
+            code = (1 << _PLAIN[at + 1] * 8) - 1
+        _set_word(self._record, _PLAIN[at], _PLAIN[at + 1], code)
 
     def _take_spread(self, spread: "tuple[int, int, int, int, int]") -> None:
         mean = self._take(spread[1])

@@ -37,35 +37,35 @@ PROFILE_NAMES = ("custom", "adult", "nhs home", "scale 2", "opioid night", "chil
 PROFILE_ADULT = 1
 PROFILE_SCALE_2 = 3
 
-# name, least, most, step, default. At most 256 steps each, for a byte.
+# name, least, most, step. At most 256 steps each, for a byte.
 FIELDS = (
-    ("summary_interval_s", 1, 60, 1, 5),
-    ("standard_services", SERVICES_OFF, SERVICES_OPEN, 1, SERVICES_BONDED),
-    ("temperature_site", SITE_UNSAID, len(SITE_NAMES) - 1, 1, SITE_UNSAID),
-    ("profile", 0, len(PROFILE_NAMES) - 1, 1, PROFILE_ADULT),
-    ("profile_version", 1, 255, 1, 1),
-    ("spo2_low_deci_pct", 800, 990, 10, 920),
-    ("spo2_very_low_deci_pct", 800, 950, 10, 880),
-    ("spo2_fall_deci_pct", 40, 200, 10, 80),
-    ("pulse_rate_low_deci_bpm", 250, 900, 10, 500),
-    ("pulse_rate_very_low_deci_bpm", 250, 900, 10, 400),
-    ("pulse_rate_high_deci_bpm", 600, 2400, 10, 1200),
-    ("pulse_rate_very_high_deci_bpm", 600, 2400, 10, 1300),
-    ("temperature_low_centi_c", 3000, 3700, 10, 3500),
-    ("temperature_very_low_centi_c", 2800, 3700, 10, 3400),
-    ("temperature_high_centi_c", 3600, 4200, 10, 3850),
-    ("temperature_very_high_centi_c", 3600, 4200, 10, 3950),
-    ("respiration_alarms", 0, 1, 1, 1),
-    ("respiration_low_deci_per_min", 80, 300, 10, 90),
-    ("respiration_high_deci_per_min", 150, 400, 10, 250),
-    ("spo2_delay_s", 0, 120, 1, 30),
-    ("spo2_emergency_delay_s", 0, 60, 1, 10),
-    ("pulse_rate_delay_s", 0, 120, 1, 30),
-    ("pulse_rate_emergency_delay_s", 0, 60, 1, 10),
-    ("temperature_delay_s", 0, 255, 1, 60),
-    ("respiration_delay_s", 0, 120, 1, 30),
-    ("latching", 0, 1, 1, 0),
-    ("audio_pause_s", 30, 120, 1, 120),
+    ("summary_interval_s", 1, 60, 1),
+    ("standard_services", SERVICES_OFF, SERVICES_OPEN, 1),
+    ("temperature_site", SITE_UNSAID, len(SITE_NAMES) - 1, 1),
+    ("profile", 0, len(PROFILE_NAMES) - 1, 1),
+    ("profile_version", 1, 255, 1),
+    ("spo2_low_deci_pct", 800, 990, 10),
+    ("spo2_very_low_deci_pct", 800, 950, 10),
+    ("spo2_fall_deci_pct", 40, 200, 10),
+    ("pulse_rate_low_deci_bpm", 250, 900, 10),
+    ("pulse_rate_very_low_deci_bpm", 250, 900, 10),
+    ("pulse_rate_high_deci_bpm", 600, 2400, 10),
+    ("pulse_rate_very_high_deci_bpm", 600, 2400, 10),
+    ("temperature_low_centi_c", 3000, 3700, 10),
+    ("temperature_very_low_centi_c", 2800, 3700, 10),
+    ("temperature_high_centi_c", 3600, 4200, 10),
+    ("temperature_very_high_centi_c", 3600, 4200, 10),
+    ("respiration_alarms", 0, 1, 1),
+    ("respiration_low_deci_per_min", 80, 300, 10),
+    ("respiration_high_deci_per_min", 150, 400, 10),
+    ("spo2_delay_s", 0, 120, 1),
+    ("spo2_emergency_delay_s", 0, 60, 1),
+    ("pulse_rate_delay_s", 0, 120, 1),
+    ("pulse_rate_emergency_delay_s", 0, 60, 1),
+    ("temperature_delay_s", 0, 255, 1),
+    ("respiration_delay_s", 0, 120, 1),
+    ("latching", 0, 1, 1),
+    ("audio_pause_s", 30, 120, 1),
 )
 FIELDS_LENGTH = 1 + len(FIELDS)
 LENGTH = FIELDS_LENGTH + _CURVE_LENGTH
@@ -106,42 +106,45 @@ class SettingsError(ValueError):
 class Settings:
     """All settings, each an attribute named as in `FIELDS`. Raises SettingsError for any that cannot be used."""
 
-    summary_interval_s: int
-    standard_services: int
-    temperature_site: int
-    profile: int
-    profile_version: int
-    spo2_low_deci_pct: int
-    spo2_very_low_deci_pct: int
-    spo2_fall_deci_pct: int
-    pulse_rate_low_deci_bpm: int
-    pulse_rate_very_low_deci_bpm: int
-    pulse_rate_high_deci_bpm: int
-    pulse_rate_very_high_deci_bpm: int
-    temperature_low_centi_c: int
-    temperature_very_low_centi_c: int
-    temperature_high_centi_c: int
-    temperature_very_high_centi_c: int
-    respiration_alarms: int
-    respiration_low_deci_per_min: int
-    respiration_high_deci_per_min: int
-    spo2_delay_s: int
-    spo2_emergency_delay_s: int
-    pulse_rate_delay_s: int
-    pulse_rate_emergency_delay_s: int
-    temperature_delay_s: int
-    respiration_delay_s: int
-    latching: int
-    audio_pause_s: int
+    # Their defaults, which take no room in an object that has them.
+    summary_interval_s = 5
+    standard_services = SERVICES_BONDED
+    temperature_site = SITE_UNSAID
+    profile = PROFILE_ADULT
+    profile_version = 1
+    spo2_low_deci_pct = 920
+    spo2_very_low_deci_pct = 880
+    spo2_fall_deci_pct = 80
+    pulse_rate_low_deci_bpm = 500
+    pulse_rate_very_low_deci_bpm = 400
+    pulse_rate_high_deci_bpm = 1200
+    pulse_rate_very_high_deci_bpm = 1300
+    temperature_low_centi_c = 3500
+    temperature_very_low_centi_c = 3400
+    temperature_high_centi_c = 3850
+    temperature_very_high_centi_c = 3950
+    respiration_alarms = 1
+    respiration_low_deci_per_min = 90
+    respiration_high_deci_per_min = 250
+    spo2_delay_s = 30
+    spo2_emergency_delay_s = 10
+    pulse_rate_delay_s = 30
+    pulse_rate_emergency_delay_s = 10
+    temperature_delay_s = 60
+    respiration_delay_s = 30
+    latching = 0
+    audio_pause_s = 120
 
     def __init__(self, spo2_curve: "Points" = (), **values: int) -> None:
-        for name, least, most, step, default in FIELDS:
+        for name, least, most, step in FIELDS:
+            default = getattr(self, name)
             value = values.pop(name, default)
             if not least <= value <= most:
                 raise SettingsError("%s must be between %d and %d, not %d" % (name, least, most, value))
             if (value - least) % step:
                 raise SettingsError("%s must be a multiple of %d, not %d" % (name, step, value))
-            setattr(self, name, value)
+            if value != default:
+                setattr(self, name, value)
         if values:
             raise SettingsError("there is no setting {}".format(", ".join(sorted(values))))
         for lower, upper in _ORDER:
@@ -170,7 +173,7 @@ class Settings:
     def pack_fields(self) -> bytearray:
         """All but the curve, as `FIELDS_LENGTH` bytes."""
         packed = bytearray([_VERSION])
-        for name, least, _, step, _ in FIELDS:
+        for name, least, _, step in FIELDS:
             packed.append((getattr(self, name) - least) // step)
         return packed
 
@@ -188,7 +191,7 @@ def unpack_fields(packed: "bytes | bytearray | memoryview", spo2_curve: "Points"
         raise SettingsError("these bytes are not settings of version %d" % _VERSION)
     values = {}
     for index in range(len(FIELDS)):
-        name, least, _, step, _ = FIELDS[index]
+        name, least, _, step = FIELDS[index]
         values[name] = least + packed[1 + index] * step
     return Settings(spo2_curve, **values)
 

@@ -35,7 +35,7 @@ def opened(buses: "Buses", entries: "Iterable[Mapping[str, Any]]", log: "Callabl
     for entry in entries:
         name = str(entry.get("part", ""))
         try:
-            driver = __import__("vigil_hal." + name.lower(), None, None, ("on_board",))
+            driver = __import__("vigil_hal." + name.lower(), None, None, ("KIND", "on_board"))
             kind = driver.KIND
         except (ImportError, AttributeError) as error:
             log("fault: there is no part %s, which board.json lists: %s" % (name, error))

@@ -92,7 +92,7 @@ def replay(rows: Iterable[Row], settings: Settings, is_calibrated: bool) -> list
         held_s = ticks_diff(_tick(second), onset_ms) // 1000
         reason = _reason(kind, event, priority, value, held_s, settings, is_calibrated)
         names = (conditions.EVENT_NAMES[event], conditions.PRIORITY_NAMES[priority])
-        events.append(Event(second, kind.name, *names, reason))
+        events.append(Event(second, conditions.NAMES[number], *names, reason))
 
     engine = Alarms(settings, announce)
     for second, row in _seconds(rows):

@@ -28,7 +28,7 @@ def asset(path: str) -> Path:
     """Return the file or folder at `path`, whose first part names its kind.
 
     * `boards/BOARD/board.toml`: a board's description and its wiring page;
-    * `firmware/board/main.py`, `firmware/board/boot.py`, `firmware/package.json`, `firmware/manifest.py`;
+    * `firmware/board/main.py`, `firmware/board/boot.py`, `firmware/package.json`;
     * `vendor/uplot/...`, `vendor/micropython/...`, `vendor/esp-web-tools/...`: fetched from npm when Vigil was built;
     * `vigil_hal`, `vigil_wire`, `vigil_firmware`: the portable packages, to copy to a board or into a VM.
 

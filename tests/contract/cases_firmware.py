@@ -215,7 +215,7 @@ def case_respiration_is_told() -> None:
 def case_settings_survive_and_are_checked() -> None:
     settings = Settings(spo2_low_deci_pct=900, temperature_site=7)
     again = unpack(settings.pack())
-    for name, _, _, _, _ in FIELDS:
+    for name, _, _, _ in FIELDS:
         assert getattr(again, name) == getattr(settings, name)
     for values in (
         {"spo2_low_deci_pct": 790},

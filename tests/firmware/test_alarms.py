@@ -846,7 +846,7 @@ def test_a_clock_that_is_put_back_or_forward_loses_no_alarm(first_tick: int) -> 
 
 def test_a_restart_by_the_watchdog_is_told_until_somebody_has_seen_it() -> None:
     ward = Ward()
-    ward.alarms.equipment.was_reset_by_watchdog = True
+    ward.alarms.signals.restarted.say(True)
     ward.see(600)
     assert ward.active() == ["restarted"]
     ward.acknowledge()
@@ -858,32 +858,33 @@ def test_a_restart_by_the_watchdog_is_told_until_somebody_has_seen_it() -> None:
 @pytest.mark.parametrize(
     ("name", "well", "ill", "condition", "delay_s", "priority"),
     [
-        ("battery_pct", 20, 19, "battery_low", 60, LOW),
-        ("battery_pct", 20, 7, "battery_critical", 30, MEDIUM),
-        ("unsent_pct", 80, 81, "journal_nearly_full", 60, LOW),
-        ("is_storage_faulty", False, True, "storage_fault", 10, MEDIUM),
-        ("is_accelerometer_faulty", False, True, "accelerometer_fault", 10, LOW),
-        ("is_battery_faulty", False, True, "battery_fault", 10, LOW),
-        ("bridge_silent_s", 900, 901, "bridge_not_seen", 0, LOW),
-        ("clock_unset_s", 600, 601, "clock_unset", 0, LOW),
-        ("rate_error_permille", 50, 51, "wrong_sample_rate", 60, LOW),
+        ("battery", 20, 19, "battery_low", 60, LOW),
+        ("battery", 20, 7, "battery_critical", 30, MEDIUM),
+        ("unsent", 80, 81, "journal_nearly_full", 60, LOW),
+        ("storage_fault", 0, 1, "storage_fault", 10, MEDIUM),
+        ("accelerometer_fault", 0, 1, "accelerometer_fault", 10, LOW),
+        ("battery_fault", 0, 1, "battery_fault", 10, LOW),
+        ("bridge_silent", 900, 901, "bridge_not_seen", 0, LOW),
+        ("clock_unset", 600, 601, "clock_unset", 0, LOW),
+        ("rate_error", 50, 51, "wrong_sample_rate", 60, LOW),
     ],
 )
-def test_what_the_equipment_lacks(name: str, well: Any, ill: Any, condition: str, delay_s: int, priority: int) -> None:
+def test_what_the_equipment_lacks(name: str, well: int, ill: int, condition: str, delay_s: int, priority: int) -> None:
     ward = Ward()
-    setattr(ward.alarms.equipment, name, well)
+    signal = ward.alarms.signals.of(name)
+    signal.know(well)
     ward.see(100)
     assert ward.active() == []
-    setattr(ward.alarms.equipment, name, ill)
+    signal.know(ill)
     ward.see(delay_s)
     assert condition not in ward.active()
     ward.see(1)
     assert condition in ward.active()
     assert ward.alarms.visible == priority
-    setattr(ward.alarms.equipment, name, True if name.startswith("is_") else None)
+    signal.know(None)
     ward.see(100)
     assert condition in ward.active()  # not to know is no evidence
-    setattr(ward.alarms.equipment, name, 99 if name == "battery_pct" else 0)
+    signal.know(99 if name == "battery" else 0)
     ward.see(61)
     assert ward.active() == []
 

@@ -222,11 +222,11 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.is_first)
     @rule(
-        name=st.sampled_from(["battery_pct", "unsent_pct", "bridge_silent_s"]),
+        name=st.sampled_from(["battery", "unsent", "bridge_silent"]),
         value=st.sampled_from([None, 5, 50, 999]),
     )
     def look_at_equipment(self, name: str, value: int | None) -> None:
-        setattr(self.alarms.equipment, name, value)
+        self.alarms.signals.of(name).know(value)
 
     # What must hold.
 

@@ -193,7 +193,7 @@ def test_trust_that_is_lost_ends_what_goes_on(make_rig: Any, bluetooth: Any) -> 
 
 @pytest.mark.parametrize("stack", [NIMBLE, BTSTACK], ids=lambda stack: stack.name)
 def test_what_the_board_lacks_is_not_offered(make_rig: Any, bluetooth: Any, mocker: Any, stack: Stack) -> None:
-    mocker.patch("vigil_firmware.peripheral.stack_of", return_value=stack)
+    mocker.patch("vigil_firmware.bluetooth_stacks.stack_of", return_value=stack)
     rig = make_rig()  # without a battery
     everything = {service for service, _ in services_on(stack)}
     assert {service for service, _ in Device(rig, bluetooth, SERVICES_OPEN).standard.services} == everything - {0x180F}

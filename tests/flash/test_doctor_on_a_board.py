@@ -32,6 +32,14 @@ from vigil_hal.simulated.max30102 import SimulatedMax30102
 _part = SimulatedMax30102(endless_source("patient", ""), time.ticks_ms, part_id=0x11)
 machine.attach_i2c(SimulatedI2C(_part))
 """
+DEAF = """
+import bluetooth
+
+def fail(radio, on=None):
+    raise OSError(19)
+
+bluetooth.BLE.active = fail
+"""
 GOOD = {
     "platform": "esp32", "machine": "M", "version": "v1",
     "pins": {"i2c": 0, "sda": 21, "scl": 22, "parts": [{"part": "TMP117", "address": 0x48}]},
@@ -41,7 +49,8 @@ GOOD = {
             "part_id": 0x15, "revision": 3, "samples": 25, "lost": 0, "sampled_us": 251_000, "die_centi_c": 2850,
         },
     },
-    "free_heap_bytes": 90_000, "file_system_bytes": 1 << 20, "free_file_bytes": 600_000, "clock_hz": 240_000_000,
+    "heap_bytes": 300_000, "frozen": "",
+    "file_system_bytes": 1 << 20, "free_file_bytes": 600_000, "clock_hz": 240_000_000,
     "year": 2000, "radio": {"address": "a0b7654c1122"},
 }  # fmt: skip
 
@@ -55,7 +64,7 @@ def found_on(flash: Path, setup: str, exit_code: int) -> dict[str, tuple[str, st
 
 def test_a_wired_board_is_well(flash: Path) -> None:
     found = found_on(flash, WIRED, 0)
-    assert list(found) == ["Board", "Bus", "MAX30102", "FIFO", "Die", "TMP117", "Heap", "Flash", "Clock", "Radio"]
+    assert list(found) == ["Board", "Bus", "MAX30102", "FIFO", "Die", "TMP117", "Memory", "Flash", "Clock", "Radio"]
     assert {verdict for verdict, _, _ in found.values()} == {"good"}
     assert found["Bus"][1] == "0x36, 0x48, 0x57 answer on SDA 21, SCL 22"
     assert found["Die"][1] == "30.0 C"
@@ -70,6 +79,12 @@ def test_a_board_without_its_sensors(flash: Path) -> None:
 def test_a_part_at_an_unexpected_address(flash: Path) -> None:
     verdict, found, _ = found_on(flash, STRAY, 1)["MAX30102"]
     assert (verdict, found) == ("bad", "does not answer at 0x57; a part that does not belong here is at 0x5A")
+
+
+def test_a_radio_that_does_not_start_hides_nothing_else(flash: Path) -> None:
+    found = found_on(flash, DEAF, 1)
+    assert found["Radio"][:2] == ("bad", "Bluetooth does not start: OSError [Errno 19] ENODEV")
+    assert found["Memory"][0] == "good"
 
 
 def test_another_part_at_the_oximeters_address(flash: Path) -> None:
@@ -87,7 +102,8 @@ def test_another_part_at_the_oximeters_address(flash: Path) -> None:
         ({"sensors": {**GOOD["sensors"], "oximeter": {**GOOD["sensors"]["oximeter"], "lost": 31}}}, "FIFO"),  # type: ignore[dict-item,index]
         ({"sensors": {**GOOD["sensors"], "oximeter": {**GOOD["sensors"]["oximeter"], "die_centi_c": 8000}}}, "Die"),  # type: ignore[dict-item,index]
         ({"sensors": {**GOOD["sensors"], "thermometer": {"address": 0x48, "part_id": 0x75}}}, "TMP117"),  # type: ignore[dict-item]
-        ({"free_heap_bytes": 8_000}, "Heap"),
+        ({"heap_bytes": 100_000}, "Memory"),
+        ({"heap_bytes": 60_000, "frozen": "vigil-sources-"}, "Memory"),
         ({"free_file_bytes": 8_000}, "Flash"),
         ({"radio": {"error": "ImportError no module named 'bluetooth'"}}, "Radio"),
     ],

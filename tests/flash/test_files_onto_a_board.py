@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.flash.conftest import BOARD, WIRED, files_in, refused, vigil
 
+from vigil_host.boards import frozen, memory
 from vigil_host.boards.description import load
 from vigil_host.boards.file_set import file_set, simulated_sensors
 from vigil_host.flash import files, serial_board
@@ -18,6 +19,28 @@ from vigil_host.vm.socket_board import POWER_ON, SOFT_RESET, WATCHDOG_RESET, Soc
 pytestmark = pytest.mark.vm
 
 HOLDS_S = 2.5
+# A heap of which another program has taken 20 KiB for as long as it ran.
+SMALL = """
+import sys
+
+class Gc:
+    collect = staticmethod(lambda: 0)
+    mem_alloc = staticmethod(lambda: 20 << 10)
+    mem_free = staticmethod(lambda: {free} << 10)
+
+sys.modules["gc"] = Gc
+"""
+# An ESP32's: 64 KiB of heap, which can grow by the 30 and 21 KiB of two regions.
+GROWING = (
+    SMALL.format(free=44 + 30)
+    + """
+class Esp32:
+    HEAP_DATA = 4
+    idf_heap_info = staticmethod(lambda kind: [(99, 40 << 10, 30 << 10, 0), (99, 25 << 10, 21 << 10, 0)])
+
+sys.modules["esp32"] = Esp32
+"""
+)
 EMPTY_BUS = """
 import machine
 from vigil_hal.simulated.bus import SimulatedI2C
@@ -111,6 +134,62 @@ def test_a_board_whose_sensors_do_not_answer_says_so(flash: Path) -> None:
         assert done.exit_code == 1
         assert "which is not well: MAX30102" in done.stdout
         assert f"vigil doctor --port {board.url}" in done.stdout
+
+
+def test_a_board_with_vigil_frozen_in_gets_its_readable_files_only(flash: Path, tmp_path: Path) -> None:
+    install(flash)  # what is in files would count instead of what is frozen
+    frozen.write(tmp_path / "frozen")
+    with SocketBoard(flash, frozen=tmp_path / "frozen") as board:
+        arguments = ("flash", "--board", BOARD, "--port", board.url, "--sensors", "simulated", "--json")
+        outcome = json.loads(vigil(*arguments).stdout)
+        assert outcome["self_test"] == "good"
+        assert {path for path in files_in(flash) if not path.startswith("vigil/")} == {
+            "boot.py", "main.py", "board.json",
+        }  # fmt: skip
+        with SerialBoard(board.url) as line:
+            assert "/builtin/" in line.run("import vigil_firmware.device as at\nprint(at.__file__)")
+
+
+def test_a_board_with_another_vigil_frozen_in_is_left_as_it_was_unless_that_is_meant(
+    flash: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "frozen").mkdir()
+    (tmp_path / "frozen" / "vigil_frozen.py").write_text('SOURCES = "vigil-sources-of-another-version"\n')
+    with SocketBoard(flash, frozen=tmp_path / "frozen") as board:
+        arguments = ("flash", "--board", BOARD, "--port", board.url, "--sensors", "simulated")
+        said = refused(vigil(*arguments))
+        assert said.startswith("Another version of Vigil is frozen into this MicroPython, ")
+        assert said.endswith("--yes is yes")
+        assert files_in(flash) == {}
+        assert vigil(*arguments, "--yes").exit_code == 0
+        assert "vigil_firmware/device.mpy" in files_in(flash)
+
+
+@pytest.mark.parametrize(("setup", "has_kib"), [(SMALL.format(free=100), 120), (GROWING, 115)])
+def test_a_board_with_too_little_memory_is_left_as_it_was_unless_that_is_meant(
+    flash: Path, setup: str, has_kib: int
+) -> None:
+    with SocketBoard(flash, setup=setup) as board:
+        arguments = ("flash", "--board", BOARD, "--port", board.url)
+        said = refused(vigil(*arguments))
+        needed_kib = memory.needed_by(load(BOARD), is_frozen=False)
+        assert said.startswith(f"The board has {has_kib} KiB of memory beside Bluetooth, and Vigil needs {needed_kib}:")
+        assert "PSRAM" in said and "`vigil freeze`" in said and said.endswith("--yes is yes")
+        assert files_in(flash) == {}
+        vigil(*arguments, "--yes")
+        assert "main.py" in files_in(flash)
+
+
+def test_a_board_with_little_memory_can_do_with_vigil_frozen_in(flash: Path, tmp_path: Path) -> None:
+    frozen.write(tmp_path / "frozen")
+    with SocketBoard(flash, frozen=tmp_path / "frozen", setup=SMALL.format(free=76)) as board:
+        done = vigil("flash", "--board", BOARD, "--port", board.url, "--sensors", "simulated")
+        needed_kib = memory.needed_by(load(BOARD), is_frozen=True, is_simulated=True)
+        assert f"96 KiB, of which Vigil needs {needed_kib}" in done.stderr
+        assert done.exit_code == 0
+        found = {each["subject"]: each for each in json.loads(vigil("doctor", "--port", board.url, "--json").stdout)}
+        assert found["Memory"]["found"] == f"96 KiB beside Bluetooth, of which Vigil needs {needed_kib}"
+        assert found["Memory"]["verdict"] == "good"
 
 
 def test_a_full_file_system_is_left_as_it_was(flash: Path) -> None:

@@ -15,6 +15,8 @@ from vigil_host.boards.constants import with_constants
         ("_A = 1\n_B = _A * 2\nx = [_B, _A]", "x = [2, 1]"),
         ("_FAR = 5\nx = 'µm' if y else _FAR", "x = 'µm' if y else 5"),
         ("_A = 1\nself.x = _A; y = self._A", "self.x = 1; y = self._A"),
+        ("_NAMES = ('a', f())\nx = len(_NAMES) - 1", "x = 2 - 1"),
+        ("_NAMES = {1: 'a', 2: 'b'}\n_LAST = 1 + len(_NAMES)\nx = (len(_NAMES), _LAST)", "x = (2, 3)"),
     ],
 )
 def test_they_are(text: str, after: str) -> None:
@@ -37,6 +39,9 @@ def test_they_are(text: str, after: str) -> None:
         "def f():\n    _A = 1\n    return _A",
         "_A = 1\ndef f(_A):\n    return _A",
         "_A = 1\ny = f'{_A}'",
+        "_NAMES = (*MORE, 'b')\ny = len(_NAMES)",
+        "_NAMES = ['a']\n_NAMES.append('b')\ny = len(_NAMES)",
+        "_NAMES = ('a', 'b')\ny = len(x._NAMES) + len(_NAMES[0])",
     ],
 )
 def test_nothing_else_is(text: str) -> None:
@@ -46,12 +51,14 @@ def test_nothing_else_is(text: str) -> None:
 def test_other_modules_constants_are_too() -> None:
     sources = {
         "p/__init__.py": "VERSION = 3",
-        "p/a.py": "TOP = 7\nUNDER = 1",
+        "p/a.py": "TOP = 7\nUNDER = 1\nALL = (TOP, UNDER)",
         "p/b.py": "from p import a\nfrom p.a import TOP\nLAST = a.UNDER + TOP\nx = (a.TOP, TOP, LAST)",
         "p/c.py": "from p import VERSION, b\nx = (VERSION, b.LAST, b.FIRST)",
+        "p/e.py": "from p import a\nfrom p.a import ALL as _ALL\nx = (len(a.ALL), len(_ALL), a.ALL)",
         "p/d.py": "from p import a\ndef f(a):\n    return a.TOP",
     }
     after = with_constants(sources)
     assert after["p/b.py"].endswith("LAST = 1 + 7\nx = (7, 7, 8)")
     assert after["p/c.py"].endswith("x = (3, 8, b.FIRST)")
+    assert after["p/e.py"].endswith("x = (2, 2, a.ALL)")
     assert after["p/d.py"] == sources["p/d.py"]

@@ -32,11 +32,30 @@ def test_what_is_named_nowhere_goes(text: str) -> None:
     assert left(text) == ""
 
 
-@pytest.mark.parametrize("named", ["f()", "x.f", "g(f=1)", "getattr(x, 'f')", "print('not f alone')", "print(f'{f}')"])
+@pytest.mark.parametrize("named", ["f()", "getattr(x, 'f')", "print('not f alone')", "print(f'{f}')"])
 def test_what_is_named_stays(named: str) -> None:
     text = "def f():\n    return 1"
     assert left(f"{text}\n{named}") == f"{text}\n{named}"
+    named = f"from m import f\n{named}"
     assert left(text, other=named) == left(text, program=named) == text
+
+
+@pytest.mark.parametrize("named", ["x.f", "g(f=1)"])
+def test_what_may_be_named_stays(named: str) -> None:
+    text = "def f():\n    return 1"
+    assert left(text, other=f"import m\n{named}") == left(text, program=f"import m\n{named}") == text
+    assert left(text, other=named) == left(text, program=named) == ""
+
+
+def test_what_a_module_has_of_the_same_name_does_not_keep_it() -> None:
+    text = "def f():\n    return 1"
+    for other in ("def f():\n    return 2\nf()", "from n import f\nf()", "x.f", "import n\nn.f()"):
+        assert left(text, other=other) == ""
+
+
+def test_where_modules_are_imported_by_a_name_in_a_string_each_attribute_keeps() -> None:
+    text = "def f():\n    return 1"
+    assert left(text, other="__import__('m').f()") == left(text, other="x.f\n__import__(y)") == text
 
 
 def test_what_others_import_stays() -> None:
@@ -46,7 +65,7 @@ def test_what_others_import_stays() -> None:
 
 def test_of_an_import_what_is_used_stays() -> None:
     text = "from a import (\n    b,\n    c as d,\n    e,\n)\nx = d"
-    assert left(text, program="x") == "from a import c as d\n\n\n\n\nx = d"
+    assert left(text, program="from m import x") == "from a import c as d\n\n\n\n\nx = d"
 
 
 _CLASS = """

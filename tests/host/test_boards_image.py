@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import runpy
 import struct
 import subprocess
 from collections.abc import Callable
@@ -10,14 +11,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.host.board_images import esp_image, esp_part, uf2_image
+from tests.host.board_images import esp_image, esp_part, uf2_image, uf2_pages
 
 from vigil_firmware.storage import BLOCK_COUNT, Storage
 from vigil_hal.file_blocks import FileBlocks
-from vigil_host.boards import file_system, image, partition_table, uf2
+from vigil_host.boards import file_system, frozen, image, partition_table, uf2
 from vigil_host.boards.description import Board, board_ids, load
 from vigil_host.boards.drivers import drivers
-from vigil_host.boards.file_set import compiled, file_set
+from vigil_host.boards.file_set import compiled, file_set, sources
 from vigil_host.boards.problems import ImageError
 from vigil_host.cli import main
 from vigil_host.devices import Devices
@@ -60,6 +61,42 @@ def test_a_board_gets_what_mip_installs_as_bytecode(board: Board) -> None:
             assert content[2] >> 2 == 0
             assert content[3] <= 31
     assert b"import machine" in files["main.py"]
+
+
+def test_what_is_frozen_is_what_goes_onto_every_board_as_files(tmp_path: Path) -> None:
+    done = vigil("freeze", str(tmp_path / "new" / "folder"))
+    assert done.exit_code == 0, done.stderr
+    manifest = tmp_path / "new" / "folder" / "manifest.py"
+    assert f"FROZEN_MANIFEST={manifest}" in done.stdout
+    modules: list[str] = []
+    included: list[str] = []
+    runpy.run_path(str(manifest), {"include": included.append, "module": modules.append})
+    assert included == ["$(PORT_DIR)/boards/manifest.py"]  # the port's own modules stay
+    texts = {path: (manifest.parent / path).read_text() for path in modules}
+    assert texts.pop("vigil_frozen.py") == f'SOURCES = "{frozen.mark()}"\n'
+    assert texts == sources()
+    for board in _FLASHED:
+        files = {path for path in file_set(board) if path.endswith(".mpy")}
+        assert files <= {path.replace(".py", ".mpy") for path in texts}
+
+
+@pytest.mark.parametrize("board", [DEVKITC, PICO_W], ids=["esp32", "rp2"])
+def test_an_image_with_vigil_frozen_in_gets_its_readable_files_only(board: Board) -> None:
+    def image_with(mark: str) -> bytes:
+        content = mark.encode().rjust(300, b"x").ljust(512, b"x")  # so that it spans two of a UF2 file's blocks
+        if board is PICO_W:
+            return uf2.write(uf2_pages(_RP2040, [content[:256], content[256:]], 0x10000000))
+        return esp_image(board)[:_APP] + esp_part(0, content, 3)
+
+    built = image.build(board, KEY, image_with(frozen.mark()))
+    if board is PICO_W:
+        blocks = {block.address: block.data for block in uf2.read(built)}
+        built = b"".join(blocks.get(0x10000000 + at, bytes(256)) for at in range(0, board.flash_bytes, 256))
+    files = built[board.files_offset : board.files_offset + board.files_bytes]
+    readable = {"boot.py", "main.py", "board.json"}
+    assert set(file_system.unpack(files, board)) == {*readable, *image.provisioned(KEY)}
+    with pytest.raises(ImageError, match="another version of Vigil is frozen into this MicroPython"):
+        image.build(board, KEY, image_with("vigil-sources-" + "0" * 64))
 
 
 def test_tracebacks_name_modules_as_the_board_has_them() -> None:
@@ -325,6 +362,7 @@ def test_boards_are_listed_and_explained() -> None:
     assert "<!--" not in explained
     (one,) = json.loads(vigil("boards", "esp32-devkitc", "--json").stdout)
     assert (one["image"], one["flash_offset"], one["can_pair"]) == ("ESP32_GENERIC", 0x1000, True)
+    assert one["needed_kib"] > one["free_kib"] > one["needed_frozen_kib"]  # with Bluetooth off
     assert len(json.loads(vigil("boards", "--json").stdout)) == len(_BOARDS)
     unknown = vigil("boards", "esp8266")
     assert (unknown.exit_code, unknown.stderr.count("\n")) == (1, 1)

@@ -100,7 +100,9 @@ def test_a_status_has_all_its_words(name: str) -> None:
 
 
 def test_what_wakes_people_says_to_go_there() -> None:
-    high = [kind.name for kind in conditions.TABLE if kind.priority == conditions.HIGH]
+    high = [
+        name for name, kind in zip(conditions.NAMES, conditions.TABLE, strict=True) if kind.priority == conditions.HIGH
+    ]
     for condition in high:
         for profile in settings.PROFILE_NAMES:
             assert re.match(r"Go (to the|now)", said(condition, profile).advice), (condition, profile)

@@ -1,8 +1,7 @@
-"""What a maker installs on a board is complete: mip listing, frozen manifest, pins."""
+"""What a maker installs on a board is complete: mip listing, pins."""
 
 import ast
 import json
-import os
 import runpy
 from pathlib import Path
 from typing import Any
@@ -26,19 +25,6 @@ def test_package_json_holds_a_whole_monitor() -> None:
     assert {"main.py", "boot.py", "vigil_hal/__init__.py", "vigil_wire/__init__.py"} <= set(sources)
     assert not [name for name in sources if "simulat" in name]
     assert not [source for source in sources.values() if not (_ROOT / "firmware" / source).is_file()]
-
-
-def test_the_manifest_freezes_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    frozen: dict[str, str] = {}
-    included: list[str] = []
-
-    def module(path: str, base_path: str) -> None:
-        frozen[path] = os.path.normpath(f"{base_path}/{path}")
-
-    monkeypatch.chdir(_ROOT / "firmware")  # where MicroPython's build runs a manifest
-    runpy.run_path("manifest.py", {"include": included.append, "module": module})
-    assert [list(row) for row in frozen.items()] == json.loads(Path("package.json").read_text())["urls"]
-    assert included == ["$(PORT_DIR)/boards/manifest.py"]  # the port's own modules stay
 
 
 @pytest.mark.parametrize("board_id", ["esp32-devkitc", "pico-w"])

@@ -17,7 +17,7 @@ _FILES = sorted(
 )
 # What both runtimes have. AES is in cryptolib on a board and in cryptography on a host: each is tried.
 _MODULES = {
-    *("array", "binascii", "errno", "gc", "hashlib", "io", "json", "os", "random", "struct", "sys"),
+    *("array", "binascii", "collections", "errno", "gc", "hashlib", "io", "json", "os", "random", "struct", "sys"),
     *("cryptography", "cryptolib"),
     *("vigil_firmware", "vigil_hal", "vigil_wire"),
 }

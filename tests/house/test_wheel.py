@@ -17,7 +17,7 @@ from pathlib import Path
 from vigil_host.assets import AssetMissing, asset
 for path in (
     "boards/esp32-devkitc/board.toml", "boards/esp32-devkitc/README.md", "boards/pico-w/board.json",
-    "firmware/board/main.py", "firmware/board/boot.py", "firmware/package.json", "firmware/manifest.py",
+    "firmware/board/main.py", "firmware/board/boot.py", "firmware/package.json",
     "vendor/uplot/uPlot.iife.min.js", "vendor/uplot/uPlot.min.css", "vendor/uplot/LICENSE",
     "vendor/micropython/micropython.mjs", "vendor/micropython/micropython.wasm", "vendor/micropython/LICENSE",
     "vendor/esp-web-tools/install-button.js", "vendor/esp-web-tools/LICENSE",

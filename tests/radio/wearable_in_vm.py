@@ -10,6 +10,9 @@ import time
 
 import bluetooth
 
+ble = bluetooth.BLE()
+ble.active(True)  # as main.py does, before all else; the firmware starts it again
+
 from vigil_firmware.device import Device
 from vigil_firmware.journal_nor import NorStore
 from vigil_firmware.monitor import STEP_MS
@@ -64,7 +67,6 @@ def answer(line):
 
 
 job = json.loads(sys.stdin.readline())
-ble = bluetooth.BLE()
 parts = Parts(parse_patient(job["patient"], "script"), True, lambda: Clock.now_ms)
 flash = SimulatedFlash(BLOCK_COUNT)
 provision(flash, bytes.fromhex(job["key"]), Settings(**job["settings"]))

@@ -2,9 +2,11 @@
 
 import __future__
 
+import ast
 import builtins
 import dis
 import os
+import re
 from pathlib import Path
 from types import CodeType
 
@@ -44,6 +46,8 @@ print(replay.__file__, pulse_oximeter.__file__)
 
 _PINS = """
 import sys
+import bluetooth
+bluetooth.BLE.active = lambda radio, on: None
 import machine, main
 
 def bus(number, *, sda, scl, freq):
@@ -56,7 +60,24 @@ print(*(pin for _, pin, _ in machine.pin_writes))
 main.start()
 """
 
+_RADIO = """
+import sys
+import bluetooth
+
+class Radio:
+    def active(self, on):
+        print(on, [name for name in sys.modules if name.startswith("vigil_")])
+        if len(sys.argv) > 1:
+            raise OSError(19)
+
+bluetooth.BLE = Radio
+import main
+print("vigil_firmware.device" in sys.modules)
+"""
+
 _ADC = """
+import bluetooth
+bluetooth.BLE.active = lambda radio, on: None
 import main
 
 class Adc:
@@ -68,6 +89,14 @@ class Adc:
 
 print(*(main.PlainAdc(Adc(counts)).read_uv() for counts in (0, 1, 32768, 65535)))
 """
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_radio_has_its_memory_before_vigil_is_loaded(vm: MicroPythonVm, fails: bool) -> None:
+    files = {"main.py": Path("firmware/board/main.py").read_bytes()}
+    said = vm.run(_RADIO, ["fails"] * fails, files_in=files).check().stdout.splitlines()
+    trouble = ["vigil: Bluetooth does not start at once: [Errno 19] ENODEV"] * fails
+    assert said == ["True []", *trouble, "True"]
 
 
 def test_a_port_without_calibrated_readings_tells_microvolts(vm: MicroPythonVm) -> None:
@@ -114,6 +143,38 @@ def test_no_name_is_lost_on_the_way_to_the_board() -> None:
     for path, source in sources().items():
         read, bound = names_in(compile(source, path, "exec", without_annotations))
         assert read - bound - set(dir(builtins)) - {"__name__", "__annotations__"} == set(), path
+
+
+def test_no_attribute_is_lost_or_taken_for_another_on_the_way_to_the_board() -> None:
+    """Also where a class has those of one that it extends, which is in another module."""
+    trees = {path: ast.parse(source) for path, source in sources().items()}
+    originals = {path: ast.parse(asset(path).read_text()) for path in trees}
+    bound, bound_before = ({path: attributes(tree) for path, tree in each.items()} for each in (trees, originals))
+    for path, tree in trees.items():
+        homes = [
+            home for home, other in originals.items()
+            for node in other.body if isinstance(node, ast.ClassDef) and node.name in extended(originals[path])
+        ]  # fmt: skip
+        long = {name for name in attributes(tree, read=True) if re.fullmatch(r"_[a-z]\w*", name)}
+        assert long <= bound[path].union(*(bound[home] for home in homes)), path
+        for home in homes:
+            assert len(bound[path] & bound[home]) == len(bound_before[path] & bound_before[home]), (path, home)
+
+
+def extended(tree: ast.Module) -> set[str]:
+    """Return the names of the classes that a module's classes extend."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
+
+
+def attributes(tree: ast.Module, *, read: bool = False) -> set[str]:
+    """Return the attributes that are read in a module, or those that are bound: methods, and what is assigned to."""
+    kind = ast.Load if read else ast.Store
+    found = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, kind)}
+    if not read:
+        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        found |= {node.name for each in classes for node in each.body if isinstance(node, ast.FunctionDef)}
+    return found
 
 
 def test_the_boards_sources_replay_as_ours_do(vm: MicroPythonVm, tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigil_firmware.alarm_signals import Signals
+from vigil_firmware.display_pages import TEXTS
 from vigil_wire import conditions
 from vigil_wire.settings import Settings
 
 
 def test_every_condition_has_a_name_and_a_priority() -> None:
-    assert len(set(conditions.NAMES)) == len(conditions.NAMES) == len(conditions.PRIORITIES) <= 30  # a small integer
+    assert len(set(conditions.NAMES)) == len(conditions.NAMES) == len(conditions.TABLE) <= 30  # a small integer
     for number, name in enumerate(conditions.NAMES):
         assert getattr(conditions, name.upper()) == number
     assert set(conditions.PRIORITIES) <= {conditions.LOW, conditions.MEDIUM, conditions.HIGH}
@@ -29,9 +30,10 @@ def test_what_wakes_people_is_in_the_adverts() -> None:
 
 
 def test_texts_fit_a_display() -> None:
-    for kind in conditions.TABLE:
-        assert 0 < len(kind.text) <= 16
-        assert kind.text.isascii()
+    assert len(TEXTS) == len(conditions.TABLE)
+    for text in TEXTS:
+        assert 0 < len(text) <= 16
+        assert text.isascii()
 
 
 def test_limits_and_delays_are_settings_and_signals_exist() -> None:

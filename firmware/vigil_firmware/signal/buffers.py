@@ -5,9 +5,9 @@ from array import array
 _LIGHT_MOST = 1 << 20  # twice a full pair of samples
 
 
-def zeros(length: int) -> "array[int]":
-    """An array of `length` zeros."""
-    made = array("i", range(length))
+def zeros(length: int, typecode: str = "i") -> "array[int]":
+    """An array of `length` zeros; typecode "h": of 16 bits each, for what is sure to stay within them."""
+    made = array(typecode, range(length))
     for index in range(length):
         made[index] = 0
     return made

@@ -61,14 +61,14 @@ def ratio_of_ratios_milli(ac_red: int, dc_red: int, ac_ir: int, dc_ir: int) -> i
 
 
 class BeatRatios:
-    """R of each beat of a window, in any one unit: the median, and how much it differs from beat to beat.
+    """R of each beat of a window, in any one unit, below 2^15: the median, and how much it differs from beat to beat.
 
     `restart`, `add` each in turn, `median`. From beat to beat, and not from the median: a saturation that falls fast
     makes the beats of a window differ too, but each is near the one before.
     """
 
     def __init__(self) -> None:
-        self._ratios = zeros(CAPACITY)  # sorted
+        self._ratios = zeros(CAPACITY, "h")  # sorted
         self.dispersion_permille = 0  # mean step from beat to beat, times 0.6, relative to the median
         self.restart()
 

@@ -24,7 +24,7 @@ class Pulses:
     """The pulses of one window, from one beat's fall to the next. `start`, `add` each, `close`."""
 
     def __init__(self) -> None:
-        self._slopes = zeros(CAPACITY)
+        self._slopes = zeros(CAPACITY, "h")
         self._energies = zeros(CAPACITY)
         self.start(self._slopes, self._slopes, self._slopes)
 

@@ -183,9 +183,9 @@ class Spectrum:
 
     def __init__(self) -> None:
         self.power = zeros(_LAST_BIN + 2)
-        self._real = zeros(_HALF)
-        self._imaginary = zeros(_HALF)
-        self._sine = zeros(POINTS + 16)  # a cosine is sixteen on
+        self._real = zeros(_HALF, "h")
+        self._imaginary = zeros(_HALF, "h")
+        self._sine = zeros(POINTS + 16, "h")  # a cosine is sixteen on
         self._reversed = bytearray(_HALF)
         for index in range(POINTS + 16):
             within = index % 32

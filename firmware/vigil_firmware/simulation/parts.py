@@ -44,7 +44,7 @@ class Parts:
         self.battery = Max17048(self.bus)
         self.accelerometer: Accelerometer | None = None
         if moving is not None:
-            # Only here: a board whose sensors are simulated has neither file.
+            # Only here: what does not move need not hold them.
             from vigil_hal.lis3dh import Lis3dh
             from vigil_hal.simulated.lis3dh import SimulatedLis3dh
 

@@ -134,7 +134,7 @@ def _limit(name: str, least: int, most: int, step: int) -> Limit:
     return Limit(name, name, 1, least, most, step)
 
 
-_ALL = [_limit(*field[:4]) for field in settings.FIELDS if field[0] not in (*_KEPT, "profile", "profile_version")]
+_ALL = [_limit(*field) for field in settings.FIELDS if field[0] not in (*_KEPT, "profile", "profile_version")]
 LIMITS = {limit.key: limit for limit in _ALL}
 
 

@@ -1,5 +1,7 @@
 """Puts integer constants where they are used: after `_RATE_HZ = 50`, `50` for each `_RATE_HZ` and `sampler.RATE_HZ`.
 
+So it is done with the length of a tuple or a dictionary: after `NAMES = ("a", "b")`, `2` for each `len(NAMES)`.
+
 On a board a constant that is looked up costs a name, a place in its module's dictionary and code wherever it is used,
 and MicroPython's own `const` helps within one module only. What is then named nowhere, `unused` takes out. Lines stay
 where they are, so that tracebacks fit the sources.
@@ -63,17 +65,19 @@ def _imports(tree: ast.Module) -> list[ast.ImportFrom]:
 
 
 def _imported(imports: list[ast.ImportFrom], bound: Counter[str], known: dict[str, dict[str, int]]) -> dict[str, int]:
-    """The constants of others, by what they are called in this module: "MAX_FRAME" or "link.MAX_FRAME"."""
+    """The constants of others, as this module calls them: "MAX_FRAME", "link.MAX_FRAME" or "len(NAMES)"."""
     visible: dict[str, int] = {}
     for node in imports:
         for alias in node.names:
             name = alias.asname or alias.name
             if bound[name] or not node.module:
                 continue
-            if alias.name in known.get(node.module, {}):
-                visible[name] = known[node.module][alias.name]
+            for form in ("{}", "len({})"):
+                if form.format(alias.name) in known.get(node.module, {}):
+                    visible[form.format(name)] = known[node.module][form.format(alias.name)]
             for constant, value in known.get(f"{node.module}.{alias.name}", {}).items():
-                visible[f"{name}.{constant}"] = value
+                form = "len({}.{})" if constant.startswith("len(") else "{}.{}"
+                visible[form.format(name, constant.removeprefix("len(").removesuffix(")"))] = value
     return visible
 
 
@@ -86,12 +90,17 @@ def _constants(tree: ast.Module, bound: Counter[str], visible: dict[str, int]) -
                 value = _value(node.value, visible | own)
                 if value is not None:
                     own[name] = value
+                length = _length(node.value)
+                if length is not None:
+                    own[f"len({name})"] = length
     return own
 
 
 def _called(node: ast.AST) -> str:
-    """`NAME` or `module.NAME` where it is read, or ""."""
+    """`NAME` or `module.NAME` where it is read, `len()` around it or not, or ""."""
     match node:
+        case ast.Call(func=ast.Name(id="len"), args=[ast.Name() | ast.Attribute() as named], keywords=[]):
+            return f"len({_called(named)})"
         case ast.Name(id=name, ctx=ast.Load()):
             return name
         case ast.Attribute(value=ast.Name(id=module), attr=name, ctx=ast.Load()):
@@ -111,6 +120,16 @@ def _value(node: ast.expr, visible: dict[str, int]) -> int | None:
             first, second = _value(left, visible), _value(right, visible)
             return None if first is None or second is None else _OPERATORS[type(op)](first, second)
     return visible.get(_called(node))
+
+
+def _length(node: ast.expr) -> int | None:
+    """How many there are in a tuple or a dictionary that is written out, or None for anything else."""
+    match node:
+        case ast.Tuple(elts=elements) if not any(isinstance(element, ast.Starred) for element in elements):
+            return len(elements)
+        case ast.Dict(keys=keys) if all(isinstance(key, ast.Constant) for key in keys):
+            return len({key.value for key in keys if isinstance(key, ast.Constant)})
+    return None
 
 
 def _readings(node: ast.AST, visible: dict[str, int]) -> Iterator[ast.expr]:

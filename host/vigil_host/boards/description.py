@@ -24,12 +24,16 @@ _LABEL_MOST_BYTES = 15
 
 @dataclass(frozen=True)
 class Firmware:
-    """The MicroPython image of a board: its name on the download page, version, place, and whether it can pair."""
+    """The MicroPython image of a board: its name on the download page, version, place, and whether it can pair.
+
+    `free_kib`: of its memory, with Bluetooth off; None: nobody has told.
+    """
 
     image: str
     version: str
     flash_offset: int
     can_pair: bool
+    free_kib: int | None
 
 
 @dataclass(frozen=True)
@@ -399,6 +403,7 @@ def _firmware(table: _Table, chip: Chip) -> Firmware:
         table.text("version"),
         table.whole("flash_offset", 0, 1 << 24),
         bool(table.take("can_pair", bool, "true or false")),
+        table.whole("free_kib", 1, 1 << 20) if table.has("free_kib") else None,
     )
     if firmware.flash_offset != chip.flash_offset:
         table.refuse("flash_offset", f"must be {chip.flash_offset:#x} on this chip, not {firmware.flash_offset:#x}")

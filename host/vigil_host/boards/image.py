@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vigil_firmware import storage
 from vigil_hal.file_blocks import FileBlocks
-from vigil_host.boards import esp_image, partition_table, uf2
+from vigil_host.boards import esp_image, frozen, partition_table, uf2
 from vigil_host.boards.description import FIRST_PARTITION, Board
 from vigil_host.boards.file_set import file_set
 from vigil_host.boards.file_system import pack
@@ -30,11 +30,14 @@ def build(board: Board, device_key: bytes, micropython: bytes | None) -> bytes:
     """The image for a board that is to have this key; raises ImageError.
 
     ESP32: the flash from address 0 on; without `micropython` the file system alone, for `board.files_offset`. Pico: a
-    UF2 file, without `micropython` of the file system alone.
+    UF2 file, without `micropython` of the file system alone. Where Vigil is frozen into `micropython`, its packages are
+    no files.
     """
+    is_frozen = False
     if micropython is not None:
         check(board, micropython)
-    files = pack({**file_set(board), **provisioned(device_key)}, board)
+        is_frozen = _has_vigil(board, micropython)
+    files = pack({**file_set(board, is_frozen=is_frozen), **provisioned(device_key)}, board)
     if board.chip.port == "rp2":
         return uf2.with_files(uf2.read(micropython) if micropython else (), files, board)
     if micropython is None:
@@ -44,6 +47,20 @@ def build(board: Board, device_key: bytes, micropython: bytes | None) -> bytes:
     table = partition_table.encode(board.partitions).ljust(FIRST_PARTITION - partition_table.TABLE_OFFSET, b"\xff")
     image[partition_table.TABLE_OFFSET : FIRST_PARTITION] = table  # in place of MicroPython's own
     return bytes(image)
+
+
+def _has_vigil(board: Board, micropython: bytes) -> bool:
+    """Whether this Vigil is frozen into an image that was checked; raises ImageError where it is another."""
+    content = micropython
+    if board.chip.port == "rp2":
+        blocks = sorted(uf2.read(micropython), key=lambda block: block.address)
+        content = b"".join(block.data for block in blocks)
+    found = frozen.mark_in(content)
+    if found and found != frozen.mark():
+        raise ImageError(
+            "another version of Vigil is frozen into this MicroPython: build it anew from what `vigil freeze` makes"
+        )
+    return bool(found)
 
 
 def provisioned(device_key: bytes, settings: Settings | None = None) -> dict[str, bytes]:

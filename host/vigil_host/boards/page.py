@@ -1,6 +1,6 @@
 """The part of a board's page that follows from its board.toml, as Markdown."""
 
-from vigil_host.boards import wiring
+from vigil_host.boards import memory, wiring
 from vigil_host.boards.description import Board, Firmware, Partition
 
 BEGIN = "<!-- From board.toml: `python tools/board_pages.py` writes what follows, up to the end mark. -->"
@@ -102,6 +102,12 @@ def _micropython(board: Board, firmware: Firmware) -> list[str]:
     pairing = "A phone can pair with it." if firmware.can_pair else "No phone can pair with it."
     where = f", which begins at {firmware.flash_offset:#x}" if board.chip.port == "esp32" else ", as a UF2 file"
     text = f"The image {firmware.image}, version {firmware.version}{where}. {pairing}"
+    needed, frozen = (memory.needed_by(board, is_frozen=is_frozen) for is_frozen in (False, True))
+    free = (
+        f"others report {firmware.free_kib} free, Bluetooth off" if firmware.free_kib else "what is free is not known"
+    )
+    there = f"Vigil needs {needed} KiB of memory, {frozen} where it is frozen in; {free}"
+    text += f" {there} ([more](../../docs/boards.md#memory))."
     return ["## MicroPython", "", text]
 
 

@@ -1,12 +1,13 @@
 """Takes out what costs a board memory and is named nowhere on it: the host's half of `vigil_wire`, mostly.
 
-Out goes each function, class, value and import at the top of a module whose name no code reads and no string holds, and
-what is for type checkers only. Methods stay. Lines stay where they are, so that tracebacks fit the sources.
+Out goes what is at the top of a module or in a class there and named by nobody: a function, class, value, method or
+import; and what is for type checkers only. What is at the top of a module is named by the module itself, by whom it is
+imported from there, and by an attribute where the module is imported; a string may name anything. Lines stay where they
+are, so that tracebacks fit the sources.
 """
 
 import ast
 import re
-from collections.abc import Iterator
 
 _WORD = re.compile(r"\w+")
 _PURE = {"bytes", "len", "range", "tuple"}  # what may be called to make a value that can go
@@ -16,25 +17,82 @@ def without_unused(sources: dict[str, str], others: list[str]) -> dict[str, str]
     """The sources of modules, by path, without it. `others`: what else runs on a board, and stays as it is."""
     trees = {path: ast.parse(source) for path, source in sources.items()}
     lines = {path: source.split("\n") for path, source in sources.items()}
-    by_others = {name for source in others for name in _named(ast.parse(source), with_imports=True)}
-    named: dict[str, set[str]] = {}
-    imported: dict[str, set[str]] = {}
+    programs = [_Names(ast.parse(source)) for source in others]
+    names = {path: _Names(tree) for path, tree in trees.items()}
     changed = set(trees)
     while changed:
         for path in changed:
-            named[path] = set(_named(trees[path], with_imports=False))
-            imported[path] = set(_named(trees[path], with_imports=True))
-        anywhere = by_others.union(*imported.values())
-        changed = {path for path, tree in trees.items() if _lessen(tree, lines[path], named[path], anywhere)}
+            names[path] = _Names(trees[path])
+        everybody = [*programs, *names.values()]
+        anywhere = set().union(*(found.anything for found in everybody))
+        changed = {
+            path
+            for path, tree in trees.items()
+            if _lessen(tree, lines[path], names[path].named, _of_module(path, names[path], everybody), anywhere)
+        }
     return {path: "\n".join(kept) for path, kept in lines.items()}
 
 
-def _lessen(tree: ast.Module, lines: list[str], named: set[str], anywhere: set[str]) -> bool:
-    """Take out of a module what is not named in it, if imported, or not anywhere; whether there was anything."""
+class _Names:
+    """What a module names.
+
+    read: variables; attributes: those, and arguments in calls; words: of strings; imported: (module, name), and modules
+    as (module, ""); is_dynamic: whether it imports modules that a string names.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.read: set[str] = set()
+        self.attributes: set[str] = set()
+        self.words: set[str] = set()
+        self.imported: set[tuple[str, str]] = set()
+        self._look(tree)
+        self.is_dynamic = "__import__" in self.read
+        self.named = self.read | self.attributes | self.words
+        self.anything = self.named.union(*(_WORD.findall(f"{module} {name}") for module, name in self.imported))
+
+    def _look(self, node: ast.AST) -> None:
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                return
+            case ast.Expr(value=ast.Constant()):  # a docstring
+                return
+            case ast.Name(id=name, ctx=ast.Load()):
+                self.read.add(name)
+            case ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+                self.attributes.add(name)
+            case ast.ImportFrom(module=str(module), names=aliases):
+                for alias in aliases:
+                    self.imported |= {(module, alias.name), (f"{module}.{alias.name}", "")}
+            case ast.Import(names=aliases):
+                self.imported |= {(alias.name, "") for alias in aliases}
+            case ast.Constant(value=str(text)):
+                self.words.update(_WORD.findall(text))
+        for field, value in ast.iter_fields(node):
+            if field not in ("annotation", "returns"):
+                for child in value if isinstance(value, list) else [value]:
+                    if isinstance(child, ast.AST):
+                        self._look(child)
+
+
+def _of_module(path: str, own: _Names, everybody: list[_Names]) -> set[str]:
+    """What is named, by itself or others, of what is at the top of a module."""
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    found = set(own.read)
+    for other in everybody:
+        found |= other.words
+        found.update(name for home, name in other.imported if home == module)
+        if (module, "") in other.imported or other.is_dynamic:
+            found |= other.attributes
+    return found
+
+
+def _lessen(tree: ast.Module, lines: list[str], named: set[str], of_module: set[str], anywhere: set[str]) -> bool:
+    """Take out what is named nowhere: `named` in the module, `of_module` by anybody; whether there was anything."""
     is_less = False
-    for body in [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]:
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for body, named_of_it in [(tree.body, of_module), *((node.body, anywhere) for node in classes)]:
         for node in list(body):
-            rest = _rest(node, named if isinstance(node, ast.ImportFrom) else anywhere)
+            rest = _rest(node, named if isinstance(node, ast.ImportFrom) else named_of_it)
             if rest is not None:
                 is_less = True
                 decorators: list[ast.expr] = getattr(node, "decorator_list", [])
@@ -65,23 +123,3 @@ def _rest(node: ast.stmt, named: set[str]) -> str | None:
 def _is_pure(value: ast.expr) -> bool:
     calls = [node.func for node in ast.walk(value) if isinstance(node, ast.Call)]
     return all(isinstance(function, ast.Name) and function.id in _PURE for function in calls)
-
-
-def _named(node: ast.AST, *, with_imports: bool) -> Iterator[str]:
-    """Each name that is read where it is not an annotation, each word in a string, and each name that is imported."""
-    match node:
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-            return
-        case ast.Expr(value=ast.Constant()):  # a docstring
-            return
-        case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
-            yield name
-        case ast.alias(name=name) if with_imports:
-            yield from name.split(".")
-        case ast.Constant(value=str(text)):
-            yield from _WORD.findall(text)
-    for field, value in ast.iter_fields(node):
-        if field not in ("annotation", "returns"):
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST):
-                    yield from _named(child, with_imports=with_imports)

@@ -15,6 +15,7 @@ _COMMANDS = {
     "monitor": "The sensors on this computer's own pins, and the bridge with them: a Raspberry Pi as the monitor.",
     "boards": "The boards Vigil runs on: list, or explain one.",
     "image": "One image for a board: MicroPython, Vigil's files, and a fresh key.",
+    "freeze": "Vigil's packages for a MicroPython that you build yourself, where memory is short.",
     "flash": "Put Vigil onto a board, and read its self-test.",
     "web-flash": "Write an image onto an ESP32 from a browser.",
     "devices": "The devices this bridge knows: list, add, rename, remove.",

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
+from vigil_host.boards import memory
 from vigil_host.boards.description import Board, board_ids, load
 from vigil_host.boards.page import BEGIN, END, page_part
 from vigil_host.boards.problems import BoardError
@@ -34,7 +35,7 @@ def command(name: str | None, as_json: bool) -> None:
 
 
 def _list(boards: list[Board]) -> None:
-    table = Table(Column("board", no_wrap=True), "MicroPython", "pairs with phones", "journal")
+    table = Table(Column("board", no_wrap=True), Column("MicroPython", no_wrap=True), "pairs", "journal", "memory")
     for board in boards:
         firmware = board.firmware
         table.add_row(
@@ -42,8 +43,21 @@ def _list(boards: list[Board]) -> None:
             f"{firmware.image} {firmware.version}" if firmware else "none: Linux",
             ("yes" if firmware.can_pair else "no") if firmware else "",
             "partition" if board.partitions else "files",
+            _memory(board),
         )
     Console().print(table)
+
+
+def _memory(board: Board) -> str:
+    """What is needed of it, from files, and what the board has if that is known."""
+    if board.firmware is None:
+        return ""
+    has = f" has {board.firmware.free_kib}" if board.firmware.free_kib else ""
+    return f"{_needed(board)} KiB{has}"
+
+
+def _needed(board: Board, *, is_frozen: bool = False) -> int:
+    return memory.needed_by(board, is_frozen=is_frozen)
 
 
 def _explain(board: Board) -> None:
@@ -61,4 +75,7 @@ def _as_json(board: Board) -> dict[str, object]:
         "version": firmware and firmware.version,
         "flash_offset": firmware and firmware.flash_offset,
         "can_pair": firmware and firmware.can_pair,
+        "needed_kib": firmware and _needed(board),
+        "needed_frozen_kib": firmware and _needed(board, is_frozen=True),
+        "free_kib": firmware and firmware.free_kib,
     }

@@ -15,7 +15,7 @@ _UNITS = {
     "temperature": "°C",
     "respiration": "breaths per minute",
 }
-_SIGNALS = {kind.name: kind.signal for kind in conditions.TABLE}
+_SIGNALS = {name: kind.signal for name, kind in zip(conditions.NAMES, conditions.TABLE, strict=True)}
 
 
 def when(utc_ms: int) -> str:

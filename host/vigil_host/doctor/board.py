@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from vigil_host.boards import memory
+from vigil_host.boards.drivers import drivers
 from vigil_host.doctor.finding import Finding
 from vigil_host.flash.serial_board import SerialBoard
 
@@ -14,7 +16,6 @@ _RATE_HZ = 100
 _RATE_OFF_PERCENT = 10
 """The part's own oscillator may be a few percent off, and a quarter of a second has 25 samples, one more or less."""
 _DIE_C = (0, 50)
-_HEAP_LEAST_BYTES = 16 << 10
 _FILES_LEAST_BYTES = 64 << 10
 _PARTS = [{"part": "TMP117", "address": 0x48, "optional": True}]
 _PINS = {
@@ -27,7 +28,7 @@ def check_board(port: str) -> list[Finding]:
     """What a board finds of itself; it is stopped meanwhile, and started after. Raises FlashError."""
     with SerialBoard(port) as board:
         platform = board.run("import os\nprint(os.uname()[0])").strip()
-        found = board.ask("examine", default_pins=_PINS.get(platform, _PINS["esp32"]))
+        found = board.ask("examine", default_pins=_PINS.get(platform, _PINS["esp32"])) | board.ask("room")
         board.soft_reset(lambda _: True, 0)
     return findings_in(found)
 
@@ -36,10 +37,7 @@ def findings_in(found: Mapping[str, Any]) -> list[Finding]:
     """A finding for each thing the board has told of."""
     findings = [Finding("Board", "good", f"{found['machine']}, MicroPython {found['version']}")]
     findings += _sensors(found)
-    heap = found["free_heap_bytes"]
-    findings.append(
-        _at_least("Heap", heap, _HEAP_LEAST_BYTES, "free while the monitor is stopped", "take other programs off it")
-    )
+    findings.append(_memory(found))
     findings.append(
         _at_least(
             "Flash", found["free_file_bytes"], _FILES_LEAST_BYTES, f"free of {found['file_system_bytes'] // 1024} KiB",
@@ -123,6 +121,16 @@ def _oximeter(sensors: Mapping[str, Any], other_addresses: set[int]) -> list[Fin
             "Die", "bad", f"{die_c:.1f} C", "unplug it, and look for a short; if it is cool, take another module"
         ),
     ]
+
+
+def _memory(found: Mapping[str, Any]) -> Finding:
+    pins, is_frozen = found["pins"], found["frozen"] != ""
+    kinds = [drivers()[part["part"]].kind for part in pins["parts"] if part["part"] in drivers()]
+    if pins.get("sensors") == "simulated":
+        kinds.append(memory.SIMULATED)
+    needed_kib = memory.needed_kib(kinds, has_services=found["platform"] != "rp2", is_frozen=is_frozen)
+    said = f"beside Bluetooth, of which Vigil needs {needed_kib}"
+    return _at_least("Memory", found["heap_bytes"], needed_kib << 10, said, memory.advice(is_frozen=is_frozen))
 
 
 def _at_least(subject: str, found: int, least: int, what: str, advice: str) -> Finding:

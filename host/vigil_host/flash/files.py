@@ -6,7 +6,7 @@ take an old .py before a new .mpy.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -26,7 +26,7 @@ class Difference:
 def difference(wanted: Mapping[str, bytes], found: Mapping[str, str]) -> Difference:
     """Compare the files that are wanted with the SHA-256 of those that are there, by path."""
     write = [path for path, content in wanted.items() if found.get(path) != hashlib.sha256(content).hexdigest()]
-    remove = [path for path in found if _is_ours(path) and path not in wanted]
+    remove = [path for path in found if is_of_packages(path) and path not in wanted]
     if not write and not remove:
         return Difference((), (), len(wanted))
     if _START in found:
@@ -42,11 +42,18 @@ def folders(paths: tuple[str, ...]) -> list[str]:
     return sorted({str(folder) for path in paths for folder in PurePosixPath(path).parents if str(folder) != "."})
 
 
+def needless_folders(found: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Folders of Vigil's packages in which nothing is wanted, innermost first: even empty they hide what is frozen."""
+    needed = folders(tuple(wanted))
+    return sorted((each for each in found if is_of_packages(f"{each}/_") and each not in needed), reverse=True)
+
+
 def blocks_bytes(length: int, block_bytes: int) -> int:
     """What a file of this length takes, in whole blocks."""
     return (length + block_bytes - 1) // block_bytes * block_bytes
 
 
-def _is_ours(path: str) -> bool:
+def is_of_packages(path: str) -> bool:
+    """Whether this is a file of Vigil's packages, wherever `mip` or `vigil flash` put them."""
     parts = PurePosixPath(path).parts
     return len(parts) > 1 and (parts[0] in PACKAGES or (parts[0] == "lib" and parts[1] in PACKAGES))

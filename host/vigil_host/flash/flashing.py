@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from vigil_host.boards import image, partition_table, uf2
+from vigil_host.boards import frozen, image, memory, partition_table, uf2
 from vigil_host.boards.description import Board
 from vigil_host.boards.file_set import file_set, simulated_sensors
 from vigil_host.boards.problems import ImageError
@@ -98,6 +98,9 @@ class Flashing:
                 self._write_rp2(wish.micropython, found)
         with self._connected() as serial_board:
             found = self._checked(serial_board.ask("survey"))
+            room = serial_board.ask("room")
+            wanted = self._without_frozen(wanted, room["frozen"])
+            self._check_memory(room["heap_bytes"], is_frozen=room["frozen"] == frozen.mark())
             self._copy(serial_board, wanted, found)
             self._give_key(serial_board, found["unique_id"])
             self._talk.step("start", "the board starts")
@@ -112,6 +115,32 @@ class Flashing:
             wanted = {**wanted, **simulated_sensors(board.chip.architecture)}
             wanted["board.json"] = json.dumps(pins).encode() + b"\n"
         return wanted
+
+    def _without_frozen(self, wanted: dict[str, bytes], mark: str) -> dict[str, bytes]:
+        """The files that are wanted beside what is frozen into the board's MicroPython, by its mark."""
+        if not mark:
+            return wanted
+        if mark == frozen.mark():
+            self._talk.step("frozen", "Vigil is in this MicroPython: its packages are no files")
+            return {path: content for path, content in wanted.items() if not files.is_of_packages(path)}
+        if not self._talk.confirm(
+            "Another version of Vigil is frozen into this MicroPython, and files of this one would take memory. Better "
+            "build MicroPython anew from what `vigil freeze` makes. Go on with files?"
+        ):
+            raise FlashError("no files were changed: the board keeps its Vigil")
+        return wanted
+
+    def _check_memory(self, heap_bytes: int, is_frozen: bool) -> None:
+        """Ask before files go onto a board that has too little memory to run them."""
+        needed_kib = memory.needed_by(self._board, is_frozen=is_frozen, is_simulated=self._wish.simulated)
+        has_kib = heap_bytes // 1024
+        if has_kib >= needed_kib:
+            self._talk.step("memory", f"{has_kib} KiB, of which Vigil needs {needed_kib}")
+        elif not self._talk.confirm(
+            f"The board has {has_kib} KiB of memory beside Bluetooth, and Vigil needs {needed_kib}: it would not "
+            f"start. Better {memory.advice(is_frozen=is_frozen)}. Go on all the same?"
+        ):
+            raise FlashError("no files were changed: the board has too little memory")
 
     def _look(self) -> dict[str, Any] | None:
         """What is on the board; None where no MicroPython answers, which an image mends."""
@@ -235,6 +264,9 @@ class Flashing:
         self._check_room(difference, wanted, found)
         if difference.remove:
             serial_board.run(f"import os\nfor path in {list(difference.remove)!r}: os.remove('/' + path)")
+        needless = files.needless_folders(found["folders"], wanted)
+        if needless:
+            serial_board.run(f"import os\nfor path in {needless!r}: os.rmdir('/' + path)")
         missing = [
             folder for folder in files.folders(difference.write) if not any(p.startswith(f"{folder}/") for p in there)
         ]

@@ -42,6 +42,7 @@ def plan(board: Board, port: str, source: str | None, simulated: bool) -> list[S
     sensors = "simulated sensors" if simulated else "the sensors of its board.json"
     return [
         *steps,
+        Step("memory", "ask how much memory there is beside Bluetooth", "with too little Vigil would not start"),
         Step("files", f"copy the files whose SHA-256 differs, main.py last; {sensors}", "so it can go on after a cut"),
         Step(
             "key",

@@ -24,7 +24,9 @@ _DIVISORS = {
     "temperature_change": 100,
     "rate_error": 10,
 }
-_VALUE_DIVISORS = {kind.name: _DIVISORS.get(kind.signal, 1) for kind in conditions.TABLE}
+_VALUE_DIVISORS = {
+    name: _DIVISORS.get(kind.signal, 1) for name, kind in zip(conditions.NAMES, conditions.TABLE, strict=True)
+}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ _START_S = 60.0
 class SocketBoard:
     """One board, a context manager: its power is on within it. `setup` is a program that wires it, at each start.
 
-    That program may use Vigil's simulated parts, which are then not on the board's flash.
+    That program may use Vigil's simulated parts, which are then not on the board's flash. `frozen` is a folder of what
+    is frozen into its MicroPython, as `vigil freeze` makes it.
 
     `told` is what happened to it: {"start": cause}, {"bitten": time-out in ms}, {"unplugged": True}.
     """
@@ -38,16 +39,18 @@ class SocketBoard:
         flash: Path,
         *,
         setup: str = "",
+        frozen: Path | None = None,
         capacity_bytes: int = 1 << 20,
         platform: str = "esp32",
         machine: str = "Generic ESP32 module with ESP32",
         version: str = "1.28.0",
     ) -> None:
         self.told: list[dict[str, Any]] = []
+        built_in = [*sorted((_HERE / "modules").glob("*.py")), *(frozen.iterdir() if frozen else ())]
         uname = (platform, platform, version, f"v{version} on 2026-04-06", machine)
         self._board = {
             "vm": str(asset("vendor/micropython")),
-            "modules": [[fake.name, str(fake)] for fake in sorted((_HERE / "modules").glob("*.py"))],
+            "modules": [[module.name, str(module)] for module in built_in],
             "wiring": [[package, str(asset(package))] for package in PACKAGES] if setup else [],
             "flash": str(flash),
             "capacity": capacity_bytes,

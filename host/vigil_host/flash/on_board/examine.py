@@ -115,7 +115,6 @@ print(
             "version": os.uname()[3],
             "pins": pins,
             "sensors": {} if pins.get("sensors") == "simulated" else sensors(pins),
-            "free_heap_bytes": gc.mem_free(),
             "file_system_bytes": room[0] * room[2],
             "free_file_bytes": room[0] * room[3],
             "clock_hz": clock_hz(),

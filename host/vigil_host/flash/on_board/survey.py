@@ -1,4 +1,4 @@
-# Runs on the board: what it is, and the SHA-256 of each of its files. Prints JSON.
+# Runs on the board: what it is, its folders, and the SHA-256 of each of its files. Prints JSON.
 import hashlib
 import json
 import os
@@ -20,19 +20,21 @@ def sha256(path):
             digest.update(piece)
 
 
-def walk(folder, found):
+def walk(folder, found, folders):
     for row in os.ilistdir(folder or "/"):
         path = folder + "/" + row[0]
         if row[0] in (".", "..") or path in _NOT_FILES:
             continue
         if row[1] == _FOLDER:
             if path != "/vigil/journal":
-                walk(path, found)
+                folders.append(path[1:])
+                walk(path, found, folders)
         else:
             found[path[1:]] = [sha256(path), os.stat(path)[6]]
     return found
 
 
+folders = []
 uname = os.uname()
 room = os.statvfs("/")
 print(
@@ -44,7 +46,8 @@ print(
             "unique_id": hexlify(machine.unique_id()).decode(),
             "block_bytes": room[0],
             "free_bytes": room[0] * room[3],
-            "files": walk("", {}),
+            "files": walk("", {}, folders),
+            "folders": folders,
         }
     )
 )
