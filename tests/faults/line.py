@@ -88,7 +88,8 @@ class WireClient:
 
     async def connect(self) -> None:
         self._is_up = True
-        self._end = LinkEnd(KEY, self._wire.monitor, self._send, SimpleNamespace(advert_counter=(0, 0), flags=0))
+        owner = SimpleNamespace(advert_counter=(0, 0), flags=0, refused=[0] * len(link.REFUSALS))
+        self._end = LinkEnd(KEY, self._wire.monitor, self._send, owner)
         self._end.mtu = 185
         self._wire.sent.append(-1)
 
