@@ -874,7 +874,7 @@ class Journal:
             self._at_day = u16(self._seen, 4)
 
     def _decode(self) -> int:
-        """Turn the frame that was looked at into a record in `_out`; its length."""
+        """Turn the frame that was looked at into a record in `_out`; its length, 0 where it cannot be one."""
         out = self._out
         seen = self._seen
         put_u32(out, 0, self._at_sequence)
@@ -884,7 +884,10 @@ class Journal:
             put_u16(out, 7, self._at_day)
             self._packer.unpack(seen, 1, out)
             return records.VITALS_LENGTH
-        length = seen[self._seen_slots * self._store.slot_bytes - 4]
+        end = self._seen_slots * self._store.slot_bytes
+        length = seen[end - 4]
+        if not records.HEADER_LENGTH <= length <= min(end - 1, records.MAX_LENGTH):
+            return 0  # now and then damage passes sum and CRC by chance
         for index in range(4, length):
             out[index] = seen[index - 3]
         return length
