@@ -27,9 +27,7 @@ UNITS = [1, 16, 256]
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spend the time on errors."""
-    on_flash.be_quick(monkeypatch)
+def many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_flash, "WAITING_MOST", 80)  # records that are lost use up their numbers, too
 
 

@@ -263,7 +263,7 @@ def test_one_flipped_bit_is_put_right_and_two_are_never_taken_for_a_record(flips
     journal._out_sequence = -1
     for sequence in range(12):
         is_whole = sequence not in DAMAGED or len(flips[sequence - DAMAGED[0]]) < 2
-        assert read(journal, sequence) == kept[sequence] or not is_whole and not read(journal, sequence)
+        assert read(journal, sequence) == kept[sequence] or (not is_whole and not read(journal, sequence))
 
 
 @pytest.mark.parametrize("unit", [1, 16])
