@@ -333,6 +333,19 @@ def test_errors_beneath_littlefs(faults: Any, count: int) -> None:
     assert ended.tried * 100 <= row.tried
 
 
+def test_a_segment_that_never_got_onto_the_chip(faults: Any) -> None:
+    """The next ones fail until it is the turn of the one that holds the newest records."""
+    row = faults.row("flash errors beneath LittleFS, where a segment begins")
+    flash = on_littlefs.formatted()
+    life = on_flash.Life(lambda: segments_on(flash), row)
+    while life.journal._number < 4 or life.journal._slots - life.journal._slot > 4:
+        life.append()
+        life.acknowledge(life.journal.newest - 100)
+    life.journal.flush()
+    for operation, count in itertools.product((0, 1, 2), (10, 11, 12, 13)):
+        fail_beneath(life, bytes(flash.memory), operation, count, row)
+
+
 def fail_beneath(life: Any, memory: bytes, operation: int, count: int, row: Any) -> None:
     """Let some operations of the chip fail, from one on."""
     failing = SimulatedFlash(on_littlefs.BLOCKS)
