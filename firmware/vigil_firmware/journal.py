@@ -112,8 +112,8 @@ class Journal:
         self._place = Place()
         self._header_start = self._place.start(HEADER)
         self._make_buffers()
-        # Where the next frame goes: sector number, its first record's number, slot, what the reader will know there, the
-        # newest record's number.
+        # Where the next frame goes: sector number, first record's number there, slot, what the reader will know there,
+        # the newest record's number.
         self._number = 0
         self._first = 0
         self._slot = 0
