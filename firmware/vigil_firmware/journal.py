@@ -112,8 +112,10 @@ class Journal:
         self._place = Place()
         self._header_start = self._place.start(HEADER)
         self._make_buffers()
-        # Where the next frame goes: sector number, slot, what the reader will know there, the newest record's number.
+        # Where the next frame goes: sector number, first record's number there, slot, what the reader will know there,
+        # the newest record's number.
         self._number = 0
+        self._first = 0
         self._slot = 0
         self._boot = 0
         self._day = 0
@@ -505,6 +507,7 @@ class Journal:
         if store.mark_bytes and self._number_at(sector) != number:
             raise OSError(_EIO, "it does not hold the header that was written")
         self._number = number
+        self._first = u32(self._header, 13)
         self._slot = 0
         self._is_closed = False
         self._ahead = number + 1
@@ -569,6 +572,7 @@ class Journal:
     def _read_head(self) -> None:
         """Read the newest sector from its header to its end, and close what a cut left half written."""
         self._go_to(self._number)
+        self._first = self._at_sequence
         self.acknowledged = u32(self._header, 17) - 1
         while self._at_slot < self._slots:
             mark = self._look()
@@ -745,8 +749,7 @@ class Journal:
             if self._number_at(number % self._store.sectors) == number:
                 return u32(self._header, 13)
             number += 1
-        self._number_at(number % self._store.sectors)
-        return u32(self._header, 13)
+        return self._first  # of the newest sector: a file system forgets its header where no flush went well
 
     def _seek(self, sequence: int) -> bool:
         """Bring the reader to a record; whether it is there, and whole."""
@@ -874,7 +877,7 @@ class Journal:
             self._at_day = u16(self._seen, 4)
 
     def _decode(self) -> int:
-        """Turn the frame that was looked at into a record in `_out`; its length."""
+        """Turn the frame that was looked at into a record in `_out`; its length, 0 where it cannot be one."""
         out = self._out
         seen = self._seen
         put_u32(out, 0, self._at_sequence)
@@ -884,7 +887,10 @@ class Journal:
             put_u16(out, 7, self._at_day)
             self._packer.unpack(seen, 1, out)
             return records.VITALS_LENGTH
-        length = seen[self._seen_slots * self._store.slot_bytes - 4]
+        end = self._seen_slots * self._store.slot_bytes
+        length = seen[end - 4]
+        if not records.HEADER_LENGTH <= length <= min(end - 1, records.MAX_LENGTH):
+            return 0  # now and then damage passes sum and CRC by chance
         for index in range(4, length):
             out[index] = seen[index - 3]
         return length

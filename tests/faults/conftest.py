@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.faults import journal_on_flash
 from tests.faults.line import DEVICE, Bridge, JumpingClock, Wire
 from tests.faults.table import FaultTable
 
@@ -13,6 +14,11 @@ from vigil_host.store import Store
 from vigil_wire import conditions, records, statuses
 
 JOURNAL = 0x2B1C0D3E
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal_on_flash.be_quick(monkeypatch)
 
 
 @pytest.fixture(scope="session")

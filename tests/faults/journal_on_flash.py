@@ -1,5 +1,6 @@
 """What a journal on flash owes, kept beside it: every record that was kept, so that any loss, change or reuse shows."""
 
+import struct
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from vigil_wire.packed_vitals import LENGTH, VitalsPacker
 ALARM_EVERY = 9
 SETTINGS_EVERY = 23
 BOOT_EVERY = 40
+NUMBER_BYTES = 4  # at the start of a record
 WAITING_MOST = 10  # the numbers that a record may get: others wait to be flushed before it, or tell of a loss
 Store = Any
 
@@ -49,8 +51,9 @@ def write_summary(journal: Journal, number: int) -> int:
 class Life:
     """A journal through cuts and reboots, and what its owner may rely on.
 
-    `promised`: every record that outlasts a cut, by sequence number. `trying`: one that was under way when the power
-    went: it may be there, or not. `acknowledged`: what a host has. Failures are counted in `row`.
+    `promised`: every record that outlasts a cut, by sequence number. `trying`: the numbers that one may have which was
+    under way when the power went, by what it is but for its number: it may be there, or not. `acknowledged`: what a
+    host has. Failures are counted in `row`.
     """
 
     def __init__(self, open_store: Callable[[], Store], row: Any, journal_id: int = 77) -> None:
@@ -58,7 +61,7 @@ class Life:
         self.row = row
         self.journal_id = journal_id
         self.promised: dict[int, bytes] = {}
-        self.trying: dict[int, set[bytes]] = {}
+        self.trying: dict[bytes, range] = {}
         self.acknowledged = -1
         self.number = 0
         self.boot = 1
@@ -69,7 +72,7 @@ class Life:
         other = Life.__new__(Life)
         other.open_store, other.row, other.journal_id = open_store, row, self.journal_id
         other.promised = dict(self.promised)
-        other.trying = {sequence: set(data) for sequence, data in self.trying.items()}
+        other.trying = dict(self.trying)
         other.acknowledged, other.number, other.boot = self.acknowledged, self.number, self.boot
         other.journal = Journal(open_store(), 1)
         return other
@@ -88,9 +91,8 @@ class Life:
         journal = self.journal
         first = max(self.promised, default=-1) + 1
         data = bytearray(journal.buf)
-        for sequence in range(first, first + WAITING_MOST):
-            records.pack_header(data, sequence, kind, self.boot, day, day_ms)
-            self.trying.setdefault(sequence, set()).add(bytes(data[:length]))
+        records.pack_header(data, 0, kind, self.boot, day, day_ms)
+        self.trying[bytes(data[NUMBER_BYTES:length])] = range(first, first + WAITING_MOST)
         sequence = journal.append(kind, length, self.boot, day, day_ms)
         if sequence in self.promised:
             self.row.duplicated += 1
@@ -105,13 +107,12 @@ class Life:
             if not self.is_right(sequence, data):
                 self.row.corrupted += 1
             self.promised[sequence] = data
-            self.trying.pop(sequence, None)
 
     def is_right(self, sequence: int, data: bytes) -> bool:
         """Whether this is what was, or was to be, appended under a number, or the journal's own record of a loss."""
         if sequence in self.promised:
             return self.promised[sequence] == data
-        if data in self.trying.get(sequence, ()):
+        if sequence in self.trying.get(data[NUMBER_BYTES:], ()):
             return True
         return len(data) == records.LOSS_LENGTH and data[4] == records.LOSS and self._is_true_loss(data)
 
@@ -127,8 +128,7 @@ class Life:
 
     def read(self, sequence: int) -> bytes:
         """Read a record; b"" when it is not there."""
-        out = bytearray(records.MAX_LENGTH)
-        return bytes(out[: self.journal.read_into(sequence, out, 0)])
+        return bytes(self.journal._out[: self.journal.length_of(sequence)])  # as `read_into` does, byte by byte
 
     def reboot(self) -> None:
         """Open the journal that is there."""
@@ -161,12 +161,15 @@ class Life:
         contents = [data[4:] for data in found.values() if data[4] != records.LOSS]
         self.row.duplicated += len(contents) - len(set(contents))
         for sequence in self.promised:
-            is_told = any(first <= sequence <= last for first, last in told)
-            if sequence not in found and sequence > self.acknowledged and not is_told:
-                self.row.lost += 1
+            if sequence not in found and sequence > self.acknowledged:
+                self.row.lost += not any(first <= sequence <= last for first, last in told)
         self.promised |= found
         waiting = range(journal.newest + 1, journal._appended + 1)
-        self.trying = {sequence: self.trying[sequence] for sequence in waiting if sequence in self.trying}
+        common = {
+            content: range(max(numbers.start, waiting.start), min(numbers.stop, waiting.stop))
+            for content, numbers in self.trying.items()
+        }
+        self.trying = {content: numbers for content, numbers in common.items() if numbers}
 
 
 def cut_points(try_one: Callable[[int], bool]) -> Iterator[int]:
@@ -189,9 +192,14 @@ def is_cut(action: Callable[[], object]) -> bool:
 def be_quick(monkeypatch: Any) -> None:
     """Spend the time on faults: the same CRC in C (tests/wire/test_crc.py compares them), nothing unpacked twice."""
     monkeypatch.setattr(journal_frames, "_sum", lambda frame, length: sum(frame[:length]) & 0xFF)
-    monkeypatch.setattr(
-        journal_frames, "crc16_of", lambda data, first, end, start: crc_hqx(bytes(data[first:end]), start)
-    )
+    monkeypatch.setattr(journal_frames, "crc16_of", lambda data, first, end, start: crc_hqx(data[first:end], start))
+    known_before = struct.Struct("<IBHH").pack
+
+    def start(place: journal_frames.Place, mark: int) -> int:
+        is_packed = mark == journal_frames.VITALS
+        return crc_hqx(known_before(place.sequence, mark, is_packed * place.boot, is_packed * place.day), 0xFFFF)
+
+    monkeypatch.setattr(journal_frames.Place, "start", start)
     unpack = VitalsPacker.unpack
     known: dict[bytes, bytes] = {}
     first, end = records.HEADER_LENGTH - 4, records.VITALS_LENGTH  # from the milliseconds of the day on

@@ -19,12 +19,6 @@ WRAPS = 3
 IS_LONG = os.environ.get("VIGIL_LONG") == "1"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spend the time on cuts."""
-    on_flash.be_quick(monkeypatch)
-
-
 def on(memory: bytes, unit: int, sector_bytes: int = SECTOR_BYTES) -> SimulatedFlash:
     """A chip with this content."""
     flash = SimulatedFlash(SECTORS, sector_bytes, unit)

@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-import pytest
 from littlefs.errors import LittleFSError
 from tests.faults import journal_on_flash as on_flash
 from tests.faults.littlefs_on_flash import BLOCKS, formatted, store_on
@@ -11,12 +10,6 @@ from tests.faults.littlefs_on_flash import BLOCKS, formatted, store_on
 from vigil_hal.simulated.flash import SOME_BITS, TEARS, PowerCut, SimulatedFlash
 
 IS_LONG = os.environ.get("VIGIL_LONG") == "1"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spend the time on cuts."""
-    on_flash.be_quick(monkeypatch)
 
 
 def is_cut(action: Any) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.faults import journal_on_flash, virtual_time
+from tests.faults import virtual_time
 from tests.faults.line import DEVICE
 from tests.faults.littlefs_on_flash import formatted, store_on
 from tests.faults.month import DRIFT_PPM, LONG_ABSENCES, START_UTC_MS, Device, Month
@@ -43,7 +43,6 @@ MARK_BEHIND = link.WINDOW + 11  # acknowledgements under way, and the records be
 @pytest.fixture(autouse=True)
 def at_this_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bridges wait for what comes each STEP_S, and look at their alarms as often."""
-    journal_on_flash.be_quick(monkeypatch)
     monkeypatch.setattr(session, "QUIET_TIMEOUT_S", 4.0 * STEP_S)
     for bound in ("UNKNOWN_S", "LEAST_S", "MOST_S"):
         monkeypatch.setattr(silence, bound, 4.0 * STEP_S)

@@ -103,8 +103,7 @@ class Moment:
 
 
 @pytest.mark.soak
-def test_power_cut_at_every_operation_of_a_day(faults: FaultTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_flash.be_quick(monkeypatch)
+def test_power_cut_at_every_operation_of_a_day(faults: FaultTable) -> None:
     row = faults.row("power cut, a scripted day, NOR")
     again = faults.row("power cut during recovery, a scripted day, NOR")
     parts = os.cpu_count() or 1

@@ -1,5 +1,7 @@
 """The journal: nothing is renumbered, what is gone is known to be gone, and a reboot changes nothing."""
 
+import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from vigil_hal.simulated.flash import SimulatedFlash
 from vigil_wire import conditions, records
 
 SUMMARY_MS = 5000
+IS_LONG = os.environ.get("VIGIL_LONG") == "1"
 
 
 def keep(journal: Journal, payload: bytes, kind: int = records.SETTINGS, day: int = 1, day_ms: int = 2000) -> int:
@@ -235,21 +238,67 @@ def test_two_days_fit_in_a_mebibyte() -> None:
     assert losses(journal) == []
 
 
-@pytest.mark.parametrize("unit", [1, 16])
-@given(bits=st.lists(st.integers(0, 29 * 6 * 8 - 1), min_size=2, max_size=60, unique=True))
-def test_damage_is_never_taken_for_a_record(bits: list[int], unit: int) -> None:
+FRAME_BITS = 29 * 8
+DAMAGED = range(1, 7)  # of twelve summaries; the first one, of two slots, says the boot and the day of the others
+pairs_of_bits = st.lists(st.integers(0, FRAME_BITS - 1), max_size=2, unique=True)
+
+
+def twelve_summaries(unit: int) -> tuple[SimulatedFlash, Journal, list[bytes]]:
+    """Keep them on a flash; the records as they were."""
     flash = SimulatedFlash(3, 512, unit)
     journal = Journal(NorStore(flash, unit), 7)
     for number in range(12):
         summary(journal, number)
     journal.flush()
-    kept = [read(journal, sequence) for sequence in range(12)]
-    for bit in bits:  # not of the first record, which says the boot and the day of the others
-        flash.memory[32 + 58 + bit // 8] ^= 1 << bit % 8
+    return flash, journal, [read(journal, sequence) for sequence in range(12)]
+
+
+@pytest.mark.parametrize("unit", [1, 16])
+@given(flips=st.lists(pairs_of_bits, min_size=len(DAMAGED), max_size=len(DAMAGED)))
+def test_one_flipped_bit_is_put_right_and_two_are_never_taken_for_a_record(flips: list[list[int]], unit: int) -> None:
+    flash, journal, kept = twelve_summaries(unit)
+    for sequence, bits in zip(DAMAGED, flips, strict=True):
+        for bit in bits:
+            flash.memory[61 + 29 * sequence + bit // 8] ^= 1 << bit % 8
     journal._out_sequence = -1
     for sequence in range(12):
-        assert read(journal, sequence) in (b"", kept[sequence])
-    assert read(journal, journal.next_kept(7))
+        is_whole = sequence not in DAMAGED or len(flips[sequence - DAMAGED[0]]) < 2
+        assert read(journal, sequence) == kept[sequence] or (not is_whole and not read(journal, sequence))
+
+
+@pytest.mark.parametrize("unit", [1, 16])
+def test_damage_is_taken_for_a_record_by_chance_alone(unit: int) -> None:
+    """Sum and CRC have 24 bits; of the CRC's differences, one says that all is well, and one for each bit mends it."""
+    flash, journal, kept = twelve_summaries(unit)
+    memory = bytes(flash.memory)
+    dice = random.Random(unit)
+    tries = 20_000 if IS_LONG else 400
+    taken = 0
+    for _ in range(tries):
+        for sequence in DAMAGED:
+            for position in dice.sample(range(29), dice.randint(3, 29)):
+                flash.memory[61 + 29 * sequence + position] = dice.getrandbits(8)
+        journal._out_sequence = -1
+        taken += sum(read(journal, sequence) not in (b"", kept[sequence]) for sequence in DAMAGED)
+        flash.memory[:] = memory
+    assert taken <= 5 + 3 * tries * len(DAMAGED) * FRAME_BITS // 2**24
+
+
+@pytest.mark.parametrize("length", [0, 12, 29, 255])
+def test_damage_that_passes_for_a_record_stops_nothing(length: int) -> None:
+    flash = SimulatedFlash(3, 512)
+    journal = Journal(NorStore(flash), 7)
+    for payload in (b"before", b"damaged", b"after"):
+        keep(journal, payload)
+    frame = flash.memory[61:90]
+    frame[25] = length
+    place = journal_frames.Place()
+    place.sequence = 1
+    journal_frames.seal(frame, 29, place.start(journal_frames.RECORD_1))
+    flash.memory[61:90] = frame
+    for opened in (journal, Journal(NorStore(flash), 7)):
+        found = [read(opened, sequence) for sequence in range(3)]
+        assert not found[1] and [data[records.HEADER_LENGTH :] for data in found] == [b"before", b"", b"after"]
 
 
 @pytest.mark.parametrize("unit", [1, 16, 256])

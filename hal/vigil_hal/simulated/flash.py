@@ -95,7 +95,7 @@ class SimulatedFlash:
         """Fill the buffer from a byte offset in a block on. Raises OSError(EINVAL) beyond the end."""
         start = self._start(block, offset, len(buffer))
         self.reads += 1
-        buffer[:] = memoryview(self.memory)[start : start + len(buffer)]
+        buffer[:] = self.memory[start : start + len(buffer)]
 
     def writeblocks(self, block: int, data: "ReadableBuffer", offset: int | None = None) -> None:
         """Program from a byte offset in a block on; without an offset the whole blocks are erased first."""
