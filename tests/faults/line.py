@@ -48,8 +48,6 @@ class Wire:
     to_host: Callable[[int, bytes], list[bytes] | None] = lambda number, frame: [frame]
     to_device: Callable[[int, bytes], list[bytes] | None] = lambda number, frame: [frame]
     sent: list[int] = field(default_factory=list)  # sequence numbers of records sent; -1 where a connection begins
-
-    answers_counts: bool = False  # else a session ends where it asks what was refused, after a second
     monitor: Any = None  # in place of one that does nothing but have the journal
 
     def __post_init__(self) -> None:
@@ -89,9 +87,7 @@ class WireClient:
 
     async def connect(self) -> None:
         self._is_up = True
-        owner = SimpleNamespace(advert_counter=(0, 0), flags=0)
-        if getattr(self._wire, "answers_counts", False):
-            owner.refused = [0] * len(link.REFUSALS)
+        owner = SimpleNamespace(advert_counter=(0, 0), flags=0, refused=[0] * len(link.REFUSALS))
         self._end = LinkEnd(KEY, self._wire.monitor, self._send, owner)
         self._end.mtu = 185
         self._wire.sent.append(-1)

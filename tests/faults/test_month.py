@@ -120,7 +120,7 @@ def check_the_record(store: Store, device: Device, row: Row) -> dict[int, Record
     assert sorted(device.kept) == list(range(device.journal.newest + 1))
     assert len(store.gaps(DEVICE)) >= len(LONG_ABSENCES), "nothing was overwritten"
     # The device's own mark of what a host has may be a little behind, and so its word of a loss.
-    assert all(not gone.isdisjoint(range(number, number + MARK_BEHIND + 1)) for number in told)
+    assert all(not gone.isdisjoint(range(number - MARK_BEHIND, number + MARK_BEHIND + 1)) for number in told)
     return stored
 
 

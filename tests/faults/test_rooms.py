@@ -92,7 +92,7 @@ def test_a_room_bridge_lost_in_the_middle_of_a_fetch(
 ) -> None:
     async def scenario(store: Store) -> None:
         journal = make_journal()
-        bridge = make_bridge(store, make_wire(journal, answers_counts=True), Clock())
+        bridge = make_bridge(store, make_wire(journal), Clock())
         known_rooms = KnownRooms(tmp_path / "rooms.toml")
         known = known_rooms.add("Bedroom")
         rooms = Rooms(known_rooms, lambda *_: None, bridge.clock)

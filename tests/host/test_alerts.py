@@ -141,6 +141,16 @@ def test_what_was_heard_to_end_ended_at_the_boot_that_is_told_of_later(
     assert [alarm.cleared_utc_ms for alarm in alarms_in(store)] == [utc_ms, utc_ms + 30_000]
 
 
+def test_what_went_on_over_a_boot_and_was_heard_to_end_ended_at_the_next(
+    store: Store, device_id: str, journal: Any, utc_ms: int
+) -> None:
+    first = [journal.anchor(5_000, utc_ms + 5_000), journal.alarm(RAISED, 20_000), journal.restart(LOW)]
+    store.commit(device_id, 1, [*first, journal.anchor(7_000, utc_ms + 3_600_000)])
+    store.apply_live_alarms(device_id, LiveBits(0, 5))
+    store.commit(device_id, 1, [journal.restart(), journal.anchor(9_000, utc_ms + 7_209_000)])
+    assert [alarm.cleared_utc_ms for alarm in alarms_in(store)] == [utc_ms + 7_200_000]
+
+
 def test_what_was_heard_to_end_stays_so_where_records_are_missing(
     store: Store, device_id: str, journal: Any, clock: Any
 ) -> None:

@@ -312,7 +312,10 @@ def _end_before_boot(
 
 
 def _heard_to_end(connection: Connection, device: str, boot: AlarmRecord, going_on: set[str]) -> list[int]:
-    """Occurrences whose end was heard of, after this boot as it turns out: no record between says of another end."""
+    """Occurrences whose end was heard of, after this boot as it turns out: no record between says of another end.
+
+    A boot between over which they went on is none.
+    """
     raised, between, gap = schema.record.alias("raised"), schema.record.alias("between"), schema.gap
     is_other_boot = exists().where(
         between.c.device == device,
@@ -320,6 +323,7 @@ def _heard_to_end(connection: Connection, device: str, boot: AlarmRecord, going_
         between.c.sequence > raised.c.sequence,
         between.c.sequence < boot.sequence,
         between.c.kind == records.BOOT,
+        between.c.boot > func.coalesce(schema.alarm.c.boot, raised.c.boot),
     )
     is_gap = exists().where(
         gap.c.device == device,
