@@ -265,12 +265,14 @@ def _unpack(layout: str, data: "bytes | bytearray | memoryview") -> "tuple[int, 
 def vitals_of(data: "bytes | bytearray | memoryview") -> "tuple[int | None, ...]":
     """The payload of a vitals record, in the order of `VITALS_NAMES`; ValueError where it is cut short."""
     # In one piece, without a call for each value: a host reads millions of them.
+    if len(data) < VITALS_LENGTH:
+        raise ValueError
     (
         seconds, pulse_rate_seconds, spo2_seconds, quality, pulse_rate_status, spo2_status, temperature_status, battery,
         pulse_rate_mean, pulse_rate_min, pulse_rate_max, spo2_mean, spo2_min, spo2_max,
         temperature_mean, temperature_min, temperature_max, perfusion, alarm_bits_low, alarm_bits_high,
         respiration_mean, respiration_status, flags,
-    ) = _unpack(_VITALS, data)  # fmt: skip
+    ) = struct.unpack_from(_VITALS, data, HEADER_LENGTH)  # fmt: skip
     return (
         seconds,
         pulse_rate_seconds,

@@ -97,7 +97,8 @@ def commit(
     before = head.row_id
     numbered = list(enumerate(fresh, before + 1))
     head = _insert(connection, device, journal, numbered, now_utc_ms, head)
-    note_gaps(connection, device, journal, found, now_utc_ms)
+    if found:
+        note_gaps(connection, device, journal, found, now_utc_ms)
     anchors = _decode(connection, device, journal, numbered)
     if found or not goes_on or any(arrival.sequence % ROWS_BEHIND == 0 for arrival in fresh):
         advance(connection, device, journal, now_utc_ms)

@@ -8,6 +8,7 @@ two connections do so at once.
 import os
 import sqlite3
 from pathlib import Path
+from threading import RLock
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -47,9 +48,13 @@ class ErrorsNamed:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, DBAPIError | sqlite3.Error):
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-            raise StoreError(f"{self._path} {_REASONS.get(code, f'cannot be used: {cause}')}") from error
+            raise _named(self._path, error) from error
+
+
+def _named(path: Path, error: DBAPIError | sqlite3.Error) -> StoreError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return StoreError(f"{path} {_REASONS.get(code, f'cannot be used: {cause}')}")
 
 
 def make_file(path: Path) -> None:
@@ -76,24 +81,49 @@ def writer(path: Path, busy_timeout_s: float) -> Engine:
 class Transaction:
     """Everything done on the writer's connection within, or nothing; on the way out it is on disk.
 
-    Begun and ended at the driver: SQLAlchemy's own way there takes as long as a live record's commit.
+    Threads take turns, by the `lock`. What the driver raises becomes a StoreError about `path`. It may be used again
+    and again, and is begun and ended at the driver: SQLAlchemy's own way there takes as long as a live record's commit.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, path: Path, connection: Connection, lock: RLock) -> None:
+        self._path = path
+        self._connection = connection
         self._driver = driver_of(connection)
+        self._lock = lock
 
-    def __enter__(self) -> None:
-        self._driver.execute("BEGIN IMMEDIATE")
+    def __enter__(self) -> Connection:
+        self._lock.acquire()
+        try:
+            self._driver.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        return self._connection
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
             try:
                 self._driver.commit()
-            except BaseException:
-                self._driver.rollback()
+            except BaseException as failed:
+                self._give_up(failed)
                 raise
+            self._lock.release()
         else:
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        try:
             self._driver.rollback()
+        finally:
+            self._lock.release()
+        if isinstance(error, DBAPIError | sqlite3.Error):
+            raise _named(self._path, error) from error
+
+
+def content_of(connection: Connection) -> int:
+    """A number that is another one when another connection has changed anything."""
+    number: int = driver_of(connection).execute("PRAGMA data_version").fetchone()[0]
+    return number
 
 
 def reader(path: Path, busy_timeout_s: float) -> Engine:

@@ -49,16 +49,21 @@ class Store:
     ) -> None:
         self.path = path
         self._writer = writer
-        self._connection: Connection | None = None  # the writer's one, kept open
+        self._connection: Connection | None = None  # the one that writes, kept open
+        self._transaction: opening.Transaction | None = None
+        self._lock = RLock()
+        if writer is not None:
+            self._connection = writer.connect()
+            self._transaction = opening.Transaction(path, self._connection, self._lock)
         self._reader = reader
         self._clock = clock
         self._lease = lease
         self._signer = signer
         self._head: Head | None = None  # as this store left it
+        self._content = 0  # of the database when that was looked up
         self._newest: dict[tuple[str, int], int] = {}  # sequence numbers in the record, by device and journal
         self._signed_row_id = 0
         self._signed_s = clock.monotonic()
-        self._lock = RLock()
         self._thread = ThreadPoolExecutor(1, "store")
 
     @classmethod
@@ -79,7 +84,11 @@ class Store:
         lease = Lease(path)
         writer = opening.writer(path, busy_timeout_s)
         try:
-            with opening.ErrorsNamed(path), writer.begin() as connection, opening.Transaction(connection):
+            with (
+                opening.ErrorsNamed(path),
+                writer.begin() as connection,
+                opening.Transaction(path, connection, RLock()),
+            ):
                 opening.migrate(connection, path)
                 signed = connection.execute(select(func.max(schema.checkpoint.c.record))).scalar()
         except BaseException:
@@ -186,9 +195,7 @@ class Store:
         now_utc_ms = self._clock.utc_ms()
         with self._lock:
             with self._writing() as connection:
-                head = ledger.newest(connection)
-                if self._head not in (None, head):
-                    raise StoreError(f"{self.path} was changed by another program: nothing more is stored")
+                head = self._head_in(connection)
                 newest = self._newest.get((device_id, journal_id))
                 if newest is None:
                     newest = ledger.newest_sequence(connection, device_id, journal_id)
@@ -350,6 +357,17 @@ class Store:
         with self._reading() as connection:
             return history.newest_settings(connection, device_id)
 
+    def _head_in(self, connection: Connection) -> Head:
+        """The head as this store left it; StoreError where another program has changed it."""
+        content = opening.content_of(connection)
+        if self._head is not None and content == self._content:
+            return self._head
+        head = ledger.newest(connection)
+        if self._head not in (None, head):
+            raise StoreError(f"{self.path} was changed by another program: nothing more is stored")
+        self._content = content
+        return head
+
     def _is_due(self, head: Head) -> bool:
         """Whether a checkpoint is to be signed."""
         unsigned = head.row_id - self._signed_row_id
@@ -388,15 +406,10 @@ class Store:
         if is_signed:
             self._note_signed(self._head)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        if self._writer is None:
+    def _writing(self) -> opening.Transaction:
+        if self._transaction is None:
             raise StoreError(f"{self.path} was opened for reading only")
-        with self._lock, opening.ErrorsNamed(self.path):
-            if self._connection is None:
-                self._connection = self._writer.connect()
-            with opening.Transaction(self._connection):
-                yield self._connection
+        return self._transaction
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
