@@ -37,7 +37,7 @@ lint: $(VENV)/.dev .typings/esp32/.$(STUBS) .typings/rp2/.$(STUBS) ## check styl
 	$(BIN)/pyright --project tools/pyright-rp2.json
 
 soak: $(VENV)/.dev ## run the whole line for half an hour, and every fault at length: nothing may be lost or stored twice
-	@VIGIL_LONG=1 $(PYTEST) -m "soak or faults" --timeout=0 --durations=0 $(ARGS)
+	@VIGIL_LONG=1 $(PYTEST) -m "soak or faults" -n 2 --dist worksteal --timeout=0 --durations=0 $(ARGS)
 
 fuzz: $(VENV)/.dev ## search for inputs that break a property, 5,000 random ones for each, and attack a million times
 	@VIGIL_LONG=1 $(PYTEST) -m "(hypothesis or attacks) and not soak" --timeout=0 --durations=15 $(ARGS)
