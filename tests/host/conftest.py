@@ -19,6 +19,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 from tests.host.empty_store import put_empty_store
+from tests.host.running import wait_for
 
 from vigil_host.alerts import Alerts
 from vigil_host.clock import Clock
@@ -341,13 +342,6 @@ class Home:
 
     def stored(self) -> int:
         return self.store.audit().stored
-
-
-async def wait_for(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    """Let the loop run until `condition` holds."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 class ScannerDouble:

@@ -1,7 +1,7 @@
-"""A bridge, or a room bridge, that runs while a test does."""
+"""A bridge, or a room bridge, that runs while a test does, and waiting for what it does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from vigil_host.bridge import Bridge
@@ -28,3 +28,10 @@ async def running_room(room: Room) -> AsyncIterator[Room]:
     finally:
         task.cancel()
         await asyncio.wait((task,))
+
+
+async def wait_for(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    """Let the loop run until `condition` holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.002)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bleak.backends.device import BLEDevice
 from tests.host.running import running as running_from_now
+from tests.host.running import wait_for
 
 from vigil_host import bridge as bridge_module
 from vigil_host import private_file
@@ -38,9 +39,9 @@ def bridge_of(home: Any, air: Any, devices: Devices) -> Callable[..., Bridge]:
 
 
 @asynccontextmanager
-async def running(bridge: Bridge) -> AsyncIterator[Bridge]:
+async def running(air: Any, bridge: Bridge) -> AsyncIterator[Bridge]:
     async with running_from_now(bridge):
-        await asyncio.sleep(0.05)  # it hears
+        await wait_for(lambda: len(air.scanners) > 0)
         yield bridge
 
 
@@ -50,7 +51,7 @@ def test_from_the_air_to_the_store(
     async def scenario() -> None:
         for number in range(10):
             home.device.journal.vitals(number * 10_000)
-        async with running(bridge_of()) as bridge:
+        async with running(air, bridge_of()) as bridge:
             kinds = bridge.events.subscribe()
             air.advertise(key, content_bytes(alarm_bits=1 << conditions.SPO2_LOW, newest=9))
             await until(lambda: home.device.acknowledged == 9)
@@ -86,7 +87,7 @@ def test_connects_only_with_devices_whose_record_it_keeps(
 
     async def scenario() -> None:
         home.device.journal.vitals(0)
-        async with running(bridge_of(listen_only=is_the_whole_bridge)) as bridge:
+        async with running(air, bridge_of(listen_only=is_the_whole_bridge)) as bridge:
             for _ in range(5):
                 air.advertise(key, content_bytes(alarm_bits=1 << conditions.SPO2_LOW))
             await until(lambda: [alarm.condition for alarm in bridge.alerts.active()] == ["spo2_low"])
@@ -104,14 +105,12 @@ def test_comes_back_when_the_link_is_lost(
 ) -> None:
     async def scenario() -> None:
         home.device.journal.vitals(0)
-        async with running(bridge_of()):
+        async with running(air, bridge_of()):
             air.advertise(key, content_bytes())
             await until(lambda: home.device.acknowledged == 0)
             home.device.clients[0].drop()
             home.device.journal.vitals(10_000)
-            await asyncio.sleep(0.6)
-            air.advertise(key, content_bytes())
-            await until(lambda: home.device.acknowledged == 1)
+            await until(lambda: air.advertise(key, content_bytes()) and home.device.acknowledged == 1)
 
     run(scenario())
 
@@ -123,7 +122,7 @@ def test_a_restarted_bridge_goes_on_where_it_was(
         for end in (3, 6):
             while len(home.device.journal.records) < end:
                 home.device.journal.vitals(0)
-            async with running(bridge_of()):
+            async with running(air, bridge_of()):
                 air.advertise(key, content_bytes())
                 await until(lambda end=end: home.device.acknowledged == end - 1)
         assert home.device.fetched == [0, 3]
@@ -145,7 +144,7 @@ def test_devices_come_and_go_while_it_runs(
     async def scenario() -> None:
         mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
         other = bytes((9,)) * 16
-        async with running(bridge_of()) as bridge:
+        async with running(air, bridge_of()) as bridge:
             added = Devices(devices.path).add(keys.setup_code(other), name="Other")
             await until(lambda: len(bridge.live.snapshot()) == 2)
             await asyncio.sleep(0.05)
@@ -177,7 +176,7 @@ def test_a_new_curve_is_brought_by_a_new_session(
     async def scenario() -> None:
         mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
         home.device.journal.vitals(0)
-        async with running(bridge_of()):
+        async with running(air, bridge_of()):
             air.advertise(key, content_bytes())
             await until(lambda: home.device.acknowledged == 0)
             assert home.device.curves == []  # which curve it has is the device's own matter until one is given
@@ -228,7 +227,7 @@ def test_a_device_heard_under_its_next_key_is_greeted_with_that_and_keeps_it_alo
     async def scenario() -> None:
         mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
         home.device.key = devices.rotate("Band").possible_keys[1]
-        async with running(bridge_of()):
+        async with running(air, bridge_of()):
             air._counters[home.device.key] = 7
             air.advertise(home.device.key, content_bytes())
             await until(lambda: Devices(devices.path).get("Band").possible_keys == (home.device.key,))
@@ -254,7 +253,7 @@ def test_a_wish_to_pair_reaches_the_device_once_and_is_taken_out(
     async def scenario() -> None:
         mocker.patch.object(bridge_module, "DEVICES_PERIOD_S", 0.02)
         devices.ask_pairing("Band", Clock().utc_ms() - 60_000)
-        async with running(bridge_of()):
+        async with running(air, bridge_of()):
             air.advertise(home.device.key, content_bytes())
             await until(lambda: bool(home.device.fetched))
             await asyncio.sleep(0.1)
@@ -287,7 +286,7 @@ def test_a_file_that_cannot_be_written_keeps_both_keys_until_it_can(
         new = devices.rotate("Band").possible_keys[1]
         home.device.key = new
         full = mocker.patch.object(private_file, "replace", side_effect=OSError(28, "No space left on device"))
-        async with running(bridge_of()):
+        async with running(air, bridge_of()):
             air.advertise(new, content_bytes())
             await until(lambda: "No space left" in caplog.text)
             assert Devices(devices.path).get("Band").next_key == new
