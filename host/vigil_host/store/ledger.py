@@ -266,22 +266,9 @@ def _insert(
     """Insert records that are not there yet, chained to `head`; the new head is returned."""
     rows = []
     last = head.hash
-    for row_id, arrival in numbered:
-        last = chain.follow(last, chain.digest(row_id, device, journal, arrival.sequence, now_utc_ms, arrival.data))
-        rows.append(
-            (
-                row_id,
-                device,
-                journal,
-                arrival.sequence,
-                arrival.kind,
-                arrival.boot,
-                arrival.uptime_ms,
-                now_utc_ms,
-                arrival.data,
-                last,
-            )
-        )
+    for row_id, (sequence, kind, boot, uptime_ms, data) in numbered:
+        last = chain.follow(last, chain.digest(row_id, device, journal, sequence, now_utc_ms, data))
+        rows.append((row_id, device, journal, sequence, kind, boot, uptime_ms, now_utc_ms, data, last))
     _INSERT_RECORD.run_tuples(connection, rows)
     return Head(numbered[-1][0], last) if numbered else head
 
