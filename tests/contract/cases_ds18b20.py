@@ -30,8 +30,8 @@ def said(log: "list[object]") -> "list[bytearray]":
     for entry in log:
         if entry == "reset":
             found.append(bytearray())
-        elif entry[0] == "w":  # type: ignore[index]
-            found[-1].append(entry[1])  # type: ignore[index]
+        elif entry[0] == "w":  # type: ignore[index]  # a pair, all but "reset"
+            found[-1].append(entry[1])  # type: ignore[index]  # as above
     return found
 
 
@@ -208,7 +208,7 @@ def case_line_held_low_is_a_fault_and_never_looked_through() -> None:
 
 def case_line_that_falls_while_the_rom_is_read_is_not_looked_through_either() -> None:
     class Falling(SimulatedOneWire):
-        def readinto(self, buffer: bytearray) -> None:  # type: ignore[override]
+        def readinto(self, buffer: bytearray) -> None:  # type: ignore[override]  # the driver gives no other kind
             buffer[:] = b"\x28\x13\x9b\xbb\x0b\x00\x00\x00"
             self.is_low = True
 

@@ -91,7 +91,7 @@ def case_no_single_wrong_bit_on_the_wire_makes_a_reading() -> None:
     class Turning(SimulatedMlx90614):
         turned = 0
 
-        def read_into(self, buffer: bytearray) -> None:  # type: ignore[override]
+        def read_into(self, buffer: bytearray) -> None:  # type: ignore[override]  # the bus gives no other kind
             SimulatedMlx90614.read_into(self, buffer)
             buffer[self.turned >> 3] ^= 1 << (self.turned & 7)
 

@@ -208,7 +208,7 @@ def test_curve_that_is_not_monotonic_is_an_alarm_with_its_cause(bluetooth: Any) 
     buses = SimpleNamespace(i2c=wearable.bus, adc=lambda pin: wearable.adc)
     entry = {"part": "ADC_DIVIDER", "pin": 34, "curve": [[3400, 0], [3900, 50], [3800, 100]]}
     said: list[str] = []
-    wearable.monitor._battery = opened(buses, [entry], said.append).battery  # type: ignore[arg-type]
+    wearable.monitor._battery = opened(buses, [entry], said.append).battery  # type: ignore[arg-type]  # two buses do
     wearable.run(20)
     assert wearable.charge is None
     assert wearable.monitor.alarms.bits & UNKNOWN

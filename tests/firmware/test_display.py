@@ -94,7 +94,7 @@ def test_alarm_about_a_temperature_has_its_decimal(plain: Bedside) -> None:
     plain.run(TEST_OVER_S)
     plain.monitor.vitals.temperature.publish(3_985, statuses.VALIDATED)
     plain.alarms.visible = plain.alarms.audible = HIGH
-    plain.indicators._display._named = conditions.TEMPERATURE_VERY_HIGH  # type: ignore[union-attr]
+    plain.indicators._display._named = conditions.TEMPERATURE_VERY_HIGH  # type: ignore[union-attr]  # it has one
     plain.indicators._display._pages.remember()  # type: ignore[union-attr]
     plain.indicators._display._write(plain.rig.now())  # type: ignore[union-attr]
     while not plain.parts.panel.display.show():  # type: ignore[union-attr]

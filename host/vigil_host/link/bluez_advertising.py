@@ -211,6 +211,7 @@ async def _watch(bus: MessageBus, adapter: str, lose: Callable[[str], None]) -> 
         lose("the system bus has ended the connection")
 
     bus.add_message_handler(take)
+    # dbus-fast gives this one method no types.
     asyncio.ensure_future(bus.wait_for_disconnect()).add_done_callback(end)  # type: ignore[no-untyped-call]
     await bluez.listen(
         bus, f"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{bluez.NAME}'"
