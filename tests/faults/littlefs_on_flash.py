@@ -6,15 +6,17 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from littlefs import LittleFS, lfs
 from littlefs.context import UserContext
 from littlefs.errors import LittleFSError
-from tests.faults.table import Row
 
 from vigil_firmware.journal_segments import SegmentStore
 from vigil_hal.simulated.flash import PowerCut, SimulatedFlash
+
+if TYPE_CHECKING:
+    from tests.faults.table import Row  # the benchmark of the journal has no tests
 
 BLOCKS = 16
 SEGMENTS = 3
@@ -118,7 +120,7 @@ def formatted(blocks: int = BLOCKS) -> SimulatedFlash:
     return flash
 
 
-def is_lived_through(trial: Callable[[Row], None], row: Row) -> bool:
+def is_lived_through(trial: "Callable[[Row], None]", row: "Row") -> bool:
     """Run a trial in a process of its own and add what it counted to `row`; False where the assert ended it."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -127,7 +129,7 @@ def is_lived_through(trial: Callable[[Row], None], row: Row) -> bool:
         def live() -> None:
             faulthandler.disable()
             os.dup2(said.fileno(), 2)
-            counted = Row()
+            counted = type(row)()
             trial(counted)
             sender.send(counted)
 
